@@ -1,0 +1,42 @@
+"""What a run needs of a Kafka cluster, wherever it comes from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Cluster(Protocol):
+    """A running Kafka cluster.
+
+    Providers: `embedded` (a real Apache Kafka as a child process), `external` (bootstrap servers
+    and a client properties file). A `docker` provider takes the same shape.
+    """
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """`host:port,...` that subjects are given: network faults may stand in this way."""
+        ...
+
+    @property
+    def direct_servers(self) -> str:
+        """`host:port,...` for the load, the observer and the auditor: past every proxy."""
+        ...
+
+    @property
+    def client_config(self) -> dict[str, str]:
+        """librdkafka properties for `direct_servers`, `bootstrap.servers` included."""
+        ...
+
+    @property
+    def owned(self) -> bool:
+        """True where we started it: only then may topics be created without being asked for."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """One line for reports: provider, version, number of brokers. No secrets."""
+        ...
+
+    def close(self) -> None:
+        """Stops what we started and removes its files; idempotent."""
+        ...

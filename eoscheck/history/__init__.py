@@ -1,0 +1,40 @@
+"""What happened in a run: typed events, one line of NDJSON each, in the order they were seen."""
+
+from eoscheck.history.events import (
+    Event,
+    FaultHealed,
+    FaultInjected,
+    FaultMissed,
+    GroupSampled,
+    InstanceExited,
+    InstanceReady,
+    InstanceStarted,
+    LogSampled,
+    OutputsObserved,
+    PhaseStarted,
+    RunFinished,
+    RunStarted,
+    SendsAcknowledged,
+    SendsUnconfirmed,
+)
+from eoscheck.history.recorder import Recorder, read_history
+
+__all__ = [
+    "Event",
+    "FaultHealed",
+    "FaultInjected",
+    "FaultMissed",
+    "GroupSampled",
+    "InstanceExited",
+    "InstanceReady",
+    "InstanceStarted",
+    "LogSampled",
+    "OutputsObserved",
+    "PhaseStarted",
+    "Recorder",
+    "RunFinished",
+    "RunStarted",
+    "SendsAcknowledged",
+    "SendsUnconfirmed",
+    "read_history",
+]

@@ -1,0 +1,166 @@
+"""The event types. `t` is always seconds since the run began, by a monotonic clock.
+
+Batches are columns (parallel lists), so that a run of a million records stays a small file.
+Partition numbers in `OutputsObserved` are the output topic's, elsewhere the topic's that is named.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Identity: TypeAlias = int | str
+"""What makes a record unique. Integers stay integers: dense ones are checked in compact form."""
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    t: float
+
+
+class RunStarted(_Event, frozen=True, tag="run_started"):
+    """`started_at` is ISO 8601 in UTC; `environment` holds versions and the machine's description."""
+
+    run_id: str
+    scenario: str
+    seed: int
+    started_at: str
+    environment: dict[str, str]
+
+
+class PhaseStarted(_Event, frozen=True, tag="phase_started"):
+    """`steady` before the faults, `faults`, `drain` after the final heal, `audit`."""
+
+    phase: Literal["start", "steady", "faults", "drain", "audit"]
+
+
+class RunFinished(_Event, frozen=True, tag="run_finished"):
+    drained: bool
+    reason: str
+
+
+class InstanceStarted(_Event, frozen=True, tag="instance_started"):
+    """`attempt` counts the starts of this instance from 1."""
+
+    instance: int
+    pid: int
+    attempt: int
+    state_dir: str
+
+
+class InstanceReady(_Event, frozen=True, tag="instance_ready"):
+    """The instance does its work again: how that was seen stands in `evidence`."""
+
+    instance: int
+    evidence: str
+
+
+class InstanceExited(_Event, frozen=True, tag="instance_exited"):
+    """`code` as Popen gives it (negative: a signal). `expected`: the harness caused it."""
+
+    instance: int
+    pid: int
+    code: int
+    expected: bool
+
+
+class FaultInjected(_Event, frozen=True, tag="fault_injected"):
+    """A fault that bit. `evidence` proves it (signal delivered, process gone, ...).
+
+    `open_transactions`: transactions that were open at that moment and that the fault left behind
+    (nobody ended them while the target was down). None where the fault kind does not ask.
+    `down_s` is the planned time until the heal; `outlasts_session` compares it with the subject's
+    session time-out.
+    """
+
+    fault_id: str
+    kind: str
+    instance: int | None
+    down_s: float
+    outlasts_session: bool
+    wiped: bool
+    evidence: dict[str, Any]
+    open_transactions: int | None = None
+    partitions: list[int] | None = None
+    """Input partitions the target owned at that moment; None where the group could not tell."""
+
+
+class FaultHealed(_Event, frozen=True, tag="fault_healed"):
+    fault_id: str
+    kind: str
+    instance: int | None
+
+
+class FaultMissed(_Event, frozen=True, tag="fault_missed"):
+    """A planned fault that did not bite: a run with one of these is unknown, never a pass."""
+
+    fault_id: str
+    kind: str
+    reason: str
+
+
+class SendsAcknowledged(_Event, frozen=True, tag="sends_acknowledged"):
+    """Input records whose write (and transaction, if any) is known to have succeeded.
+
+    Columns of equal length. `intended` is when the open-loop schedule wanted each record sent.
+    """
+
+    topic: str
+    identities: list[Identity]
+    partitions: list[int]
+    offsets: list[int]
+    intended: list[float]
+
+
+class SendsUnconfirmed(_Event, frozen=True, tag="sends_unconfirmed"):
+    """Input records that are not acknowledged: `aborted` and `failed` surely did not take effect,
+    `indeterminate` may have, and proves nothing in either direction."""
+
+    topic: str
+    outcome: Literal["aborted", "failed", "indeterminate"]
+    identities: list[Identity]
+    reason: str
+
+
+class OutputsObserved(_Event, frozen=True, tag="outputs_observed"):
+    """Committed outputs as a live `read_committed` reader got them; `t` is when it got them."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    identities: list[Identity]
+
+
+class GroupSampled(_Event, frozen=True, tag="group_sampled"):
+    """The subject's consumer group: lag in records over all partitions, and who owns what."""
+
+    lag: int
+    committed: dict[int, int]
+    ends: dict[int, int]
+
+
+class LogSampled(_Event, frozen=True, tag="log_sampled"):
+    """High watermark and last stable offset of each partition of an output topic."""
+
+    topic: str
+    high_watermarks: dict[int, int]
+    last_stable_offsets: dict[int, int]
+
+
+Event: TypeAlias = (
+    RunStarted
+    | PhaseStarted
+    | RunFinished
+    | InstanceStarted
+    | InstanceReady
+    | InstanceExited
+    | FaultInjected
+    | FaultHealed
+    | FaultMissed
+    | SendsAcknowledged
+    | SendsUnconfirmed
+    | OutputsObserved
+    | GroupSampled
+    | LogSampled
+)
