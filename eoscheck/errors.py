@@ -1,4 +1,4 @@
-"""The errors a user can see. Each is one clear line, and leaves the command line with exit code 2."""
+"""The errors a user can see: one clear line each, and exit code 2 on the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 class EoscheckError(Exception):
-    """Something the user or the machine has to put right: the message is one line and names the fix."""
+    """Something the user or the machine has to put right: one line that names the fix."""
 
 
 class UsageError(EoscheckError):

@@ -19,7 +19,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class RunStarted(_Event, frozen=True, tag="run_started"):
-    """`started_at` is ISO 8601 in UTC; `environment` holds versions and the machine's description."""
+    """`started_at` is ISO 8601 in UTC; `environment` holds versions and the machine."""
 
     run_id: str
     scenario: str

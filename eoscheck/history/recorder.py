@@ -20,7 +20,7 @@ HISTORY_FILE = "history.ndjson"
 class Recorder:
     """Appends events to `<folder>/history.ndjson`, and hands each to the listeners.
 
-    Safe to use from several threads. `now()` is the run's clock: seconds since the recorder was made.
+    Safe to use from several threads. `now()` is the run's clock: seconds since it was made.
     Each event reaches the file before a listener sees it, so a crash of the harness loses nothing
     that was shown.
     """
