@@ -1,0 +1,1 @@
+"""Files from a Maven repository, by lock file: downloaded once, verified, kept in the cache."""

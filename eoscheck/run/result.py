@@ -1,0 +1,61 @@
+"""One result object: every reporter is a view of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eoscheck.audit.findings import AuditReport, Code, Guarantee, Verdict
+from eoscheck.measure.figures import CostFigure, RunFigures
+
+
+class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a scenario must come out as: a bug switched on must be found (`fail`, and by which codes)."""
+
+    verdict: Verdict = Verdict.PASS
+    codes: list[Code] = []
+
+
+class FaultTally(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts over one run's faults. `left_open`: those that left an open transaction behind."""
+
+    planned: int
+    injected: int
+    missed: int
+    left_open: int
+    outlasted_session: int
+    wiped: int
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One scenario from start to verdict. `reasons` says in words why the verdict is what it is.
+
+    The run's verdict is the audit's, made `unknown` where planned faults did not bite or the run did
+    not end as it should; `repeat` is the command that does the same again.
+    """
+
+    run_id: str
+    scenario: str
+    title: str
+    guarantee: Guarantee
+    seed: int
+    started_at: str
+    verdict: Verdict
+    reasons: list[str]
+    expected: Expectation
+    as_expected: bool
+    audit: AuditReport
+    figures: RunFigures
+    tally: FaultTally
+    environment: dict[str, str]
+    repeat: str
+    folder: str
+
+
+class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Several runs shown as one: what `eoscheck demo` did, or what `eoscheck report` was given."""
+
+    title: str
+    runs: list[RunResult]
+    cost: CostFigure | None
+    repeat: str
+    generated_at: str
