@@ -7,6 +7,9 @@ import msgspec
 from eoscheck.audit.findings import AuditReport, Code, Guarantee, Verdict
 from eoscheck.measure.figures import CostFigure, RunFigures
 
+RESULT_FILE = "result.json"
+"""In a run's folder, beside its history: its RunResult as JSON."""
+
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a scenario must come out as: a bug switched on must be found (`fail`, and by which codes)."""

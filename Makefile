@@ -1,0 +1,51 @@
+# One command for each thing. Everything lands in .venv/; nothing is installed elsewhere.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test accept lint format unit bench lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# The demo needs less than the tests: a first look should not wait for linters.
+$(STAMP)-demo: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eoscheck needs Python 3.11 or newer: set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)-demo
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)-demo  ## a real Kafka, the reference app under fire, the audit, an HTML report
+	$(BIN)/eoscheck demo
+
+test: lint  ## lint, types, import rules, and a slice of every test
+	$(BIN)/python -m pytest -m 'not accept'
+
+accept: $(STAMP)-dev  ## the full lists of what must be shown (long)
+	$(BIN)/python -m pytest -m 'accept'
+
+unit: $(STAMP)-dev  ## the tests that need no broker
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(STAMP)-dev  ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)-dev  ## put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP)-dev  ## write constraints.txt anew from what is installed
+	$(PIP) freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+
+clean:  ## remove the environment and what tools leave
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,128 @@
+"""What the harness sees of a run while it goes on: committed outputs, lag, watermarks.
+
+Everything here reads past the faults, on the direct listener, joins no group and commits nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
+from eoscheck.audit.identity import Identify
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import EoscheckError, InfrastructureError
+from eoscheck.history import GroupSampled, LogSampled, OutputsObserved, Recorder
+from eoscheck.history.events import Identity
+
+_BATCH = 1000
+_POLL_S = 0.05
+
+
+def observe_outputs(
+    *,
+    topic: str,
+    partitions: Sequence[int],
+    client_config: Mapping[str, str],
+    identify: Identify,
+    recorder: Recorder,
+    stop: threading.Event,
+) -> None:
+    """Reads `topic` under read_committed from its beginning and records what it is given, until
+    `stop` is set and nothing more comes."""
+    consumer = Consumer(
+        {
+            **client_config,
+            "group.id": "eoscheck-observer",  # the client wants one; nothing joins or commits
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 50,
+        }
+    )
+    try:
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        while True:
+            messages = consumer.consume(num_messages=_BATCH, timeout=_POLL_S)
+            if messages:
+                _record_batch(messages, topic=topic, identify=identify, recorder=recorder)
+            elif stop.is_set():
+                return
+    finally:
+        consumer.close()
+
+
+def _record_batch(
+    messages: Sequence[Message], *, topic: str, identify: Identify, recorder: Recorder
+) -> None:
+    now = recorder.now()
+    offsets: dict[int, list[int]] = defaultdict(list)
+    identities: dict[int, list[Identity]] = defaultdict(list)
+    for message in messages:
+        error = message.error()
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF or error.retriable():  # noqa: SLF001
+                continue
+            raise InfrastructureError(f"reading {topic} while the run goes on: {error.str()}")
+        partition, offset = message.partition(), message.offset()
+        identity = identify(message.key(), message.value(), message.headers())
+        if partition is not None and offset is not None and identity is not None:
+            offsets[partition].append(offset)
+            identities[partition].append(identity)
+    for partition, seen in offsets.items():
+        recorder.record(
+            OutputsObserved(
+                t=now,
+                topic=topic,
+                partition=partition,
+                first_offset=seen[0],
+                last_offset=seen[-1],
+                identities=identities[partition],
+            )
+        )
+
+
+def sample_progress(
+    *,
+    view: ClusterView,
+    input_topic: str,
+    output_topic: str,
+    group: str | None,
+    recorder: Recorder,
+    stop: threading.Event,
+    every_s: float = 0.25,
+    on_sample: Callable[[], None] = lambda: None,
+) -> None:
+    """Records lag and watermarks every `every_s` until `stop` is set; `on_sample` runs after each.
+
+    A question the cluster does not answer (a broker away, no group yet) leaves out that sample.
+    """
+    while not stop.wait(every_s):
+        try:
+            recorder.record(
+                LogSampled(
+                    t=recorder.now(),
+                    topic=output_topic,
+                    high_watermarks=view.high_watermarks(output_topic),
+                    last_stable_offsets=view.last_stable_offsets(output_topic),
+                )
+            )
+            if group is not None:
+                recorder.record(sample_group(view=view, group=group, topic=input_topic, recorder=recorder))
+        except EoscheckError:
+            continue
+        finally:
+            on_sample()
+
+
+def sample_group(
+    *, view: ClusterView, group: str, topic: str, recorder: Recorder
+) -> GroupSampled:
+    """The group's committed offsets against the input's end, as it is: unstable offsets are not
+    waited for, because a lag that stops moving is just what a fault looks like."""
+    ends = view.high_watermarks(topic)
+    committed = view.committed(group, topic, require_stable=False)
+    lag = sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+    return GroupSampled(t=recorder.now(), lag=lag, committed=committed, ends=ends)
