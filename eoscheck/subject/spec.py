@@ -1,0 +1,100 @@
+"""What the system under test is: plain data, filled in by a scenario's `[subject]` table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from eoscheck.durations import parse_duration
+from eoscheck.errors import UsageError
+from eoscheck.placeholders import fill
+
+PLACEHOLDERS = ("bootstrap_server", "instance", "python", "run_id", "state_dir")
+
+
+class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command, run as `instances` processes numbered from 0.
+
+    `{bootstrap_server}`, `{instance}`, `{state_dir}`, `{run_id}` and `{python}` (this interpreter)
+    are filled in, in `command` and in the values of `env`; `{{name}}` is a literal `{name}`.
+
+    `group` is the consumer group it reads its input with. `client_id` says how a member of that
+    group is told to be of an instance: a template for its `client.id` or `group.instance.id`.
+    `session_timeout` is the subject's own (the default is Kafka's): the harness does not set it,
+    faults are measured by it. `stop_timeout` is what a clean stop may take.
+    """
+
+    command: list[str]
+    instances: int = 1
+    env: dict[str, str] = {}
+    group: str | None = None
+    client_id: str | None = None
+    session_timeout: str = "45s"
+    stop_timeout: str = "30s"
+    ready_timeout: str = "60s"
+
+    def __post_init__(self) -> None:
+        if not self.command:
+            raise UsageError("subject.command is empty: give the program and its arguments")
+        if self.instances < 1:
+            raise UsageError(f"subject.instances must be at least 1, not {self.instances}")
+        if self.session_timeout_s == 0:
+            raise UsageError("subject.session_timeout must be above 0")
+        example = {name: "" for name in PLACEHOLDERS}
+        _fill_command(self.command, example)
+        _fill_environment(self.env, example)
+        if self.client_id is not None:
+            self.client_id_of(0, run_id="")
+
+    @property
+    def session_timeout_s(self) -> float:
+        return parse_duration(self.session_timeout, what="subject.session_timeout")
+
+    @property
+    def stop_timeout_s(self) -> float:
+        return parse_duration(self.stop_timeout, what="subject.stop_timeout")
+
+    @property
+    def ready_timeout_s(self) -> float:
+        return parse_duration(self.ready_timeout, what="subject.ready_timeout")
+
+    def client_id_of(self, instance: int, *, run_id: str) -> str | None:
+        """The client id of that instance's group members, where the spec can tell."""
+        if self.client_id is None:
+            return None
+        values = {"instance": instance, "run_id": run_id}
+        return fill(self.client_id, values, what="subject.client_id")
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance's command and the environment variables it gets beside the inherited ones."""
+
+    command: list[str]
+    env: dict[str, str]
+
+
+def invocation(
+    spec: SubjectSpec, *, instance: int, bootstrap_server: str, state_dir: Path, run_id: str
+) -> Invocation:
+    """`spec` with every placeholder filled in for one instance."""
+    values = {
+        "bootstrap_server": bootstrap_server,
+        "instance": instance,
+        "python": sys.executable,
+        "run_id": run_id,
+        "state_dir": state_dir,
+    }
+    return Invocation(
+        command=_fill_command(spec.command, values), env=_fill_environment(spec.env, values)
+    )
+
+
+def _fill_command(command: list[str], values: Mapping[str, object]) -> list[str]:
+    return [fill(word, values, what="subject.command") for word in command]
+
+
+def _fill_environment(env: Mapping[str, str], values: Mapping[str, object]) -> dict[str, str]:
+    return {name: fill(text, values, what=f"subject.env.{name}") for name, text in env.items()}
