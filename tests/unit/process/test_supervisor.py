@@ -146,8 +146,8 @@ def test_close_kills_and_removes(tmp_path: Path) -> None:
         supervisor.start(["true"], output=tmp_path / "out")
 
 
-# A child, its own child, and one in a session of its own, as a daemon would be.
-_FAMILY = "sleep 61 & echo $!; setsid sleep 62 & echo $!; echo $$; wait"
+# A child, its own child, and a daemon: an orphan in a session of its own.
+_FAMILY = "sleep 61 & echo $!; (setsid sleep 62 & echo $!); echo $$; wait"
 _HARNESS = f"""
 import sys, time
 from pathlib import Path
