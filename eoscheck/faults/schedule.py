@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -94,3 +95,165 @@ class PlannedFault(msgspec.Struct, frozen=True, kw_only=True):
     outlasts_session: bool
     wipe: bool
     open_transaction: bool
+
+
+def plan(
+    specs: Sequence[FaultSpec],
+    *,
+    seed: int,
+    instances: int,
+    session_timeout_s: float,
+    duration_s: float,
+) -> list[PlannedFault]:
+    """All faults of a run, in the order of their time: the same arguments give the same plan.
+
+    They are spread over `duration_s`. No instance is hit while it is down, or has only just been
+    started: a fault that finds none free waits for one, so the last may come a little late.
+    Raises UsageError where so many faults do not fit, or a table contradicts the subject.
+    """
+    for spec in specs:
+        _check(spec, instances=instances, session_timeout_s=session_timeout_s)
+    _check_room(
+        specs, instances=instances, session_timeout_s=session_timeout_s, duration_s=duration_s
+    )
+    drafts = sorted(
+        (
+            draft
+            for index, spec in enumerate(specs)
+            for draft in _drafts(
+                spec,
+                chance=random.Random(f"{seed}/faults/{index}"),
+                session_timeout_s=session_timeout_s,
+                duration_s=duration_s,
+            )
+        ),
+        key=lambda draft: draft.at_s,
+    )
+    chance = random.Random(f"{seed}/targets")
+    free_at = [0.0] * instances
+    planned = [
+        _placed(draft, number=number, free_at=free_at, chance=chance)
+        for number, draft in enumerate(drafts, start=1)
+    ]
+    return sorted(planned, key=lambda fault: fault.at_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    """A fault that has no target yet."""
+
+    spec: FaultSpec
+    at_s: float
+    down_s: float
+    outlasts_session: bool
+    wipe: bool
+
+
+def _drafts(
+    spec: FaultSpec, *, chance: random.Random, session_timeout_s: float, duration_s: float
+) -> Iterator[_Draft]:
+    number = _number(spec, duration_s)
+    long = _longest_s(spec, session_timeout_s)
+    if spec.every is not None:
+        times = [
+            turn * spec.every_s + chance.uniform(-spec.jitter_s, spec.jitter_s)
+            for turn in range(1, number + 1)
+        ]
+    else:
+        # One in each slot of equal length: random, and yet spread; the last ones heal in time.
+        slot = max(duration_s - long, 0.0) / number
+        times = [(turn + chance.random()) * slot for turn in range(number)]
+    outlasting = set(chance.sample(range(number), _outlasting(spec, number)))
+    wiped = set(chance.sample(range(number), spec.wipe))
+    for turn, at_s in enumerate(times):
+        if spec.kind == "restart":
+            down_s = 0.0
+        elif turn in outlasting:
+            down_s = session_timeout_s * chance.uniform(*OUTLAST)
+        else:
+            down_s = chance.uniform(*spec.down_s)
+        yield _Draft(
+            spec=spec,
+            at_s=at_s,
+            down_s=down_s,
+            outlasts_session=down_s > session_timeout_s,
+            wipe=turn in wiped,
+        )
+
+
+def _placed(
+    draft: _Draft, *, number: int, free_at: list[float], chance: random.Random
+) -> PlannedFault:
+    """Gives it an instance that is up by then, and keeps that one busy in `free_at`."""
+    target = draft.spec.target
+    eligible = range(len(free_at)) if target == "random" else [target]
+    at_s = max(draft.at_s, min(free_at[instance] for instance in eligible))
+    instance = chance.choice([each for each in eligible if free_at[each] <= at_s])
+    free_at[instance] = at_s + draft.down_s + SETTLE_S
+    return PlannedFault(
+        fault_id=f"{draft.spec.kind}-{number}",
+        kind=draft.spec.kind,
+        at_s=at_s,
+        instance=instance,
+        down_s=draft.down_s,
+        outlasts_session=draft.outlasts_session,
+        wipe=draft.wipe,
+        open_transaction=draft.spec.open_transaction,
+    )
+
+
+def _number(spec: FaultSpec, duration_s: float) -> int:
+    if spec.every is None:
+        return spec.count or 1
+    return math.ceil(duration_s / spec.every_s) - 1  # none at the very end of the phase
+
+
+def _outlasting(spec: FaultSpec, number: int) -> int:
+    """A share of 0.34 of 10 is 4. Rounded first: 0.07 * 100 is a little more than 7."""
+    return math.ceil(round(spec.outlast_session * number, 6))
+
+
+def _longest_s(spec: FaultSpec, session_timeout_s: float) -> float:
+    """The longest that one of its faults keeps an instance busy."""
+    down = 0.0 if spec.kind == "restart" else spec.down_s[1]
+    if spec.outlast_session:
+        down = max(down, session_timeout_s * OUTLAST[1])
+    return down + SETTLE_S
+
+
+def _check(spec: FaultSpec, *, instances: int, session_timeout_s: float) -> None:
+    if spec.target != "random" and not 0 <= spec.target < instances:
+        raise UsageError(
+            f"faults.target {spec.target} is no instance: there are {instances}, numbered from 0"
+        )
+    if spec.outlast_session and spec.down_s[1] >= session_timeout_s:
+        raise UsageError(
+            f"faults.down goes up to {spec.down_s[1]:g} s: with faults.outlast_session it must "
+            f"stay below the session time-out of {session_timeout_s:g} s, or more would outlast it"
+        )
+
+
+def _check_room(
+    specs: Sequence[FaultSpec], *, instances: int, session_timeout_s: float, duration_s: float
+) -> None:
+    """By the longest that each fault may take, so that it does not depend on the seed."""
+    busy = [0.0] * instances
+    anywhere = 0.0
+    for spec in specs:
+        number = _number(spec, duration_s)
+        if spec.wipe > number:
+            raise UsageError(f"faults.wipe is {spec.wipe}, of only {number} faults")
+        long = _outlasting(spec, number)
+        need = long * _longest_s(spec, session_timeout_s) + (number - long) * (
+            spec.down_s[1] + SETTLE_S
+        )
+        if spec.target == "random":
+            anywhere += need
+        else:
+            busy[spec.target] += need
+    needed = max(*busy, (sum(busy) + anywhere) / instances, 0.0)
+    if needed > duration_s:
+        raise UsageError(
+            f"the faults need {needed:.0f} s on {instances} instances, and timing.faults is "
+            f"{duration_s:g} s: make it longer, the down times shorter, or the faults fewer"
+        )

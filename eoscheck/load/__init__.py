@@ -1,0 +1,6 @@
+"""What goes in: identified, seeded records at a fixed open-loop rate."""
+
+from eoscheck.load.driver import Identify, LoadSummary, preload, run_load
+from eoscheck.load.spec import LoadSpec
+
+__all__ = ["Identify", "LoadSpec", "LoadSummary", "preload", "run_load"]

@@ -43,7 +43,7 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise UsageError(f"subject.instances must be at least 1, not {self.instances}")
         if self.session_timeout_s == 0:
             raise UsageError("subject.session_timeout must be above 0")
-        example = {name: "" for name in PLACEHOLDERS}
+        example = dict.fromkeys(PLACEHOLDERS, "")
         _fill_command(self.command, example)
         _fill_environment(self.env, example)
         if self.client_id is not None:

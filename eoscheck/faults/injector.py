@@ -1,0 +1,243 @@
+"""Fires the planned faults at their time, proves that each bit, and heals everything."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from eoscheck.cluster.transactions import OpenTransaction, TransactionView
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
+from eoscheck.faults.orphans import Mark, OrphanWatch, mark
+from eoscheck.faults.process import strike
+from eoscheck.faults.schedule import PlannedFault
+from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder
+from eoscheck.subject import Subject
+
+TRIGGER_TIMEOUT_S = 5.0
+"""How long a fault waits for its instance to be up, and for a transaction to be open."""
+
+_TRIGGER_POLL_S = 0.01
+_WATCH_POLL_S = 0.05
+
+
+def run_faults(
+    plan: Sequence[PlannedFault],
+    *,
+    subject: Subject,
+    recorder: Recorder,
+    input_topic: str,
+    output_topics: Collection[str],
+    view: ClusterView | None = None,
+    transactions: TransactionView | None = None,
+    stop: threading.Event | None = None,
+    trigger_timeout_s: float = TRIGGER_TIMEOUT_S,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Blocks until every fault was fired and healed, or `stop` is set. Every instance runs when it
+    returns, also where it raises.
+
+    Each fault becomes FaultInjected (with its evidence, as soon as that is complete: at the latest
+    just before the heal) and FaultHealed, or FaultMissed with the reason. With
+    `open_transaction`, a fault waits, bounded, until as many transactions on `output_topics` are
+    open as instances are up, and counts afterwards what it left open. `view` tells which
+    partitions of `input_topic` the target owned, by the subject's client ids.
+    """
+    if transactions is None and any(fault.open_transaction for fault in plan):
+        raise UsageError("faults with open_transaction need a view of the cluster's transactions")
+    injector = _Injector(
+        subject=subject,
+        recorder=recorder,
+        input_topic=input_topic,
+        output_topics=output_topics,
+        stop=stop or threading.Event(),
+        view=view,
+        transactions=transactions,
+        trigger_timeout_s=trigger_timeout_s,
+        clock=clock,
+        sleep=sleep,
+        began=clock(),
+    )
+    # A thread for each instance: its faults come one after the other, whatever the clock says, so
+    # none is ever hit while it is down.
+    queues: dict[int, list[PlannedFault]] = defaultdict(list)
+    for fault in plan:
+        queues[fault.instance].append(fault)
+    try:
+        with ThreadPoolExecutor(max(1, len(queues)), thread_name_prefix="faults") as pool:
+            running = [pool.submit(injector.run, queue) for queue in queues.values()]
+            try:
+                _wait_for(running)
+            finally:
+                injector.cancelled.set()
+    finally:
+        subject.heal_all()
+
+
+def _wait_for(running: Sequence[Future[None]]) -> None:
+    """Until all are done or one has failed; in slices, so that Ctrl-C gets through."""
+    waiting = set(running)
+    while waiting:
+        done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
+        for each in done:
+            each.result()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Injector:
+    """What the threads of the instances share. Only `orphans` and `asking` are ever changed."""
+
+    subject: Subject
+    recorder: Recorder
+    input_topic: str
+    output_topics: Collection[str]
+    stop: threading.Event
+    view: ClusterView | None
+    transactions: TransactionView | None
+    trigger_timeout_s: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    began: float
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    asking: threading.Lock = field(default_factory=threading.Lock)
+    orphans: set[Mark] = field(default_factory=set)
+    """Left open by earlier faults: nobody works in them, whoever waits for an open one."""
+
+    def run(self, faults: Sequence[PlannedFault]) -> None:
+        """The faults of one instance, in order."""
+        for fault in faults:
+            if not self._wait_until(self.began + fault.at_s):
+                self._missed(fault, "the run was stopped before it was due")
+                continue
+            try:
+                self._strike_and_heal(fault)
+            finally:
+                self.subject.heal(fault.instance)
+
+    def _strike_and_heal(self, fault: PlannedFault) -> None:
+        try:
+            self._wait_up(fault.instance)
+            partitions = self._partitions_of(fault.instance)
+            before = self._wait_open_transactions() if fault.open_transaction else []
+            others = sum(
+                self.subject.is_up(each)
+                for each in self.subject.instances
+                if each != fault.instance
+            )
+            struck_at, struck_t = self.clock(), self.recorder.now()
+            evidence = strike(self.subject, fault)
+        except EoscheckError as error:
+            self._missed(fault, str(error))
+            return
+        heal_at = struck_at + fault.down_s
+        left_open = None
+        if fault.open_transaction:
+            orphans = OrphanWatch(before, others=others)
+            left_open = self._count_left_open(orphans, until=heal_at)
+            evidence |= orphans.evidence()
+        self.recorder.record(
+            FaultInjected(
+                t=struck_t,
+                fault_id=fault.fault_id,
+                kind=fault.kind,
+                instance=fault.instance,
+                down_s=fault.down_s,
+                outlasts_session=fault.outlasts_session,
+                wiped=fault.wipe,
+                evidence=evidence,
+                open_transactions=left_open,
+                partitions=partitions,
+            )
+        )
+        self._wait_until(heal_at)
+        self.subject.heal(fault.instance)
+        self.recorder.record(
+            FaultHealed(
+                t=self.recorder.now(),
+                fault_id=fault.fault_id,
+                kind=fault.kind,
+                instance=fault.instance,
+            )
+        )
+
+    def _missed(self, fault: PlannedFault, reason: str) -> None:
+        self.recorder.record(
+            FaultMissed(
+                t=self.recorder.now(), fault_id=fault.fault_id, kind=fault.kind, reason=reason
+            )
+        )
+
+    def _wait_up(self, instance: int) -> None:
+        deadline = self.clock() + self.trigger_timeout_s
+        while not self.subject.is_up(instance):
+            if self.clock() >= deadline or not self._pause(_TRIGGER_POLL_S):
+                raise InfrastructureError(
+                    f"instance {instance} was not running when the fault was due, "
+                    f"nor {self.trigger_timeout_s:g} s after"
+                )
+
+    def _wait_open_transactions(self) -> list[OpenTransaction]:
+        """What is open as soon as each instance that is up has one, so the target's is among them;
+        what is open after the time-out where that does not come."""
+        deadline = self.clock() + self.trigger_timeout_s
+        while True:
+            found = [each for each in self._ongoing() if mark(each) not in self.orphans]
+            up = sum(self.subject.is_up(each) for each in self.subject.instances)
+            if len(found) >= up or self.clock() >= deadline or not self._pause(_TRIGGER_POLL_S):
+                return found
+
+    def _count_left_open(self, orphans: OrphanWatch, *, until: float) -> int | None:
+        """Looks until it is certain, or the heal is due; None where the cluster does not tell."""
+        while not orphans.certain:
+            next_look = self.clock() + _WATCH_POLL_S
+            if next_look >= until or not self._wait_until(next_look):
+                break
+            try:
+                orphans.look(self._ongoing())
+            except EoscheckError:
+                return None
+        self.orphans.update(orphans.left_open)
+        return orphans.count()
+
+    def _ongoing(self) -> list[OpenTransaction]:
+        assert self.transactions is not None
+        with self.asking:
+            return self.transactions.ongoing(self.output_topics)
+
+    def _partitions_of(self, instance: int) -> list[int] | None:
+        """Of the input; None where the group cannot tell."""
+        spec = self.subject.spec
+        client_id = spec.client_id_of(instance, run_id=self.subject.run_id)
+        if self.view is None or spec.group is None or client_id is None:
+            return None
+        try:
+            members = self.view.group_members(spec.group)
+        except EoscheckError:
+            return None  # a broker that is away must not keep a fault from happening
+        own = [each for each in members if client_id in (each.client_id, each.instance_id)]
+        if not own or not any(each.partitions for each in members):
+            return None  # unknown to the group, or the group is between two assignments
+        return sorted(
+            number for each in own for number in each.partitions.get(self.input_topic, [])
+        )
+
+    def _wait_until(self, moment: float) -> bool:
+        """False where the run was stopped before that."""
+        while (left := moment - self.clock()) > 0:
+            if not self._pause(min(left, _WATCH_POLL_S)):
+                return False
+        return not self._over()
+
+    def _pause(self, seconds: float) -> bool:
+        if self._over():
+            return False
+        self.sleep(seconds)
+        return True
+
+    def _over(self) -> bool:
+        return self.stop.is_set() or self.cancelled.is_set()

@@ -1,0 +1,199 @@
+"""Runs the load: paced and open-loop, or a backlog as fast as it goes."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+from confluent_kafka import KafkaException, Producer
+
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.history import Recorder
+from eoscheck.history.events import Identity
+from eoscheck.load.outcomes import Outcomes
+from eoscheck.load.pacing import Paced, Unpaced
+from eoscheck.load.records import abort_decisions, generate
+from eoscheck.load.senders import PlainSender, Sender, TransactionalSender
+from eoscheck.load.spec import LoadSpec
+
+_CHUNK = 500
+_LONGEST_WAIT_S = 0.05
+_METADATA_TIMEOUT_S = 10.0
+
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]] | None
+Identify: TypeAlias = Callable[[bytes | None, bytes | None, Headers], Identity | None]
+
+
+class LoadSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Records by outcome. `most_late_s`: the longest a record left after its intended time."""
+
+    sent: int
+    acknowledged: int
+    aborted: int
+    failed: int
+    indeterminate: int
+    duration_s: float
+    most_late_s: float
+
+
+def run_load(
+    spec: LoadSpec,
+    *,
+    seed: int,
+    run_id: str,
+    client_config: Mapping[str, str],
+    recorder: Recorder,
+    identify: Identify,
+    stop: threading.Event,
+    duration_s: float | None = None,
+    count: int | None = None,
+) -> LoadSummary:
+    """Writes `spec.rate` records a second until `stop`, or as many as `duration_s` or `count` say.
+
+    Open loop: record n is due n / rate seconds after the start and leaves then or, where the load
+    was held up, at once after it; slow acknowledgements slow nothing down. The clock is the
+    recorder's. `client_config` are librdkafka properties of the direct listener. Blocks; when it
+    returns, the outcome of every record sent stands in the history.
+
+    Raises UsageError where `identify` does not fit the load's own records, InfrastructureError
+    where the topic is not there or the cluster does not answer.
+    """
+    if duration_s is not None and count is not None:
+        raise UsageError("run_load takes duration_s or count, not both")
+    if duration_s is not None:
+        count = math.ceil(duration_s * spec.rate)
+    return _drive(
+        spec,
+        seed=seed,
+        run_id=run_id,
+        client_config=client_config,
+        recorder=recorder,
+        identify=identify,
+        stop=stop,
+        count=count,
+        rate=spec.rate,
+    )
+
+
+def preload(
+    spec: LoadSpec,
+    *,
+    count: int,
+    seed: int,
+    run_id: str,
+    client_config: Mapping[str, str],
+    recorder: Recorder,
+    identify: Identify,
+    stop: threading.Event | None = None,
+) -> LoadSummary:
+    """Records 0 to `count` - 1, the same ones as `run_load` writes, as fast as possible."""
+    return _drive(
+        spec,
+        seed=seed,
+        run_id=run_id,
+        client_config=client_config,
+        recorder=recorder,
+        identify=identify,
+        stop=stop or threading.Event(),
+        count=count,
+        rate=None,
+    )
+
+
+def _drive(
+    spec: LoadSpec,
+    *,
+    seed: int,
+    run_id: str,
+    client_config: Mapping[str, str],
+    recorder: Recorder,
+    identify: Identify,
+    stop: threading.Event,
+    count: int | None,
+    rate: float | None,
+) -> LoadSummary:
+    _require_topic(spec.topic, client_config)
+    outcomes = Outcomes(topic=spec.topic, recorder=recorder)
+    sender = _sender(spec, seed, run_id, client_config, outcomes, recorder.now)
+    records = generate(spec, seed=seed, run_id=run_id)
+    limit = math.inf if count is None else count
+    started = recorder.now()
+    pacing = Unpaced(start=started) if rate is None else Paced(rate=rate, start=started)
+    sent, most_late = 0, 0.0
+    try:
+        while sent < limit and not stop.is_set():
+            now = recorder.now()
+            due = min(pacing.due(now), limit, sent + _CHUNK)
+            if sent < due:
+                most_late = max(most_late, now - pacing.intended(sent))
+            while sent < due:
+                key, value = next(records)
+                identity = _identity(identify, key, value)
+                sender.send(identity, key, value, pacing.intended(sent))
+                sent += 1
+            outcomes.write_if_due()
+            gap = 0.0 if sent >= limit else pacing.intended(sent) - recorder.now()
+            sender.serve(min(max(gap, 0.0), _LONGEST_WAIT_S))
+    finally:
+        sender.finish()
+        outcomes.write()
+    return LoadSummary(
+        sent=sent,
+        acknowledged=outcomes.counts["acknowledged"],
+        aborted=outcomes.counts["aborted"],
+        failed=outcomes.counts["failed"],
+        indeterminate=outcomes.counts["indeterminate"],
+        duration_s=recorder.now() - started,
+        most_late_s=most_late,
+    )
+
+
+def _sender(
+    spec: LoadSpec,
+    seed: int,
+    run_id: str,
+    client_config: Mapping[str, str],
+    outcomes: Outcomes,
+    clock: Callable[[], float],
+) -> Sender:
+    if spec.transaction_size is None:
+        return PlainSender(topic=spec.topic, client_config=client_config, outcomes=outcomes)
+    return TransactionalSender(
+        topic=spec.topic,
+        size=spec.transaction_size,
+        aborts=abort_decisions(spec, seed=seed),
+        transactional_id=f"eoscheck-load-{run_id}",
+        client_config=client_config,
+        outcomes=outcomes,
+        clock=clock,
+    )
+
+
+def _identity(identify: Identify, key: bytes, value: bytes) -> Identity:
+    identity = identify(key, value, None)
+    if identity is None:
+        raise UsageError(
+            f"the id expression finds nothing in the load's own record {value[:200]!r}: "
+            "make load.key or load.value carry it, or change the expression"
+        )
+    return identity
+
+
+def _require_topic(topic: str, client_config: Mapping[str, str]) -> None:
+    """Asks for all topics: asking for one by name may create it."""
+    client = Producer({**client_config, "log_level": 2})
+    try:
+        topics = client.list_topics(timeout=_METADATA_TIMEOUT_S).topics
+    except KafkaException as error:
+        servers = client_config.get("bootstrap.servers", "the cluster")
+        raise InfrastructureError(
+            f"no Kafka broker answers at {servers}: {error.args[0].str()}"
+        ) from error
+    if topic not in topics:
+        raise InfrastructureError(
+            f"the load's topic {topic!r} does not exist on the cluster: create it, "
+            "or list it under [topics]"
+        )

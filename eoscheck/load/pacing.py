@@ -1,0 +1,39 @@
+"""Open-loop pacing: when each record should leave, whatever the cluster does."""
+
+from __future__ import annotations
+
+import math
+
+
+class Paced:
+    """Record n is due at `start + n / rate` (seconds of the run's clock).
+
+    A late sender catches up at once and skips nothing: the intended times stay what they are, so a
+    stall shows in every latency taken from them (no coordinated omission).
+    """
+
+    def __init__(self, *, rate: float, start: float) -> None:
+        self._rate = rate
+        self._start = start
+
+    def due(self, now: float) -> float:
+        """How many records should have been sent by `now`."""
+        # Of two readings of a clock one may be earlier than the other's intended time by rounding.
+        return max(0, math.floor((now - self._start) * self._rate + 1e-6) + 1)
+
+    def intended(self, seq: int) -> float:
+        return self._start + seq / self._rate
+
+
+class Unpaced:
+    """Every record is due at once: its intended time is when it is sent."""
+
+    def __init__(self, *, start: float) -> None:
+        self._now = start
+
+    def due(self, now: float) -> float:
+        self._now = now
+        return math.inf
+
+    def intended(self, seq: int) -> float:
+        return self._now

@@ -1,0 +1,59 @@
+"""What goes in: record n is a pure function of the spec, the seed and n."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+import msgspec
+
+from eoscheck.load.spec import LoadSpec
+from eoscheck.load.template import Fields, compile_template
+
+LARGEST_AMOUNT = 10_000
+_BLOCK = 1024
+
+
+def generate(
+    spec: LoadSpec,
+    *,
+    seed: int,
+    run_id: str,
+    wall_clock: Callable[[], float] = time.time,
+) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of record 0, 1, 2, ... without end.
+
+    The same seed gives the same records, except for what a template takes from `{run_id}` or from
+    the wall clock (`{time_ms}`).
+    """
+    key_of = compile_template(spec.key, what="load.key")
+    value_of = compile_template(spec.value, what="load.value")
+    encode = msgspec.json.Encoder().encode if isinstance(spec.value, dict) else _as_text
+    for seq, (account, amount) in enumerate(_payments(spec, seed)):
+        fields = Fields(seq, account, amount, run_id, int(wall_clock() * 1000))
+        yield _as_text(key_of(fields)), encode(value_of(fields))
+
+
+def abort_decisions(spec: LoadSpec, *, seed: int) -> Iterator[bool]:
+    """Whether transaction 0, 1, 2, ... is to abort."""
+    chance = random.Random(f"{seed}/aborts")
+    while True:
+        yield chance.random() < spec.abort_ratio
+
+
+def _payments(spec: LoadSpec, seed: int) -> Iterator[tuple[str, int]]:
+    """Account and amount. The rank of an account is its number: `acct-00000` is the busiest."""
+    chance = random.Random(f"{seed}/records")
+    accounts = [f"acct-{number:05d}" for number in range(spec.keys)]
+    weights = list(accumulate((rank + 1) ** -spec.zipf for rank in range(spec.keys)))
+    while True:
+        # Blocks, because one call of choices for many is several times quicker than one for each.
+        chosen = chance.choices(accounts, cum_weights=weights, k=_BLOCK)
+        for account in chosen:
+            yield account, 1 + int(chance.random() * LARGEST_AMOUNT)
+
+
+def _as_text(value: object) -> bytes:
+    return str(value).encode()

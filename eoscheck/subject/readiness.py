@@ -1,0 +1,61 @@
+"""When a subject does its work: seen from outside, on its consumer group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import InfrastructureError
+from eoscheck.history import InstanceReady, Recorder
+from eoscheck.subject.spec import SubjectSpec
+
+_POLL_S = 0.1
+
+
+def wait_ready(
+    spec: SubjectSpec,
+    *,
+    view: ClusterView,
+    topic: str,
+    timeout_s: float,
+    recorder: Recorder,
+    check: Callable[[], None],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Waits until the group has a member for each instance and every partition of `topic` is
+    assigned, and records InstanceReady for each instance.
+
+    Without a group nothing can be seen from outside before outputs come: then it is enough that
+    the processes run. `check` raises where waiting has become pointless (an instance ended).
+    Raises InfrastructureError after `timeout_s`, with what was still missing.
+    """
+    deadline = clock() + timeout_s
+    while True:
+        check()
+        ready, seen = _look(spec, view=view, topic=topic)
+        if ready:
+            break
+        if clock() >= deadline:
+            raise InfrastructureError(
+                f"the subject is not ready after {timeout_s:g} s: {seen}; "
+                "see its output in the run's folder, or raise subject.ready_timeout"
+            )
+        sleep(_POLL_S)
+    for instance in range(spec.instances):
+        recorder.record(InstanceReady(t=recorder.now(), instance=instance, evidence=seen))
+
+
+def _look(spec: SubjectSpec, *, view: ClusterView, topic: str) -> tuple[bool, str]:
+    """Whether it is ready, and what was seen, in words."""
+    if spec.group is None:
+        return True, "its process runs: without subject.group nothing more can be seen"
+    members = view.group_members(spec.group)
+    wanted = set(view.partitions(topic))
+    assigned = wanted & {n for member in members for n in member.partitions.get(topic, [])}
+    seen = (
+        f"group {spec.group} has {len(members)} members for {spec.instances} instances, "
+        f"and {len(assigned)} of the {len(wanted)} partitions of {topic} are assigned"
+    )
+    return len(members) >= spec.instances and assigned == wanted, seen
