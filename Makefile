@@ -49,3 +49,7 @@ lock: $(STAMP)-dev  ## write constraints.txt anew from what is installed
 
 clean:  ## remove the environment and what tools leave
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: schema
+schema: $(STAMP)-dev  ## write the JSON schema of scenario files anew
+	$(BIN)/python -c 'import json; from eoscheck.run.scenario import json_schema; print(json.dumps(json_schema(), indent=2))' > chaos/scenario.schema.json

@@ -200,4 +200,5 @@ def _readable(error: msgspec.ValidationError) -> str:
     message, _, place = str(error).partition(" - at `$.")
     if not place:
         return message
-    return f"{re.sub(r'\[(\d+)\]', r'.\1', place.rstrip('`'))}: {message}"
+    where = re.sub(r"\[(\d+)\]", r".\1", place.rstrip("`"))
+    return f"{where}: {message}"

@@ -1,0 +1,293 @@
+"""One scenario from start to verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from eoscheck.audit import run_audit
+from eoscheck.audit.findings import AuditReport
+from eoscheck.audit.identity import parse
+from eoscheck.cluster.provider import Cluster
+from eoscheck.cluster.topics import NewTopic, create_topics
+from eoscheck.cluster.transactions import TransactionView
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import UsageError
+from eoscheck.faults import plan, run_faults
+from eoscheck.faults.schedule import PlannedFault
+from eoscheck.history import (
+    Event,
+    PhaseStarted,
+    Recorder,
+    RunFinished,
+    RunStarted,
+    read_history,
+)
+from eoscheck.load import run_load
+from eoscheck.measure import from_history
+from eoscheck.process import Supervisor
+from eoscheck.run.background import Background
+from eoscheck.run.drain import Progress, wait_drained, wait_observed
+from eoscheck.run.environment import describe_environment
+from eoscheck.run.judge import as_expected, judge, tally_faults
+from eoscheck.run.observer import observe_outputs, sample_progress
+from eoscheck.run.result import RESULT_FILE, RunResult
+from eoscheck.run.scenario import Scenario
+from eoscheck.subject import Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What one run works with: made once, used by every phase, changed by none."""
+
+    scenario: Scenario
+    run_id: str
+    seed: int
+    cluster: Cluster
+    view: ClusterView
+    subject: Subject
+    recorder: Recorder
+    progress: Progress
+
+
+def run_scenario(
+    scenario: Scenario,
+    *,
+    cluster: Cluster,
+    supervisor: Supervisor,
+    folder: Path,
+    run_id: str,
+    repeat: str,
+    seed: int | None = None,
+    listener: Callable[[Event], None] | None = None,
+) -> RunResult:
+    """Runs `scenario` on `cluster`, audits it, and leaves `history.ndjson` and `result.json` in
+    `folder`.
+
+    `scenario` is as `load_scenario(..., run_id=run_id)` gave it; `seed` replaces its own; `repeat`
+    is the command that does this run again; `listener` gets each event as it happens.
+    Raises UsageError or InfrastructureError where the run cannot be made; whatever was started is
+    stopped on every way out.
+    """
+    seed = scenario.seed if seed is None else seed
+    faults = _planned(scenario, seed=seed)
+    started_at = datetime.now(UTC)
+    environment = describe_environment(cluster)
+    progress = Progress()
+    with ExitStack() as stack:
+        recorder = stack.enter_context(Recorder(folder))
+        recorder.subscribe(progress)
+        if listener is not None:
+            recorder.subscribe(listener)
+        recorder.record(
+            RunStarted(
+                t=recorder.now(),
+                run_id=run_id,
+                scenario=scenario.name,
+                seed=seed,
+                started_at=started_at.isoformat(timespec="seconds"),
+                environment=environment,
+            )
+        )
+        view = stack.enter_context(ClusterView(cluster.client_config))
+        _prepare_topics(scenario, cluster=cluster, view=view)
+        subject = Subject(
+            scenario.subject,
+            supervisor=supervisor,
+            recorder=recorder,
+            folder=folder,
+            run_id=run_id,
+            bootstrap_server=cluster.bootstrap_servers,
+        )
+        stage = Stage(
+            scenario=scenario,
+            run_id=run_id,
+            seed=seed,
+            cluster=cluster,
+            view=view,
+            subject=subject,
+            recorder=recorder,
+            progress=progress,
+        )
+        _conduct(stage, faults=faults)
+        audit = _audit(stage)
+    return _conclude(
+        scenario,
+        events=read_history(folder),
+        audit=audit,
+        planned=len(faults),
+        folder=folder,
+        repeat=repeat,
+    )
+
+
+def _planned(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
+    return plan(
+        scenario.faults,
+        seed=seed,
+        instances=scenario.subject.instances,
+        session_timeout_s=scenario.subject.session_timeout_s,
+        duration_s=scenario.timing.seconds("faults"),
+    )
+
+
+def _prepare_topics(scenario: Scenario, *, cluster: Cluster, view: ClusterView) -> None:
+    """Creates the scenario's topics on a cluster of ours; elsewhere they must be there already."""
+    if cluster.owned:
+        create_topics(
+            cluster.client_config,
+            [
+                NewTopic(name=name, partitions=topic.partitions, config=topic.config)
+                for name, topic in scenario.topics.items()
+            ],
+        )
+    for topic in (scenario.load.topic, scenario.audit.output):
+        view.partitions(topic)
+
+
+def _conduct(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
+    """Load, faults, heal, drain: whatever happens, the subject is stopped at the end."""
+    timing, recorder = stage.scenario.timing, stage.recorder
+    try:
+        with _observing(stage):
+            recorder.record(PhaseStarted(t=recorder.now(), phase="start"))
+            stage.subject.start_all()
+            stage.subject.wait_ready(view=stage.view, topic=stage.scenario.load.topic)
+            stage.subject.keep_running()
+            with _loading(stage) as load:
+                recorder.record(PhaseStarted(t=recorder.now(), phase="steady"))
+                load.pause(timing.seconds("steady"))
+                recorder.record(PhaseStarted(t=recorder.now(), phase="faults"))
+                _inject(stage, faults=faults)
+                load.pause(timing.seconds("settle"))
+            recorder.record(PhaseStarted(t=recorder.now(), phase="drain"))
+            drained, reason = wait_drained(
+                progress=stage.progress,
+                view=stage.view,
+                group=stage.scenario.subject.group,
+                input_topic=stage.scenario.load.topic,
+                timeout_s=timing.seconds("drain"),
+                now=recorder.now,
+            )
+            stage.subject.stop_all()
+            wait_observed(
+                progress=stage.progress,
+                view=stage.view,
+                topic=stage.scenario.audit.output,
+                now=recorder.now,
+            )
+            recorder.record(RunFinished(t=recorder.now(), drained=drained, reason=reason))
+    finally:
+        stage.subject.stop_all()
+
+
+@contextmanager
+def _observing(stage: Stage) -> Iterator[Background]:
+    """The live reader and the sampler, from before the subject starts until it has stopped."""
+    scenario = stage.scenario
+    with Background(name="observer") as background:
+        background.start(
+            lambda: observe_outputs(
+                topic=scenario.audit.output,
+                partitions=stage.view.partitions(scenario.audit.output),
+                client_config=stage.cluster.client_config,
+                identify=parse(scenario.audit.id),
+                recorder=stage.recorder,
+                stop=background.stop,
+            )
+        )
+        background.start(
+            lambda: sample_progress(
+                view=stage.view,
+                input_topic=scenario.load.topic,
+                output_topic=scenario.audit.output,
+                group=scenario.subject.group,
+                recorder=stage.recorder,
+                stop=background.stop,
+            )
+        )
+        yield background
+
+
+@contextmanager
+def _loading(stage: Stage) -> Iterator[Background]:
+    scenario = stage.scenario
+    with Background(name="load") as background:
+        background.start(
+            lambda: run_load(
+                scenario.load,
+                seed=stage.seed,
+                run_id=stage.run_id,
+                client_config=stage.cluster.client_config,
+                recorder=stage.recorder,
+                identify=parse(scenario.audit.input_id or scenario.audit.id),
+                stop=background.stop,
+            )
+        )
+        yield background
+
+
+def _inject(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
+    """The faults phase, and the heal that always follows it."""
+    output = stage.scenario.audit.output
+    with TransactionView(stage.cluster.client_config) as transactions:
+        try:
+            run_faults(
+                faults,
+                subject=stage.subject,
+                view=stage.view,
+                transactions=transactions,
+                topics=[output],
+                recorder=stage.recorder,
+            )
+        finally:
+            stage.subject.heal_all()
+
+
+def _audit(stage: Stage) -> AuditReport:
+    stage.recorder.record(PhaseStarted(t=stage.recorder.now(), phase="audit"))
+    return run_audit(
+        stage.scenario.audit,
+        client_config=stage.cluster.client_config,
+        history=read_history(stage.recorder.path.parent),
+    )
+
+
+def _conclude(
+    scenario: Scenario,
+    *,
+    events: Sequence[Event],
+    audit: AuditReport,
+    planned: int,
+    folder: Path,
+    repeat: str,
+) -> RunResult:
+    """A pure function of what the run left, and the file that keeps it."""
+    start = next(event for event in events if isinstance(event, RunStarted))
+    tally = tally_faults(events, planned=planned)
+    verdict, reasons = judge(audit=audit, events=events, tally=tally)
+    result = RunResult(
+        run_id=start.run_id,
+        scenario=scenario.name,
+        title=scenario.title,
+        guarantee=scenario.audit.expect,
+        seed=start.seed,
+        started_at=start.started_at,
+        verdict=verdict,
+        reasons=reasons,
+        expected=scenario.expect,
+        as_expected=as_expected(verdict=verdict, audit=audit, expected=scenario.expect),
+        audit=audit,
+        figures=from_history(events),
+        tally=tally,
+        environment=start.environment,
+        repeat=repeat,
+        folder=str(folder),
+    )
+    (folder / RESULT_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    return result
