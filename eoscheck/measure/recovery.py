@@ -20,7 +20,7 @@ from eoscheck.measure.quantiles import distribution
 
 LAG_WINDOW_S = 2.0
 """Lag goes up and down with each commit: its level before a fault is the highest sample of so
-many seconds, not the last one."""
+many seconds, not the last one. What an earlier fault piled up does not count."""
 
 
 class _Arrivals:
@@ -116,8 +116,9 @@ def _level(
         # The fault before this one still shows in the lag: the level is what it was before that.
         lag = before.lag
     else:
+        since = t - LAG_WINDOW_S if before is None else max(t - LAG_WINDOW_S, before.caught_up_at)
         earlier = [sample for sample in samples if sample.t <= t]
-        recent = [sample for sample in earlier if sample.t >= t - LAG_WINDOW_S] or earlier[-1:]
+        recent = [sample for sample in earlier if sample.t >= since] or earlier[-1:]
         lag = max((sample.lag for sample in recent), default=None)
     if lag is None or recovered_at is None:
         return _Level(lag, math.inf)
