@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Literal
 
 from eoscheck.history import Recorder, SendsAcknowledged, SendsUnconfirmed
@@ -26,6 +27,7 @@ class Outcomes:
         self._partitions: list[int] = []
         self._offsets: list[int] = []
         self._intended: list[float] = []
+        self._unconfirmed: dict[tuple[Unconfirmed, str], list[Identity]] = defaultdict(list)
 
     def acknowledged(
         self, identity: Identity, partition: int, offset: int, intended: float
@@ -35,19 +37,10 @@ class Outcomes:
         self._offsets.append(offset)
         self._intended.append(intended)
 
-    def unconfirmed(self, outcome: Unconfirmed, identities: list[Identity], reason: str) -> None:
-        if not identities:
-            return
-        self.counts[outcome] += len(identities)
-        self._recorder.record(
-            SendsUnconfirmed(
-                t=self._recorder.now(),
-                topic=self._topic,
-                outcome=outcome,
-                identities=identities,
-                reason=reason,
-            )
-        )
+    def unconfirmed(
+        self, outcome: Unconfirmed, identities: Sequence[Identity], reason: str
+    ) -> None:
+        self._unconfirmed[outcome, reason].extend(identities)
 
     def write_if_due(self) -> None:
         """Often enough to watch, seldom enough to keep the history small."""
@@ -57,18 +50,30 @@ class Outcomes:
 
     def write(self) -> None:
         self._written_at = self._recorder.now()
-        if not self._identities:
-            return
-        self.counts["acknowledged"] += len(self._identities)
-        self._recorder.record(
-            SendsAcknowledged(
-                t=self._written_at,
-                topic=self._topic,
-                identities=self._identities,
-                partitions=self._partitions,
-                offsets=self._offsets,
-                intended=self._intended,
+        if self._identities:
+            self.counts["acknowledged"] += len(self._identities)
+            self._recorder.record(
+                SendsAcknowledged(
+                    t=self._written_at,
+                    topic=self._topic,
+                    identities=self._identities,
+                    partitions=self._partitions,
+                    offsets=self._offsets,
+                    intended=self._intended,
+                )
             )
-        )
-        self._identities, self._partitions = [], []
-        self._offsets, self._intended = [], []
+            self._identities, self._partitions = [], []
+            self._offsets, self._intended = [], []
+        for (outcome, reason), identities in self._unconfirmed.items():
+            if identities:
+                self.counts[outcome] += len(identities)
+                self._recorder.record(
+                    SendsUnconfirmed(
+                        t=self._written_at,
+                        topic=self._topic,
+                        outcome=outcome,
+                        identities=identities,
+                        reason=reason,
+                    )
+                )
+        self._unconfirmed.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -25,6 +25,7 @@ _SETTINGS: dict[str, Any] = {
     "queue.buffering.max.messages": 2_000_000,
     "queue.buffering.max.kbytes": 1_048_576,
     "message.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
+    "log_level": 2,  # the client logs to standard error of its own accord: outcomes say it all
 }
 
 # Errors by which a record surely is not in the log: it never left, or the broker refused it.
@@ -43,6 +44,8 @@ _NEVER_WRITTEN = frozenset(
     }
 )
 
+MakeProducer: TypeAlias = Callable[[dict[str, Any]], Producer]
+
 
 class Sender(Protocol):
     def send(self, identity: Identity, key: bytes, value: bytes, intended: float) -> None: ...
@@ -59,10 +62,17 @@ class Sender(Protocol):
 class PlainSender:
     """An idempotent producer; each delivery report decides about its record."""
 
-    def __init__(self, *, topic: str, client_config: Mapping[str, str], outcomes: Outcomes) -> None:
+    def __init__(
+        self,
+        *,
+        topic: str,
+        client_config: Mapping[str, str],
+        outcomes: Outcomes,
+        make_producer: MakeProducer = Producer,
+    ) -> None:
         self._topic = topic
         self._outcomes = outcomes
-        self._producer = _producer(client_config, {})
+        self._producer = make_producer({**client_config, **_SETTINGS})
         self._pending: dict[int, Identity] = {}
         self._sent = 0
 
@@ -138,14 +148,21 @@ class TransactionalSender:
         client_config: Mapping[str, str],
         outcomes: Outcomes,
         clock: Callable[[], float],
+        make_producer: MakeProducer = Producer,
     ) -> None:
         self._topic = topic
         self._size = size
         self._aborts = aborts
-        self._client_config = client_config
-        self._transactional_id = transactional_id
         self._outcomes = outcomes
         self._clock = clock
+        self._make_producer = make_producer
+        self._settings = {
+            **client_config,
+            **_SETTINGS,
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),
+            "message.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),
+        }
         self._producer = self._initialised_producer()
         self._open = _Transaction()
 
@@ -213,14 +230,7 @@ class TransactionalSender:
             return
 
     def _initialised_producer(self) -> Producer:
-        producer = _producer(
-            self._client_config,
-            {
-                "transactional.id": self._transactional_id,
-                "transaction.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),
-                "message.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),
-            },
-        )
+        producer = self._make_producer(self._settings)
         deadline = self._clock() + TRANSACTION_TIMEOUT_S
         while True:
             try:
@@ -232,11 +242,6 @@ class TransactionalSender:
                     ) from error
             else:
                 return producer
-
-
-def _producer(client_config: Mapping[str, str], settings: Mapping[str, Any]) -> Producer:
-    # librdkafka logs to standard error of its own accord: outcomes say what matters.
-    return Producer({**client_config, **_SETTINGS, **settings, "log_level": 2})
 
 
 def _place(message: Message) -> tuple[int, int]:
