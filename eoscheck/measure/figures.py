@@ -105,9 +105,10 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """`starting`: the process runs, but was not yet seen to work. `paused`: by a fault."""
+    """`starting`: the process runs, but was not yet seen to work. `paused`: by a fault.
+    `stopped`: by the harness, after the input was drained."""
 
-    state: Literal["starting", "up", "paused", "down"]
+    state: Literal["starting", "up", "paused", "down", "stopped"]
     start: float
     end: float
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,28 +19,29 @@ from eoscheck.history.events import (
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Landmarks:
     """`steady_from`: the subject works, 0 where the history does not say. `first_fault` and
-    `last_heal`: None without faults; a fault that was never healed lasts to the end.
+    `last_heal`: None without faults; a fault that was never healed lasts to the end. `drain`: the
+    faults are over and the load has stopped; infinite where the history does not say.
     `end`: where the audit begins, or the history ends. `waiting`: input still waited at the end.
     """
 
     steady_from: float
     first_fault: float | None
     last_heal: float | None
+    drain: float
     end: float
     waiting: bool
 
 
 def landmarks(events: Sequence[Event]) -> Landmarks:
-    steady_from = next(
-        (e.t for e in events if isinstance(e, PhaseStarted) and e.phase == "steady"), 0.0
-    )
+    phases = {e.phase: e.t for e in events if isinstance(e, PhaseStarted)}
     end = _end(events)
     injected = {e.fault_id: e.t for e in events if isinstance(e, FaultInjected)}
     healed = {e.fault_id: e.t for e in events if isinstance(e, FaultHealed)}
     return Landmarks(
-        steady_from=steady_from,
+        steady_from=phases.get("steady", 0.0),
         first_fault=min(injected.values(), default=None),
         last_heal=max((healed.get(fault, end) for fault in injected), default=None),
+        drain=phases.get("drain", math.inf),
         end=end,
         waiting=_input_waits(events),
     )

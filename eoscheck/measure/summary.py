@@ -30,5 +30,5 @@ def from_history(events: Sequence[Event]) -> RunFigures:
         latency=latency(journeys, marks),
         longest_gap_s=longest_gaps(events, marks),
         timeline=timeline(events, journeys, end=marks.end),
-        lanes=lanes(events, end=marks.end),
+        lanes=lanes(events, marks),
     )

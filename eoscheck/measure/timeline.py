@@ -20,11 +20,12 @@ from eoscheck.history.events import (
 )
 from eoscheck.measure.figures import Lane, Span, Timeline
 from eoscheck.measure.journeys import Journey
+from eoscheck.measure.landmarks import Landmarks
 
 _BIN_WIDTHS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _MAX_BINS = 3000
 
-State: TypeAlias = Literal["starting", "up", "paused", "down"]
+State: TypeAlias = Literal["starting", "up", "paused", "down", "stopped"]
 
 
 def timeline(events: Sequence[Event], journeys: Sequence[Journey], *, end: float) -> Timeline:
@@ -54,11 +55,13 @@ def bin_width(duration_s: float) -> float:
     return next(fitting, duration_s / _MAX_BINS)
 
 
-def lanes(events: Sequence[Event], *, end: float) -> list[Lane]:
+def lanes(events: Sequence[Event], marks: Landmarks) -> list[Lane]:
+    """One for each instance that the history names, by number."""
+    end = marks.end
     changes: dict[int, list[tuple[float, State]]] = {}
     starts: Counter[int] = Counter()
     for event in events:
-        change = _state_after(event)
+        change = _state_after(event, drain=marks.drain)
         if change is None:
             continue
         instance, state = change
@@ -70,14 +73,14 @@ def lanes(events: Sequence[Event], *, end: float) -> list[Lane]:
     ]
 
 
-def _state_after(event: Event) -> tuple[int, State] | None:
+def _state_after(event: Event, *, drain: float) -> tuple[int, State] | None:
     match event:
         case InstanceStarted(instance=instance):
             return instance, "starting"
         case InstanceReady(instance=instance):
             return instance, "up"
         case InstanceExited(instance=instance):
-            return instance, "down"
+            return instance, "stopped" if event.expected and event.t >= drain else "down"
         case FaultInjected(kind="pause", instance=int(instance)):
             return instance, "paused"
         case FaultHealed(kind="pause", instance=int(instance)):

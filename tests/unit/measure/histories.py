@@ -261,6 +261,12 @@ class Simulation:
     def _finish(self) -> None:
         self.events += [
             PhaseStarted(t=self.duration_s - 2.0, phase="drain"),
+            *(
+                InstanceExited(
+                    t=self.duration_s - 0.3, instance=instance, pid=1, code=0, expected=True
+                )
+                for instance in range(self.instances)
+            ),
             RunFinished(t=self.duration_s, drained=True, reason="no lag for 1 s"),
             PhaseStarted(t=self.duration_s, phase="audit"),
         ]

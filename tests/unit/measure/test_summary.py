@@ -141,11 +141,13 @@ def test_a_lane_shows_when_an_instance_started_worked_and_was_down() -> None:
             InstanceReady(t=8.0, instance=0, evidence="e"),
             fault(10.0, kind="pause", partitions=None),
             FaultHealed(t=11.0, fault_id="f1", kind="pause", instance=0),
-            PhaseStarted(t=12.0, phase="audit"),
-            InstanceExited(t=13.0, instance=0, pid=2, code=0, expected=True),
+            PhaseStarted(t=11.5, phase="drain"),
+            InstanceExited(t=12.0, instance=0, pid=2, code=0, expected=True),
+            PhaseStarted(t=12.5, phase="audit"),
+            started(13.0, 3),
         ]
     ).lanes
-    assert lane.starts == 2
+    assert lane.starts == 3
     assert [(s.state, s.start, s.end) for s in lane.spans] == [
         ("starting", 1.0, 2.0),
         ("up", 2.0, 5.0),
@@ -154,7 +156,19 @@ def test_a_lane_shows_when_an_instance_started_worked_and_was_down() -> None:
         ("up", 8.0, 10.0),
         ("paused", 10.0, 11.0),
         ("up", 11.0, 12.0),
+        ("stopped", 12.0, 12.5),
     ]
+
+
+def test_an_instance_that_ends_by_itself_is_down_even_while_draining() -> None:
+    [lane] = from_history(
+        [
+            PhaseStarted(t=1.0, phase="drain"),
+            InstanceExited(t=2.0, instance=0, pid=2, code=1, expected=False),
+            PhaseStarted(t=3.0, phase="audit"),
+        ]
+    ).lanes
+    assert [s.state for s in lane.spans] == ["down"]
 
 
 def test_a_pause_that_is_healed_twice_is_one_stretch_of_work() -> None:
