@@ -56,17 +56,18 @@ def bin_width(duration_s: float) -> float:
 
 
 def lanes(events: Sequence[Event], marks: Landmarks) -> list[Lane]:
-    """One for each instance that the history names, by number."""
+    """One for each instance that the history names, by number; what comes after the end is left
+    out."""
     end = marks.end
     changes: dict[int, list[tuple[float, State]]] = {}
     starts: Counter[int] = Counter()
     for event in events:
         change = _state_after(event, drain=marks.drain)
-        if change is None:
+        if change is None or event.t > end:
             continue
         instance, state = change
         starts[instance] += isinstance(event, InstanceStarted)
-        changes.setdefault(instance, []).append((min(event.t, end), state))
+        changes.setdefault(instance, []).append((event.t, state))
     return [
         Lane(instance=instance, starts=starts[instance], spans=_spans(changes[instance], end))
         for instance in sorted(changes)

@@ -147,7 +147,7 @@ def test_a_lane_shows_when_an_instance_started_worked_and_was_down() -> None:
             started(13.0, 3),
         ]
     ).lanes
-    assert lane.starts == 3
+    assert lane.starts == 2
     assert [(s.state, s.start, s.end) for s in lane.spans] == [
         ("starting", 1.0, 2.0),
         ("up", 2.0, 5.0),
