@@ -8,15 +8,18 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from eoscheck.cluster.transactions import OpenTransaction, TransactionView
-from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.faults.orphans import Mark, OrphanWatch, mark
 from eoscheck.faults.process import strike
 from eoscheck.faults.schedule import PlannedFault
 from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder
 from eoscheck.subject import Subject
+
+if TYPE_CHECKING:
+    from eoscheck.cluster.transactions import OpenTransaction, TransactionView
+    from eoscheck.cluster.view import ClusterView
 
 TRIGGER_TIMEOUT_S = 5.0
 """How long a fault waits for its instance to be up, and for a transaction to be open."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from eoscheck.cluster.transactions import OpenTransaction
+if TYPE_CHECKING:
+    from eoscheck.cluster.transactions import OpenTransaction
+
 
 Mark: TypeAlias = tuple[str, int, int]
 """Transactional id, producer id, start: one transaction among all that this id ever had."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import InfrastructureError
 from eoscheck.history import InstanceReady, Recorder
 from eoscheck.subject.spec import SubjectSpec
+
+if TYPE_CHECKING:
+    from eoscheck.cluster.view import ClusterView
 
 _POLL_S = 0.1
 

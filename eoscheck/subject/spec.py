@@ -41,8 +41,9 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise UsageError("subject.command is empty: give the program and its arguments")
         if self.instances < 1:
             raise UsageError(f"subject.instances must be at least 1, not {self.instances}")
-        if self.session_timeout_s == 0:
-            raise UsageError("subject.session_timeout must be above 0")
+        for name in ("session_timeout", "stop_timeout", "ready_timeout"):
+            if parse_duration(getattr(self, name), what=f"subject.{name}") == 0:
+                raise UsageError(f"subject.{name} must be above 0")
         example = dict.fromkeys(PLACEHOLDERS, "")
         _fill_command(self.command, example)
         _fill_environment(self.env, example)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import InstanceExited, Recorder
 from eoscheck.process import Supervisor, tail
 from eoscheck.subject.instance import Instance, State
 from eoscheck.subject.readiness import wait_ready
 from eoscheck.subject.spec import SubjectSpec, invocation
+
+if TYPE_CHECKING:
+    from eoscheck.cluster.view import ClusterView
 
 
 class SubjectExited(InfrastructureError):  # noqa: N818 - it says what happened

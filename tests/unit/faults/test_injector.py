@@ -1,0 +1,366 @@
+"""Firing a plan: on a subject that is only written down, by a clock that only sleeps move."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from eoscheck.cluster.transactions import OpenTransaction
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.faults import PlannedFault, run_faults
+from eoscheck.history import (
+    Event,
+    FaultHealed,
+    FaultInjected,
+    FaultMissed,
+    Recorder,
+    read_history,
+)
+from eoscheck.subject import SubjectSpec
+
+_T = TypeVar("_T", bound=Event)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.at: list[tuple[float, Callable[[], None]]] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for moment, act in list(self.at):
+            if self.now >= moment:
+                self.at.remove((moment, act))
+                act()
+
+
+class FakeSubject:
+    """States change as told; `log` holds (time, what, instance); `broken` makes an action fail."""
+
+    def __init__(self, clock: Clock, *, instances: int = 1, **spec: Any) -> None:
+        self.clock = clock
+        self.spec = SubjectSpec(command=["app"], instances=instances, **spec)
+        self.run_id = "r1"
+        self.states = dict.fromkeys(range(instances), "up")
+        self.log: list[tuple[float, str, int]] = []
+        self.broken: dict[str, Exception] = {}
+        self.wiped_files = 3
+
+    @property
+    def instances(self) -> range:
+        return range(len(self.states))
+
+    def is_up(self, instance: int) -> bool:
+        return self.states[instance] == "up"
+
+    def kill(self, instance: int) -> dict[str, Any]:
+        return self._do("kill", instance, "down")
+
+    def terminate(self, instance: int) -> dict[str, Any]:
+        return self._do("terminate", instance, "down")
+
+    def pause(self, instance: int) -> dict[str, Any]:
+        return self._do("pause", instance, "paused")
+
+    def wipe(self, instance: int) -> dict[str, Any]:
+        self._do("wipe", instance, "down")
+        return {"wiped": "/state", "wiped_files": self.wiped_files}
+
+    def heal(self, instance: int) -> None:
+        if self.states[instance] != "up":
+            self._do("heal", instance, "up")
+
+    def heal_all(self) -> None:
+        for instance in self.instances:
+            self.heal(instance)
+
+    def _do(self, what: str, instance: int, then: str) -> dict[str, Any]:
+        self.log.append((round(self.clock.now, 3), what, instance))
+        if what in self.broken:
+            raise self.broken[what]
+        self.states[instance] = then
+        return {"did": what}
+
+
+class FakeTransactions:
+    """Answers by the time; each look is counted."""
+
+    def __init__(self, clock: Clock, answer: Callable[[float], list[OpenTransaction]]) -> None:
+        self.clock = clock
+        self.answer = answer
+        self.asked_for: list[Any] = []
+
+    def ongoing(self, topics: Any) -> list[OpenTransaction]:
+        self.asked_for.append(topics)
+        return self.answer(self.clock.now)
+
+
+def transaction(name: str, started: int) -> OpenTransaction:
+    return OpenTransaction(
+        transactional_id=name,
+        producer_id=1,
+        epoch=0,
+        started_ms=started,
+        timeout_ms=4000,
+        partitions=[("out", 0)],
+    )
+
+
+def fault(**changes: Any) -> PlannedFault:
+    usual: dict[str, Any] = {
+        "fault_id": "kill-1",
+        "kind": "kill",
+        "at_s": 1.0,
+        "instance": 0,
+        "down_s": 0.5,
+        "outlasts_session": False,
+        "wipe": False,
+        "open_transaction": False,
+    }
+    return PlannedFault(**(usual | changes))
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.recorder = Recorder(folder, clock=self.clock)
+        self.subject = FakeSubject(self.clock)
+
+    def run(self, *faults: PlannedFault, **more: Any) -> None:
+        run_faults(
+            faults,
+            subject=self.subject,  # type: ignore[arg-type]
+            recorder=self.recorder,
+            input_topic="in",
+            output_topics=["out"],
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            **more,
+        )
+
+    def events(self, kind: type[_T]) -> list[_T]:
+        return [event for event in read_history(self.folder) if isinstance(event, kind)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_fault_is_fired_at_its_time_proved_and_healed_after_its_down_time(bench: Bench) -> None:
+    bench.run(fault())
+    assert bench.subject.log == [(1.0, "kill", 0), (1.5, "heal", 0)]
+    (injected,) = bench.events(FaultInjected)
+    (healed,) = bench.events(FaultHealed)
+    assert (injected.t, healed.t) == (pytest.approx(1.0), pytest.approx(1.5))
+    assert injected.evidence == {"did": "kill"}
+    assert injected.open_transactions is None
+    assert injected.partitions is None
+    assert injected.fault_id == healed.fault_id == "kill-1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [("kill", "kill"), ("terminate", "terminate"), ("restart", "terminate"), ("pause", "pause")],
+)
+def test_each_kind_does_its_own(bench: Bench, kind: Any, action: str) -> None:
+    bench.run(fault(kind=kind))
+    assert [what for _, what, _ in bench.subject.log] == [action, "heal"]
+
+
+def test_a_wipe_comes_after_the_kill_and_before_the_heal(bench: Bench) -> None:
+    bench.run(fault(wipe=True))
+    assert [what for _, what, _ in bench.subject.log] == ["kill", "wipe", "heal"]
+    (injected,) = bench.events(FaultInjected)
+    assert injected.wiped
+    assert injected.evidence["wiped"] == "/state"
+
+
+def test_wiping_an_empty_state_directory_did_not_bite(bench: Bench) -> None:
+    bench.subject.wiped_files = 0
+    bench.run(fault(wipe=True))
+    (missed,) = bench.events(FaultMissed)
+    assert "nothing to wipe" in missed.reason
+    assert bench.events(FaultInjected) == []
+    assert bench.subject.states == {0: "up"}
+
+
+def test_a_fault_whose_target_does_not_run_is_missed_with_the_reason(bench: Bench) -> None:
+    bench.subject.states[0] = "down"
+    bench.run(fault(), trigger_timeout_s=2.0)
+    (missed,) = bench.events(FaultMissed)
+    assert "was not running" in missed.reason
+    assert missed.t == pytest.approx(3.0, abs=0.02)
+    assert bench.subject.states == {0: "up"}
+
+
+def test_a_fault_waits_for_a_target_that_comes_up(bench: Bench) -> None:
+    bench.subject.states[0] = "down"
+    bench.clock.at.append((1.7, lambda: bench.subject.states.update({0: "up"})))
+    bench.run(fault())
+    (injected,) = bench.events(FaultInjected)
+    assert injected.t == pytest.approx(1.7, abs=0.02)
+
+
+def test_a_signal_that_did_not_reach_its_target_is_a_missed_fault(bench: Bench) -> None:
+    bench.subject.broken["kill"] = InfrastructureError("it had ended")
+    bench.run(fault(), fault(fault_id="kill-2", at_s=2.0))
+    assert [missed.reason for missed in bench.events(FaultMissed)] == ["it had ended"] * 2
+
+
+def test_everything_is_healed_when_the_injector_itself_fails(bench: Bench) -> None:
+    bench.subject = FakeSubject(bench.clock, instances=2)
+    bench.subject.states[1] = "paused"
+    bench.subject.broken["kill"] = RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        bench.run(fault())
+    assert bench.subject.states == {0: "up", 1: "up"}
+
+
+def test_a_stop_heals_at_once_and_names_the_faults_that_did_not_come(bench: Bench) -> None:
+    stop = threading.Event()
+    bench.clock.at.append((1.2, stop.set))
+    bench.run(fault(down_s=100.0), fault(fault_id="kill-2", at_s=200.0), stop=stop)
+    assert bench.clock.now < 2.0
+    assert [what for _, what, _ in bench.subject.log] == ["kill", "heal"]
+    (missed,) = bench.events(FaultMissed)
+    assert (missed.fault_id, missed.reason) == ("kill-2", "the run was stopped before it was due")
+
+
+def test_faults_of_one_instance_never_overlap_even_when_one_comes_late(bench: Bench) -> None:
+    bench.run(fault(down_s=5.0), fault(fault_id="kill-2", at_s=2.0))
+    assert bench.subject.log == [
+        (1.0, "kill", 0),
+        (6.0, "heal", 0),
+        (6.0, "kill", 0),
+        (6.5, "heal", 0),
+    ]
+
+
+def test_a_fault_waits_until_each_instance_has_a_transaction_open(bench: Bench) -> None:
+    opened = FakeTransactions(
+        bench.clock, lambda now: [transaction("app-0", 5)] if now >= 1.3 else []
+    )
+    bench.run(fault(open_transaction=True), transactions=opened)
+    (injected,) = bench.events(FaultInjected)
+    assert injected.t == pytest.approx(1.3, abs=0.02)
+    assert injected.open_transactions == 1
+    assert injected.evidence["open_before"] == ["app-0"]
+    assert opened.asked_for[0] == ["out"]
+
+
+def test_a_fault_that_sees_no_transaction_in_time_fires_and_says_so(bench: Bench) -> None:
+    never = FakeTransactions(bench.clock, lambda _now: [])
+    bench.run(fault(open_transaction=True), transactions=never, trigger_timeout_s=2.0)
+    (injected,) = bench.events(FaultInjected)
+    assert injected.t == pytest.approx(3.0, abs=0.02)
+    assert injected.open_transactions == 0
+    assert injected.evidence["open_before"] == []
+
+
+def test_the_orphan_of_an_earlier_fault_is_not_taken_for_work(bench: Bench) -> None:
+    """After a wipe the old transaction stays open although nobody works in it."""
+
+    def answer(now: float) -> list[OpenTransaction]:
+        orphan = [transaction("old", 1)] if now < 9 else []
+        return orphan + ([transaction("new", 2)] if now >= 4.6 else [])
+
+    bench.run(
+        fault(open_transaction=True),
+        fault(fault_id="kill-2", at_s=4.0, open_transaction=True),
+        transactions=FakeTransactions(bench.clock, answer),
+    )
+    first, second = bench.events(FaultInjected)
+    assert (first.open_transactions, second.open_transactions) == (1, 1)
+    assert second.t == pytest.approx(4.6, abs=0.02)
+    assert second.evidence["open_after"] == ["new"]
+
+
+def test_a_fault_is_in_the_history_before_its_heal_even_when_it_cannot_be_judged(
+    bench: Bench,
+) -> None:
+    bench.subject = FakeSubject(bench.clock, instances=2)
+    both = [transaction("app-0", 1), transaction("app-1", 1)]
+    unchanging = FakeTransactions(bench.clock, lambda _now: both)
+    bench.run(fault(open_transaction=True), transactions=unchanging)
+    kinds = [type(event) for event in read_history(bench.folder)]
+    assert kinds == [FaultInjected, FaultHealed]
+    (injected,) = bench.events(FaultInjected)
+    assert injected.open_transactions == 1
+    assert "at least" in injected.evidence["open_transactions_by"]
+    assert bench.subject.log[-1] == (1.5, "heal", 0)
+
+
+def test_a_cluster_that_stops_answering_after_the_kill_leaves_the_count_unknown(
+    bench: Bench,
+) -> None:
+    def answer(_now: float) -> list[OpenTransaction]:
+        if bench.subject.states[0] == "down":
+            raise InfrastructureError("no broker answers")
+        return [transaction("app-0", 1)]
+
+    bench.run(fault(open_transaction=True), transactions=FakeTransactions(bench.clock, answer))
+    (injected,) = bench.events(FaultInjected)
+    assert injected.open_transactions is None
+    assert bench.events(FaultMissed) == []
+
+
+def test_waiting_for_transactions_without_a_view_of_them_is_refused(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="need a view"):
+        bench.run(fault(open_transaction=True))
+    assert bench.subject.log == []
+
+
+class Member:
+    def __init__(self, client_id: str, numbers: list[int], instance_id: str | None = None) -> None:
+        self.client_id = client_id
+        self.instance_id = instance_id
+        self.partitions = {"in": numbers} if numbers else {}
+
+
+class FakeView:
+    def __init__(self, *members: Member) -> None:
+        self.members = members
+
+    def group_members(self, group: str) -> list[Member]:
+        assert group == "g"
+        return list(self.members)
+
+
+@pytest.mark.parametrize(
+    ("members", "owned"),
+    [
+        ([Member("app-0", [3, 1]), Member("app-1", [0, 2])], [1, 3]),
+        ([Member("x", [1], instance_id="app-0"), Member("y", [0])], [1]),
+        ([Member("app-0", []), Member("app-1", [0, 1])], []),
+        ([Member("app-0", []), Member("app-1", [])], None),  # between two assignments
+        ([Member("x", [0, 1])], None),
+        ([], None),
+    ],
+)
+def test_the_partitions_of_the_target_are_told_by_its_client_id(
+    bench: Bench, members: list[Member], owned: list[int] | None
+) -> None:
+    bench.subject = FakeSubject(bench.clock, group="g", client_id="app-{instance}")
+    bench.run(fault(), view=FakeView(*members))
+    (injected,) = bench.events(FaultInjected)
+    assert injected.partitions == owned
+
+
+def test_a_group_that_cannot_be_asked_does_not_keep_a_fault_from_happening(bench: Bench) -> None:
+    class Away:
+        def group_members(self, group: str) -> list[Member]:
+            raise InfrastructureError("no broker answers")
+
+    bench.subject = FakeSubject(bench.clock, group="g", client_id="app-{instance}")
+    bench.run(fault(), view=Away())
+    (injected,) = bench.events(FaultInjected)
+    assert injected.partitions is None
