@@ -1,0 +1,59 @@
+"""What verdicts and codes mean, for somebody who sees the report and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eoscheck.audit.findings import Code, Verdict
+from eoscheck.run.result import DemoResult, RunResult
+
+MEANING = {
+    Code.DUPLICATE: "one input came out more often than it should",
+    Code.LOST: "an input that counts as processed never came out",
+    Code.GAP: "a number is missing from a source's sequence",
+    Code.PHANTOM: "something came out that never went in",
+    Code.REORDERED: "two outputs are in the opposite order of their inputs",
+    Code.WRONG_RESULT: "the right record with the wrong content",
+    Code.HANGING_TRANSACTION: "a transaction stays open and nobody will end it: readers are stuck",
+    Code.STALLED: "nothing came out any more although input was waiting",
+}
+"""One sentence for each code of the anomaly catalogue."""
+
+
+def overall(result: DemoResult) -> Verdict:
+    """Pass where every run came out as its scenario says it must (a bug on purpose must fail)."""
+    surprises = {run.verdict for run in result.runs if not run.as_expected}
+    if not surprises:
+        return Verdict.PASS
+    return Verdict.UNKNOWN if surprises == {Verdict.UNKNOWN} else Verdict.FAIL
+
+
+def headline(result: DemoResult) -> str:
+    """The whole report in one line."""
+    if len(result.runs) == 1:
+        return run_headline(result.runs[0])
+    surprises = sum(not run.as_expected for run in result.runs)
+    if not surprises:
+        return f"All {len(result.runs)} runs came out as they must"
+    return f"{surprises} of {len(result.runs)} runs did not come out as they must"
+
+
+def run_headline(run: RunResult) -> str:
+    """One run in one line: what held, what did not, or why nobody knows."""
+    if run.verdict is Verdict.PASS:
+        allowed = found(run.audit.allowed)
+        return f"{run.guarantee.value.capitalize()} held" + (
+            f" ({allowed}, which it allows)" if allowed else ""
+        )
+    if run.verdict is Verdict.UNKNOWN:
+        return f"Unknown: {run.reasons[0] if run.reasons else 'something could not be judged'}"
+    return f"{run.guarantee.value.capitalize()} did not hold: {found(run.audit.anomalies)}"
+
+
+def found(anomalies: dict[Code, int]) -> str:
+    """`12 × LOST, 3 × DUPLICATE`, the most frequent first; empty where nothing was found."""
+    present: Sequence[tuple[Code, int]] = sorted(
+        ((code, number) for code, number in anomalies.items() if number),
+        key=lambda item: (-item[1], item[0]),
+    )
+    return ", ".join(f"{number:,} × {code.value}" for code, number in present)
