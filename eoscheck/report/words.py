@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eoscheck.audit.findings import Code, Verdict
+from eoscheck.audit.findings import AuditReport, Code, Verdict
 from eoscheck.run.result import DemoResult, RunResult
 
 MEANING = {
@@ -57,3 +57,17 @@ def found(anomalies: dict[Code, int]) -> str:
         key=lambda item: (-item[1], item[0]),
     )
     return ", ".join(f"{number:,} × {code.value}" for code, number in present)
+
+
+def lost_and_duplicated(audit: AuditReport) -> tuple[int, int]:
+    """How many of each, allowed by the guarantee or not."""
+    lost, duplicated = (
+        audit.anomalies.get(code, 0) + audit.allowed.get(code, 0)
+        for code in (Code.LOST, Code.DUPLICATE)
+    )
+    return lost, duplicated
+
+
+def committed(run: RunResult) -> int:
+    """Committed outputs, as the audit read them; as they were seen live where it does not say."""
+    return run.audit.counts.get("output_records", run.figures.counts.observed)

@@ -1,0 +1,151 @@
+"""A result on a terminal: verdicts first, then figures, then what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from eoscheck.audit.findings import Finding, Verdict
+from eoscheck.measure.figures import CostFigure, Distribution, LatencyFigure
+from eoscheck.report import numbers
+from eoscheck.report.words import committed, found, headline, lost_and_duplicated, run_headline
+from eoscheck.run.result import DemoResult, RunResult
+
+_MARKS = {
+    Verdict.PASS: ("✓ pass", "bold green"),
+    Verdict.FAIL: ("✗ fail", "bold red"),
+    Verdict.UNKNOWN: ("? unknown", "bold yellow"),
+}
+_SHOWN_FINDINGS = 5
+
+
+def print_run(run: RunResult, *, console: Console | None = None) -> None:
+    """One run. `console`: rich's, standard output by default."""
+    console = console or Console()
+    console.print(_verdict_line(run))
+    _print_details(run, console)
+    console.print(_figures([run]))
+    console.print(Text(f"repeat: {run.repeat}", style="dim"), soft_wrap=True)
+
+
+def print_demo(demo: DemoResult, *, console: Console | None = None) -> None:
+    """All runs of a demo and the cost, if it was measured."""
+    console = console or Console()
+    for run in demo.runs:
+        console.print(_verdict_line(run))
+        _print_details(run, console)
+    console.print(_figures(demo.runs))
+    if demo.cost is not None:
+        console.print(Text(cost_line(demo.cost)))
+    console.print(Text(headline(demo), style="bold"))
+    console.print(Text(f"repeat: {demo.repeat}", style="dim"), soft_wrap=True)
+
+
+def cost_line(cost: CostFigure) -> str:
+    """The cost, its interval, and both throughputs, in a sentence."""
+    interval = ""
+    if cost.cost.low is not None and cost.cost.high is not None:
+        low, high = numbers.percent(cost.cost.low), numbers.percent(cost.cost.high)
+        interval = f" (95 % interval {low} to {high})"
+    return (
+        f"{cost.measured.label} costs {numbers.percent(cost.cost.value)} of the throughput of "
+        f"{cost.baseline.label}{interval}: {numbers.rate(cost.measured.records_per_s)} against "
+        f"{numbers.rate(cost.baseline.records_per_s)}, {numbers.plural(cost.pairs, 'pair')} of drains"
+    )
+
+
+def _verdict_line(run: RunResult) -> Text:
+    mark, style = _MARKS[run.verdict]
+    line = Text.assemble((f"{mark:<10}", style), (run.title, "bold"), f": {run_headline(run)}")
+    if run.expected.verdict is not Verdict.PASS or not run.as_expected:
+        line.append(
+            " (as it must)" if run.as_expected else f" (must be: {run.expected.verdict.value})",
+            style="green" if run.as_expected else "bold red",
+        )
+    return line
+
+
+def _print_details(run: RunResult, console: Console) -> None:
+    for reason in run.reasons:
+        console.print(Padding(Text(reason, style="dim"), (0, 0, 0, 10)))
+    unexpected = [finding for finding in run.audit.findings if not finding.allowed]
+    if unexpected:
+        console.print(Padding(_findings(unexpected), (0, 0, 0, 8)))
+        more = sum(run.audit.anomalies.values()) - min(len(unexpected), _SHOWN_FINDINGS)
+        if more > 0:
+            console.print(Padding(Text(f"and {more:,} more", style="dim"), (0, 0, 0, 10)))
+
+
+def _findings(findings: Sequence[Finding]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2))
+    for heading in ("code", "where", "identity", "what"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "code")
+    for finding in findings[:_SHOWN_FINDINGS]:
+        offsets = ", ".join(str(offset) for offset in finding.offsets[:3])
+        where = f"{finding.topic}-{finding.partition}" + (f" @ {offsets}" if offsets else "")
+        identity = "" if finding.identity is None else str(finding.identity)
+        # A record's content is not markup.
+        cells = (finding.code.value, where, identity, finding.detail)
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def _figures(runs: Sequence[RunResult]) -> Table:
+    table = Table(
+        box=None, header_style="dim", pad_edge=False, padding=(0, 2), title_justify="left"
+    )
+    table.add_column("", style="dim")
+    for run in runs:
+        table.add_column(escape(run.scenario), justify="right")
+    for label, cell in _ROWS:
+        table.add_row(label, *(cell(run) for run in runs))
+    return table
+
+
+def _lost_and_duplicated(run: RunResult) -> str:
+    lost, duplicated = lost_and_duplicated(run.audit)
+    return f"{lost:,} / {duplicated:,}"
+
+
+def _faults(run: RunResult) -> str:
+    return f"{run.tally.injected:,} of {run.tally.planned:,}"
+
+
+def _kinds_of_faults(run: RunResult) -> str:
+    tally = run.tally
+    return f"{tally.left_open:,} / {tally.outlasted_session:,} / {tally.wiped:,}"
+
+
+def _spread(figure: Distribution | None) -> str:
+    if figure is None:
+        return numbers.NONE
+    longest = "not ended" if figure.censored else numbers.duration(figure.max)
+    return f"{numbers.duration(figure.p50.value)} / {longest}"
+
+
+def _tail(figure: LatencyFigure | None) -> str:
+    if figure is None:
+        return numbers.NONE
+    return f"{numbers.duration(figure.p50)} / {numbers.duration(figure.p99)}"
+
+
+_ROWS: list[tuple[str, Callable[[RunResult], str]]] = [
+    ("sent", lambda run: numbers.count(run.figures.counts.sent)),
+    ("acknowledged", lambda run: numbers.count(run.figures.counts.acknowledged)),
+    ("aborted by the load", lambda run: numbers.count(run.figures.counts.aborted)),
+    ("indeterminate", lambda run: numbers.count(run.figures.counts.indeterminate)),
+    ("committed outputs", lambda run: numbers.count(committed(run))),
+    ("lost / duplicated", _lost_and_duplicated),
+    ("faults that bit", _faults),
+    ("open transaction / past session / wiped", _kinds_of_faults),
+    ("recovery p50 / max", lambda run: _spread(run.figures.recovery.recovered)),
+    ("caught up p50 / max", lambda run: _spread(run.figures.recovery.caught_up)),
+    ("latency p50 / p99, steady", lambda run: _tail(run.figures.latency.steady)),
+    ("latency p50 / p99, under faults", lambda run: _tail(run.figures.latency.faults)),
+    ("longest gap under faults", lambda run: numbers.duration(run.figures.longest_gap_s.during)),
+]
