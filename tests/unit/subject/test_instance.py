@@ -45,7 +45,7 @@ class FakeSupervisor:
         return self.child
 
 
-def exits_after_kill(folder: Path, child: FakeChild) -> list[InstanceExited]:
+def exits_after(folder: Path, child: FakeChild, act: str, **arguments: Any) -> list[InstanceExited]:
     with Recorder(folder) as recorder:
         instance = Instance(
             number=0,
@@ -57,16 +57,22 @@ def exits_after_kill(folder: Path, child: FakeChild) -> list[InstanceExited]:
         )
         instance.start()
         with pytest.raises(InfrastructureError, match="had ended"):
-            instance.kill()
+            getattr(instance, act)(**arguments)
         assert instance._attempt is not None
         assert instance._attempt.ended.wait(5)
     return [each for each in read_history(folder) if isinstance(each, InstanceExited)]
+
+
+def test_a_process_that_a_signal_did_not_reach_ended_by_itself(tmp_path: Path) -> None:
+    gone = FakeChild(code=0, late=True)
+    (exited,) = exits_after(tmp_path, gone, "terminate", timeout_s=5)
+    assert not exited.expected
 
 
 @pytest.mark.parametrize("late", [True, False], ids=["not delivered", "delivered to a zombie"])
 def test_a_process_that_ended_by_itself_just_before_the_kill_was_not_killed_by_us(
     tmp_path: Path, late: bool
 ) -> None:
-    (exited,) = exits_after_kill(tmp_path, FakeChild(code=3, late=late))
+    (exited,) = exits_after(tmp_path, FakeChild(code=3, late=late), "kill")
     assert exited.code == 3
     assert not exited.expected
