@@ -109,10 +109,13 @@ class Progress:
             case InstanceReady(instance=instance):
                 self.instances[instance] = "up"
             case InstanceExited(instance=instance):
-                self.instances[instance] = "down"
+                stopped = event.expected and self.phase == _PHASES["drain"]
+                self.instances[instance] = "stopped" if stopped else "down"
 
     def line(self) -> str:
         """All of it in one line, without colour."""
+        if self.phase in (_PHASES["audit"], "finished"):
+            return f"{numbers.moment(self.t):>7} {self.phase}"
         parts = [
             f"{numbers.moment(self.t):>7} {self.phase}",
             f"sent {numbers.rate(self._sent.at(self.t))}",
@@ -127,7 +130,9 @@ class Progress:
         if self.missed:
             parts.append(f"{self.missed:,} missed")
         away = [
-            f"{number} {state}" for number, state in sorted(self.instances.items()) if state != "up"
+            f"{number} {state}"
+            for number, state in sorted(self.instances.items())
+            if state not in ("up", "stopped")
         ]
         if away:
             parts.append("instance " + ", ".join(away))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
@@ -10,10 +11,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from eoscheck.audit.findings import Finding, Verdict
+from eoscheck.audit.findings import Code, Finding, Verdict
 from eoscheck.measure.figures import CostFigure, Distribution, LatencyFigure
 from eoscheck.report import numbers
-from eoscheck.report.words import committed, found, headline, lost_and_duplicated, run_headline
+from eoscheck.report.words import (
+    committed,
+    further_reasons,
+    headline,
+    lost_and_duplicated,
+    run_headline,
+)
 from eoscheck.run.result import DemoResult, RunResult
 
 _MARKS = {
@@ -21,7 +28,7 @@ _MARKS = {
     Verdict.FAIL: ("✗ fail", "bold red"),
     Verdict.UNKNOWN: ("? unknown", "bold yellow"),
 }
-_SHOWN_FINDINGS = 5
+_SHOWN_OF_EACH_CODE = 3
 
 
 def print_run(run: RunResult, *, console: Console | None = None) -> None:
@@ -55,7 +62,7 @@ def cost_line(cost: CostFigure) -> str:
     return (
         f"{cost.measured.label} costs {numbers.percent(cost.cost.value)} of the throughput of "
         f"{cost.baseline.label}{interval}: {numbers.rate(cost.measured.records_per_s)} against "
-        f"{numbers.rate(cost.baseline.records_per_s)}, {numbers.plural(cost.pairs, 'pair')} of drains"
+        f"{numbers.rate(cost.baseline.records_per_s)}, {numbers.plural(cost.pairs, 'pair')}"
     )
 
 
@@ -71,21 +78,32 @@ def _verdict_line(run: RunResult) -> Text:
 
 
 def _print_details(run: RunResult, console: Console) -> None:
-    for reason in run.reasons:
+    for reason in further_reasons(run):
         console.print(Padding(Text(reason, style="dim"), (0, 0, 0, 10)))
     unexpected = [finding for finding in run.audit.findings if not finding.allowed]
     if unexpected:
-        console.print(Padding(_findings(unexpected), (0, 0, 0, 8)))
-        more = sum(run.audit.anomalies.values()) - min(len(unexpected), _SHOWN_FINDINGS)
+        shown = _first_of_each_code(unexpected)
+        console.print(Padding(_findings(shown), (0, 0, 0, 8)))
+        more = sum(run.audit.anomalies.values()) - len(shown)
         if more > 0:
             console.print(Padding(Text(f"and {more:,} more", style="dim"), (0, 0, 0, 10)))
+
+
+def _first_of_each_code(findings: Sequence[Finding]) -> list[Finding]:
+    shown: Counter[Code] = Counter()
+    first = []
+    for finding in findings:
+        shown[finding.code] += 1
+        if shown[finding.code] <= _SHOWN_OF_EACH_CODE:
+            first.append(finding)
+    return first
 
 
 def _findings(findings: Sequence[Finding]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2))
     for heading in ("code", "where", "identity", "what"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "code")
-    for finding in findings[:_SHOWN_FINDINGS]:
+    for finding in findings:
         offsets = ", ".join(str(offset) for offset in finding.offsets[:3])
         where = f"{finding.topic}-{finding.partition}" + (f" @ {offsets}" if offsets else "")
         identity = "" if finding.identity is None else str(finding.identity)
@@ -105,11 +123,6 @@ def _figures(runs: Sequence[RunResult]) -> Table:
     for label, cell in _ROWS:
         table.add_row(label, *(cell(run) for run in runs))
     return table
-
-
-def _lost_and_duplicated(run: RunResult) -> str:
-    lost, duplicated = lost_and_duplicated(run.audit)
-    return f"{lost:,} / {duplicated:,}"
 
 
 def _faults(run: RunResult) -> str:
@@ -140,7 +153,8 @@ _ROWS: list[tuple[str, Callable[[RunResult], str]]] = [
     ("aborted by the load", lambda run: numbers.count(run.figures.counts.aborted)),
     ("indeterminate", lambda run: numbers.count(run.figures.counts.indeterminate)),
     ("committed outputs", lambda run: numbers.count(committed(run))),
-    ("lost / duplicated", _lost_and_duplicated),
+    ("lost", lambda run: numbers.count(lost_and_duplicated(run.audit)[0])),
+    ("duplicated", lambda run: numbers.count(lost_and_duplicated(run.audit)[1])),
     ("faults that bit", _faults),
     ("open transaction / past session / wiped", _kinds_of_faults),
     ("recovery p50 / max", lambda run: _spread(run.figures.recovery.recovered)),

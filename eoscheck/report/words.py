@@ -71,3 +71,10 @@ def lost_and_duplicated(audit: AuditReport) -> tuple[int, int]:
 def committed(run: RunResult) -> int:
     """Committed outputs, as the audit read them; as they were seen live where it does not say."""
     return run.audit.counts.get("output_records", run.figures.counts.observed)
+
+
+def further_reasons(run: RunResult) -> list[str]:
+    """The run's reasons, without those that its headline already gives."""
+    told = {f"{number} × {code.value}" for code, number in run.audit.anomalies.items()}
+    rest = [reason for reason in run.reasons if reason not in told]
+    return rest[1:] if run.verdict is Verdict.UNKNOWN else rest
