@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -52,6 +53,8 @@ def cli() -> None:
 
 def main() -> None:
     """Exit codes: 0 pass, 1 an anomaly, 2 usage, infrastructure or unknown."""
+    # A terminated command cleans up as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

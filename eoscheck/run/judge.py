@@ -26,15 +26,11 @@ def judge(
 ) -> tuple[Verdict, list[str]]:
     """The verdict and why. An anomaly stays one whatever else went wrong; a pass needs everything:
     a clean audit, all input drained, and faults that bit."""
-    reasons = [
-        f"{count} × {code}" for code, count in sorted(audit.anomalies.items()) if count
-    ]
+    reasons = [f"{count} × {code}" for code, count in sorted(audit.anomalies.items()) if count]
     doubts = [f"{unknown.subject}: {unknown.reason}" for unknown in audit.unknowns]
     missed = [event for event in events if isinstance(event, FaultMissed)]
     if missed:
-        doubts.append(
-            f"{len(missed)} of {tally.planned} faults did not bite: {missed[0].reason}"
-        )
+        doubts.append(f"{len(missed)} of {tally.planned} faults did not bite: {missed[0].reason}")
     elif tally.injected < tally.planned:
         doubts.append(f"only {tally.injected} of {tally.planned} planned faults were injected")
     finished = [event for event in events if isinstance(event, RunFinished)]
@@ -43,7 +39,9 @@ def judge(
     elif not finished[-1].drained:
         doubts.append(finished[-1].reason)
     crashes = sum(isinstance(event, InstanceExited) and not event.expected for event in events)
-    notes = [f"the subject ended by itself {crashes} times, and was started again"] if crashes else []
+    notes = (
+        [f"the subject ended by itself {crashes} times, and was started again"] if crashes else []
+    )
     if audit.verdict is Verdict.FAIL:
         return Verdict.FAIL, reasons + doubts + notes
     if doubts or audit.verdict is Verdict.UNKNOWN:

@@ -110,16 +110,16 @@ def sample_progress(
                 )
             )
             if group is not None:
-                recorder.record(sample_group(view=view, group=group, topic=input_topic, recorder=recorder))
+                recorder.record(
+                    sample_group(view=view, group=group, topic=input_topic, recorder=recorder)
+                )
         except EoscheckError:
             continue
         finally:
             on_sample()
 
 
-def sample_group(
-    *, view: ClusterView, group: str, topic: str, recorder: Recorder
-) -> GroupSampled:
+def sample_group(*, view: ClusterView, group: str, topic: str, recorder: Recorder) -> GroupSampled:
     """The group's committed offsets against the input's end, as it is: unstable offsets are not
     waited for, because a lag that stops moving is just what a fault looks like."""
     ends = view.high_watermarks(topic)

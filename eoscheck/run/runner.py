@@ -233,20 +233,17 @@ def _loading(stage: Stage) -> Iterator[Background]:
 
 
 def _inject(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
-    """The faults phase, and the heal that always follows it."""
-    output = stage.scenario.audit.output
+    """The faults phase: every fault is healed when it is over, however it ends."""
     with TransactionView(stage.cluster.client_config) as transactions:
-        try:
-            run_faults(
-                faults,
-                subject=stage.subject,
-                view=stage.view,
-                transactions=transactions,
-                topics=[output],
-                recorder=stage.recorder,
-            )
-        finally:
-            stage.subject.heal_all()
+        run_faults(
+            faults,
+            subject=stage.subject,
+            recorder=stage.recorder,
+            input_topic=stage.scenario.load.topic,
+            output_topics=[stage.scenario.audit.output],
+            view=stage.view,
+            transactions=transactions,
+        )
 
 
 def _audit(stage: Stage) -> AuditReport:

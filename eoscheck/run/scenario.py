@@ -161,9 +161,7 @@ def _index(part: str, place: list[Any], dotted: str) -> int:
     return int(part)
 
 
-def _unknown_keys(
-    value: Any, kind: inspect.Type, path: str
-) -> Iterator[tuple[str, Sequence[str]]]:
+def _unknown_keys(value: Any, kind: inspect.Type, path: str) -> Iterator[tuple[str, Sequence[str]]]:
     """Every key that the schema does not have, with the keys it could have been."""
     if isinstance(kind, inspect.UnionType):
         for option in kind.types:
@@ -189,7 +187,9 @@ def _with_run_id(value: Any, run_id: str) -> Any:
     if isinstance(value, str):
         return value.replace("{run_id}", run_id)
     if isinstance(value, dict):
-        return {_with_run_id(key, run_id): _with_run_id(inner, run_id) for key, inner in value.items()}
+        return {
+            _with_run_id(key, run_id): _with_run_id(inner, run_id) for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [_with_run_id(inner, run_id) for inner in value]
     return value

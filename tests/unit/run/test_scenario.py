@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import tomllib
+
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.errors import UsageError
@@ -88,7 +88,12 @@ def test_a_wrong_value_is_one_line_that_names_its_place(
 def test_overrides_set_nested_values_and_list_items(tmp_path: Path) -> None:
     scenario = load_scenario(
         write(tmp_path, MINIMAL),
-        overrides=["load.rate=50", "faults.0.count=7", "subject.env.MODE=fast", "expect.verdict=fail"],
+        overrides=[
+            "load.rate=50",
+            "faults.0.count=7",
+            "subject.env.MODE=fast",
+            "expect.verdict=fail",
+        ],
     )
     assert scenario.load.rate == 50
     assert scenario.faults[0].count == 7

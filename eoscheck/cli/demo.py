@@ -1,0 +1,53 @@
+"""`eoscheck demo`: the whole tool once, in under three minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eoscheck.audit.findings import Verdict
+from eoscheck.cli.session import open_session, run_options, show
+from eoscheck.run.demo import DemoPlan, run_demo
+from eoscheck.run.naming import new_run_id, repeat_command
+from eoscheck.run.result import DemoResult
+from eoscheck.run.scenario import ClusterSpec
+
+
+@click.command("demo", epilog="Example: eoscheck demo --seed 7")
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same schedule.")
+@click.option(
+    "--duration",
+    default="20s",
+    show_default=True,
+    help="How long the ten kills of a run are spread over.",
+)
+@run_options
+def command(*, seed: int, duration: str, report: Path, output_format: str) -> int:
+    """A real Apache Kafka, the reference app under fire, the audit, an HTML report.
+
+    Exit code 0: exactly-once and at-least-once pass, and the bug on purpose was found.
+    """
+    plan = DemoPlan(seed=seed, faults=duration)
+    run_id = new_run_id("demo")
+    with open_session(ClusterSpec()) as session:
+        result = run_demo(
+            plan,
+            cluster=session.cluster,
+            supervisor=session.supervisor,
+            folder=report / run_id,
+            run_id=run_id,
+            repeat=repeat_command(["demo", "--seed", seed, "--duration", duration]),
+            watch=session.watch,
+            progress=session.progress,
+        )
+    show(result, path=report / run_id / "report.html", output_format=output_format)
+    return exit_code(result)
+
+
+def exit_code(result: DemoResult) -> int:
+    """0: every run came out as it must. Else what the worst of the others says."""
+    surprises = {run.verdict for run in result.runs if not run.as_expected}
+    if not surprises:
+        return 0
+    return 2 if surprises == {Verdict.UNKNOWN} else 1

@@ -1,0 +1,75 @@
+"""`eoscheck run`: one scenario, from start to verdict."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from eoscheck.cli.session import open_session, run_options, show
+from eoscheck.run.naming import new_run_id, repeat_run
+from eoscheck.run.result import DemoResult
+from eoscheck.run.runner import run_scenario
+from eoscheck.run.scenario import load_scenario
+
+
+@click.command(
+    "run",
+    epilog="Example: eoscheck run kill-exactly-once --seed 7 --set load.rate=500",
+)
+@click.argument("scenario", metavar="SCENARIO")
+@click.option("--seed", type=int, help="Replaces the scenario's seed: the same seed, the same run.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replaces one value of the scenario, as in load.rate=500. May be repeated.",
+)
+@run_options
+@click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
+def command(
+    *,
+    scenario: str,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    report: Path,
+    output_format: str,
+    subject: tuple[str, ...],
+) -> int:
+    """Run SCENARIO (a TOML file, or the name of a shipped one) and audit what came out.
+
+    After `--`, COMMAND replaces the scenario's subject: any program; {bootstrap_server},
+    {instance}, {state_dir} and {run_id} are filled in, in its arguments and environment.
+
+    Exit code: 0 pass, 1 an anomaly, 2 unknown, or the run could not be made.
+    """
+    run_id = new_run_id(load_scenario(scenario, overrides=overrides, command=subject).name)
+    loaded = load_scenario(scenario, run_id=run_id, overrides=overrides, command=subject)
+    seed = loaded.seed if seed is None else seed
+    repeat = repeat_run(scenario, seed=seed, overrides=overrides, subject=subject)
+    with open_session(loaded.cluster) as session, session.watch(loaded.title) as listener:
+        result = run_scenario(
+            loaded,
+            cluster=session.cluster,
+            supervisor=session.supervisor,
+            folder=report / run_id,
+            run_id=run_id,
+            seed=seed,
+            repeat=repeat,
+            listener=listener,
+        )
+    show(
+        DemoResult(
+            title=loaded.title,
+            runs=[result],
+            cost=None,
+            repeat=repeat,
+            generated_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        path=report / run_id / "report.html",
+        output_format=output_format,
+    )
+    return result.verdict.exit_code

@@ -1,0 +1,90 @@
+"""What the commands that run something share: options, a cluster, progress, and how results end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from eoscheck.cluster.provider import Cluster
+from eoscheck.cluster.providers import open_cluster
+from eoscheck.history import Event
+from eoscheck.process import Supervisor
+from eoscheck.report.as_json import to_json
+from eoscheck.report.html import write_html
+from eoscheck.report.live import LiveView
+from eoscheck.report.terminal import print_demo
+from eoscheck.run.result import DemoResult
+from eoscheck.run.scenario import ClusterSpec
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+REPORTS = Path("reports")
+
+
+def run_options(function: _Command) -> _Command:
+    """`--report` and `--format`."""
+    function = click.option(
+        "--report",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=REPORTS,
+        show_default=True,
+        help="The folder that run folders and reports are written into.",
+    )(function)
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="json: stdout is one JSON object; progress goes to stderr either way.",
+    )(function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A running cluster, and where progress is shown."""
+
+    cluster: Cluster
+    supervisor: Supervisor
+    console: Console
+
+    def watch(self, title: str) -> AbstractContextManager[Callable[[Event], None]]:
+        return LiveView(title, console=self.console)
+
+    def progress(self, line: str) -> None:
+        self.console.print(Text(line), soft_wrap=True)
+
+
+@contextmanager
+def open_session(spec: ClusterSpec) -> Iterator[Session]:
+    """A cluster as `spec` says. Whatever it started is gone when the block is left."""
+    console = Console(stderr=True)
+    with (
+        Supervisor() as supervisor,
+        open_cluster(
+            supervisor=supervisor,
+            provider=spec.provider,
+            bootstrap_server=spec.bootstrap_server,
+            command_config=Path(spec.command_config) if spec.command_config else None,
+            settings=spec.settings,
+            progress=lambda line: console.print(Text(line), soft_wrap=True),
+        ) as cluster,
+    ):
+        yield Session(cluster=cluster, supervisor=supervisor, console=console)
+
+
+def show(result: DemoResult, *, path: Path, output_format: str) -> None:
+    """The report's file, and the result on standard output."""
+    write_html(result, path=path)
+    if output_format == "json":
+        click.echo(to_json(result))
+        return
+    print_demo(result)
+    click.echo(f"report: {path}")

@@ -1,0 +1,90 @@
+"""The whole tool once, on the reference app: what must pass passes, what must fail fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from eoscheck.cluster.provider import Cluster
+from eoscheck.durations import parse_duration
+from eoscheck.history import Event
+from eoscheck.process import Supervisor
+from eoscheck.run.cost import measure_cost
+from eoscheck.run.naming import repeat_run
+from eoscheck.run.result import DemoResult
+from eoscheck.run.runner import run_scenario
+from eoscheck.run.scenario import load_scenario
+
+RUNS = ("kill-exactly-once", "kill-at-least-once", "bug-offsets-before-outputs")
+COST = ("drain-exactly-once", "drain-at-least-once")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoPlan:
+    """`faults`: how long the faults of the first two runs are spread over; the run with the bug
+    keeps its own, shorter time. `records` and `pairs` are the size of the cost measurement."""
+
+    seed: int = 1
+    faults: str = "20s"
+    records: int = 200_000
+    pairs: int = 4
+
+    def __post_init__(self) -> None:
+        parse_duration(self.faults, what="--duration")
+
+
+def run_demo(
+    plan: DemoPlan,
+    *,
+    cluster: Cluster,
+    supervisor: Supervisor,
+    folder: Path,
+    run_id: str,
+    repeat: str,
+    watch: Callable[[str], AbstractContextManager[Callable[[Event], None]]],
+    progress: Callable[[str], None],
+) -> DemoResult:
+    """Runs the demo's scenarios one after the other on `cluster`, then the paired drains.
+
+    `watch(title)` gives a listener for one run's events; `progress` gets lines for the rest.
+    """
+    runs = []
+    for name in RUNS:
+        overrides = [f"timing.faults={plan.faults}"] if name != RUNS[-1] else []
+        own_id = f"{name}-{run_id}"
+        scenario = load_scenario(name, run_id=own_id, overrides=overrides)
+        with watch(scenario.title) as listener:
+            runs.append(
+                run_scenario(
+                    scenario,
+                    cluster=cluster,
+                    supervisor=supervisor,
+                    folder=folder / name,
+                    run_id=own_id,
+                    seed=plan.seed,
+                    repeat=repeat_run(name, seed=plan.seed, overrides=overrides),
+                    listener=listener,
+                )
+            )
+    cost = measure_cost(
+        measured=COST[0],
+        baseline=COST[1],
+        cluster=cluster,
+        supervisor=supervisor,
+        folder=folder / "cost",
+        run_id=run_id,
+        seed=plan.seed,
+        records=plan.records,
+        pairs=plan.pairs,
+        progress=progress,
+    )
+    return DemoResult(
+        title="eoscheck demo",
+        runs=runs,
+        cost=cost,
+        repeat=repeat,
+        generated_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
