@@ -1,0 +1,1 @@
+"""The payments app: each payment gets exactly one receipt, with the account's running balance."""

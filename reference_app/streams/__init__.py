@@ -1,0 +1,38 @@
+"""A small exactly-once stream processor on Kafka, after Kafka Streams' exactly-once v2 (KIP-447).
+
+Describe an app as a `Topology`, run it as a `StreamsApp`; see `reference_app.payments`.
+"""
+
+from __future__ import annotations
+
+from reference_app.streams.app import Parts, StreamsApp
+from reference_app.streams.options import Guarantee, StreamsOptions
+from reference_app.streams.serde import STRING, Serde, json
+from reference_app.streams.topology import (
+    Context,
+    KeyValues,
+    KeyValueStore,
+    Processor,
+    Sink,
+    Source,
+    Step,
+    Topology,
+)
+
+__all__ = [
+    "STRING",
+    "Context",
+    "Guarantee",
+    "KeyValueStore",
+    "KeyValues",
+    "Parts",
+    "Processor",
+    "Serde",
+    "Sink",
+    "Source",
+    "Step",
+    "StreamsApp",
+    "StreamsOptions",
+    "Topology",
+    "json",
+]

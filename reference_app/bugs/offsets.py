@@ -1,0 +1,83 @@
+"""Bugs in what is committed as consumed, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from confluent_kafka import Message, TopicPartition
+
+from reference_app.bugs.bug import Bug
+from reference_app.streams.app import Parts
+from reference_app.streams.commit import AtLeastOnce, ExactlyOnce
+from reference_app.streams.options import Guarantee
+from reference_app.streams.task import Task
+from reference_app.streams.worker import Worker
+
+
+class _CommitsOnPoll(Worker):
+    def _poll(self) -> list[Message]:
+        messages = super()._poll()
+        nexts = {
+            message.partition(): TopicPartition(
+                message.topic() or "", message.partition() or 0, (message.offset() or 0) + 1
+            )
+            for message in messages
+            if message.error() is None
+        }
+        if nexts:
+            self._consumer.commit(offsets=list(nexts.values()), asynchronous=False)
+        return messages
+
+
+class _WithoutOffsets(ExactlyOnce):
+    def _send_offsets(self, tasks: Sequence[Task]) -> None:
+        """They were committed on poll."""
+
+
+def _offsets_before_outputs(parts: Parts) -> Parts:
+    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: _WithoutOffsets}
+    return replace(parts, worker=_CommitsOnPoll, committers=committers)
+
+
+def _no_transaction(parts: Parts) -> Parts:
+    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: AtLeastOnce}
+    return replace(parts, committers=committers)
+
+
+def _auto_commit(parts: Parts) -> Parts:
+    overrides = {
+        "enable.auto.commit": True,
+        "enable.auto.offset.store": True,
+        "auto.commit.interval.ms": 50,
+    }
+    return replace(parts, consumer_overrides={**parts.consumer_overrides, **overrides})
+
+
+OFFSETS_BEFORE_OUTPUTS = Bug(
+    name="offsets-before-outputs",
+    breaks="Consumed offsets are part of the transaction that holds their outputs: here each "
+    "polled batch is committed right after the poll, by the consumer.",
+    like="Services that acknowledge first and work afterwards: at-most-once by accident.",
+    anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
+    fault="kill (SIGKILL) with a transaction open",
+    breed=_offsets_before_outputs,
+)
+OFFSETS_AFTER_OUTPUTS = Bug(
+    name="offsets-after-outputs",
+    breaks="Outputs and offsets are committed together: here outputs are flushed first and "
+    "offsets committed afterwards, without a transaction.",
+    like="A consumer and a plain idempotent producer, called exactly-once: idempotence ends "
+    "with the producer's session.",
+    anomalies=("DUPLICATE", "WRONG_RESULT", "REORDERED"),
+    fault="kill (SIGKILL) between two commits",
+    breed=_no_transaction,
+)
+AUTO_COMMIT = Bug(
+    name="auto-commit",
+    breaks="The consumer's auto-commit is off: here a timer commits whatever was polled.",
+    like="enable.auto.commit left at its default of true beside a transactional producer.",
+    anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
+    fault="kill (SIGKILL) with a transaction open",
+    breed=_auto_commit,
+)

@@ -1,0 +1,132 @@
+"""Bugs in what belongs to the transaction, and in whose transaction it is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from confluent_kafka import Consumer, Message
+
+from reference_app.bugs.bug import Bug
+from reference_app.streams.app import Parts
+from reference_app.streams.commit import ExactlyOnce, OnDelivery, OpenProducer
+from reference_app.streams.options import Guarantee
+from reference_app.streams.store import RocksStore
+from reference_app.streams.task import Task
+from reference_app.streams.worker import Worker
+
+
+class _TwoProducers(ExactlyOnce):
+    """Has a second, plain producer beside the transactional one."""
+
+    def __init__(self, open_producer: OpenProducer, consumer: Consumer, **rest: Any) -> None:
+        super().__init__(open_producer, consumer, **rest)
+        self._plain = open_producer(transactional=False)
+
+    def poll(self) -> None:
+        super().poll()
+        self._plain.poll(0)
+
+    def close(self) -> None:
+        super().close()
+        self._plain.flush(5.0)
+
+    def _send_plain(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes,
+        partition: int = -1,
+        on_delivery: OnDelivery | None = None,
+    ) -> None:
+        self._plain.produce(topic, value, key, partition, on_delivery)
+
+
+class _OutputsOutside(_TwoProducers):
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes,
+        partition: int = -1,
+        on_delivery: OnDelivery | None = None,
+    ) -> None:
+        if partition >= 0:  # a changelog's record: only those name their partition
+            super().send(topic, value, key, partition, on_delivery)
+        else:
+            self._send_plain(topic, value, key)
+
+    def _flush(self) -> None:
+        super()._flush()
+        self._plain.flush(5.0)
+
+
+class _ChangelogsOutside(_TwoProducers):
+    def log_now(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            task.log_changes(self._send_plain)
+        self._plain.flush(5.0)
+
+    def _log_changes(self, tasks: Sequence[Task]) -> None:
+        self.log_now(tasks)
+
+
+class _LogsEachBatch(Worker):
+    def _process(self, messages: Sequence[Message]) -> None:
+        super()._process(messages)
+        committer = self.committer
+        if messages and isinstance(committer, _ChangelogsOutside):
+            committer.log_now(list(self._running.values()))
+
+
+class _ChangesAtAnyTime(RocksStore[Any, Any]):
+    """Its changes may be asked for in the middle of a transaction."""
+
+    def put(self, key: Any, value: Any) -> None:
+        super().put(key, value)
+        self._pending = None
+
+
+def _output_outside(parts: Parts) -> Parts:
+    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: _OutputsOutside}
+    return replace(parts, committers=committers)
+
+
+def _changelog_outside(parts: Parts) -> Parts:
+    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: _ChangelogsOutside}
+    return replace(parts, worker=_LogsEachBatch, store=_ChangesAtAnyTime, committers=committers)
+
+
+def _random_id(application_id: str, _process_id: str, worker: int) -> str:
+    return f"{application_id}-{uuid.uuid4()}-{worker}"
+
+
+OUTPUT_OUTSIDE_TRANSACTION = Bug(
+    name="output-outside-transaction",
+    breaks="Outputs belong to the transaction: here a second, plain producer sends them.",
+    like="A side effect on a topic through a producer of one's own, inside a Kafka Streams "
+    "processor.",
+    anomalies=("DUPLICATE",),
+    fault="kill (SIGKILL) with a transaction open",
+    breed=_output_outside,
+)
+CHANGELOG_OUTSIDE_TRANSACTION = Bug(
+    name="changelog-outside-transaction",
+    breaks="Changelog records belong to the transaction: here a second, plain producer sends "
+    "them after each batch, and a restore counts payments that were never committed.",
+    like="State kept in a compacted topic of one's own, written beside the transaction.",
+    anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
+    fault="kill (SIGKILL) with a transaction open",
+    breed=_changelog_outside,
+)
+RANDOM_TRANSACTIONAL_ID = Bug(
+    name="random-transactional-id",
+    breaks="A restart keeps its transactional id and so ends its former transaction: here each "
+    "start has a new one, and what the last one left open holds readers until its time-out.",
+    like="transactional.id set to a random UUID, as in many how-tos.",
+    anomalies=("STALLED",),
+    fault="kill (SIGKILL) with a transaction open, its time-out above the liveness bound",
+    breed=lambda parts: replace(parts, transactional_id=_random_id),
+)

@@ -1,0 +1,233 @@
+"""The runtime's options, named as in Kafka Streams, and the click options that set them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from reference_app.streams.errors import ConfigurationError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# What the guarantees rest on; Kafka Streams keeps these from its users as well.
+_MANAGED = frozenset(
+    {
+        "auto.offset.reset",
+        "client.id",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "enable.idempotence",
+        "enable.partition.eof",
+        "group.id",
+        "group.instance.id",
+        "heartbeat.interval.ms",
+        "isolation.level",
+        "max.poll.interval.ms",
+        "partition.assignment.strategy",
+        "partitioner",
+        "session.timeout.ms",
+        "transaction.timeout.ms",
+        "transactional.id",
+    }
+)
+
+
+class Guarantee(StrEnum):
+    EXACTLY_ONCE_V2 = "exactly_once_v2"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamsOptions:
+    """Times in milliseconds, as in Kafka. Refuses at once what cannot work."""
+
+    application_id: str
+    bootstrap_server: str
+    processing_guarantee: Guarantee = Guarantee.EXACTLY_ONCE_V2
+    commit_interval_ms: int | None = None
+    """None: 100 under exactly-once, 30,000 under at-least-once, as in Kafka Streams."""
+    state_dir: Path = Path(tempfile.gettempdir()) / "reference-app"
+    group_instance_id: str | None = None
+    session_timeout_ms: int = 45_000
+    heartbeat_interval_ms: int = 3_000
+    max_poll_interval_ms: int = 300_000
+    max_poll_records: int = 2_000
+    transaction_timeout_ms: int = 10_000
+    replication_factor: int = -1
+    """Of changelog topics; -1: the broker's default."""
+    default_api_timeout_ms: int = 60_000
+    close_timeout_ms: int = 30_000
+    metrics_file: Path | None = None
+    """None: `metrics.json` in the state directory."""
+    client_properties: Mapping[str, str] = field(default_factory=dict)
+    """librdkafka properties; a prefix `consumer.` or `producer.` narrows one to that client."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", self.application_id):
+            raise ConfigurationError(
+                f"--application-id {self.application_id!r}: use letters, digits, '.', '_', '-' "
+                "(it names topics)"
+            )
+        for name in ("session_timeout_ms", "transaction_timeout_ms", "max_poll_records"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"--{name.replace('_', '-')} must be above 0")
+        if self.heartbeat_interval_ms >= self.session_timeout_ms:
+            raise ConfigurationError("--heartbeat-interval-ms must be below --session-timeout-ms")
+        if self.exactly_once and self.transaction_timeout_ms <= self.commit_interval:
+            raise ConfigurationError(
+                f"--transaction-timeout-ms {self.transaction_timeout_ms} must be above the commit "
+                f"interval of {self.commit_interval} ms: else every transaction times out"
+            )
+        for name in self.client_properties:
+            if re.sub(r"^(consumer|producer)\.", "", name) in _MANAGED:
+                raise ConfigurationError(
+                    f"--client-property {name}: the guarantee rests on it, it cannot be changed"
+                )
+
+    @property
+    def exactly_once(self) -> bool:
+        return self.processing_guarantee is Guarantee.EXACTLY_ONCE_V2
+
+    @property
+    def commit_interval(self) -> int:
+        """Milliseconds."""
+        if self.commit_interval_ms is not None:
+            return self.commit_interval_ms
+        return 100 if self.exactly_once else 30_000
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.metrics_file or self.state_dir / "metrics.json"
+
+
+def read_properties(lines: Iterable[str], *, origin: str) -> dict[str, str]:
+    """`name=value` lines, as in a Java properties file; blank lines and `#` comments are skipped.
+
+    Raises ConfigurationError without repeating the line: it may hold a secret.
+    """
+    properties = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith(("#", "!")):
+            continue
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            raise ConfigurationError(f"{origin}, line {number}: expected name=value")
+        properties[name.strip()] = value.strip()
+    return properties
+
+
+def streams_options(*, application_id: str) -> Callable[[F], F]:
+    """Adds the runtime's options to a click command; `from_command_line` makes them an object."""
+    defaults = StreamsOptions.__dataclass_fields__
+    milliseconds = [
+        ("session-timeout-ms", "Without heartbeats for so long, a member is taken for dead."),
+        ("heartbeat-interval-ms", "Between heartbeats to the group coordinator."),
+        ("max-poll-interval-ms", "Longest time between polls before the member leaves."),
+        ("transaction-timeout-ms", "The coordinator aborts a transaction that is open longer."),
+        ("default-api-timeout-ms", "How long a broker that does not answer is waited for."),
+        ("close-timeout-ms", "A clean close after SIGTERM ends within this, or the process does."),
+        ("max-poll-records", "Most records processed between two looks at the clock."),
+    ]
+    options = [
+        click.option("--bootstrap-server", metavar="HOST:PORT,...", help="Where the cluster is."),
+        click.option(
+            "--application-id",
+            default=application_id,
+            show_default=True,
+            help="Consumer group, and prefix of changelog topics and transactional ids.",
+        ),
+        click.option(
+            "--processing-guarantee",
+            type=click.Choice([g.value for g in Guarantee]),
+            default=Guarantee.EXACTLY_ONCE_V2.value,
+            show_default=True,
+        ),
+        click.option(
+            "--commit-interval-ms",
+            type=click.IntRange(min=0),
+            default=None,
+            show_default="100 for exactly_once_v2, 30000 for at_least_once",
+        ),
+        click.option(
+            "--state-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=defaults["state_dir"].default,
+            show_default=True,
+            help="Stores and process id; one directory for each process.",
+        ),
+        click.option(
+            "--group-instance-id",
+            default=None,
+            help="Static membership: a restart within the session keeps its partitions.",
+        ),
+        *(
+            click.option(
+                f"--{name}",
+                help=text,
+                type=click.IntRange(min=0),
+                show_default=True,
+                default=defaults[name.replace("-", "_")].default,
+            )
+            for name, text in milliseconds
+        ),
+        click.option(
+            "--replication-factor",
+            type=int,
+            default=-1,
+            show_default=True,
+            help="Of changelog topics; -1: the broker's default.",
+        ),
+        click.option(
+            "--metrics-file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            default=None,
+            show_default="metrics.json in the state directory",
+        ),
+        click.option(
+            "--command-config",
+            type=click.Path(path_type=Path, exists=True),
+            default=None,
+            help="A file of client properties, in librdkafka's names.",
+        ),
+        click.option(
+            "--client-property",
+            "client_property",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="One client property; consumer.NAME or producer.NAME for one client.",
+        ),
+    ]
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def from_command_line(
+    *,
+    bootstrap_server: str | None,
+    command_config: Path | None,
+    client_property: tuple[str, ...],
+    **values: Any,
+) -> StreamsOptions:
+    """The parameters that `streams_options` added, as options. Raises ConfigurationError."""
+    if not bootstrap_server:
+        raise ConfigurationError("--bootstrap-server is missing: give a broker's HOST:PORT")
+    properties = {}
+    if command_config is not None:
+        lines = command_config.read_text(encoding="utf-8").splitlines()
+        properties = read_properties(lines, origin=str(command_config))
+    properties |= read_properties(client_property, origin="--client-property")
+    values["processing_guarantee"] = Guarantee(values["processing_guarantee"])
+    return StreamsOptions(bootstrap_server=bootstrap_server, client_properties=properties, **values)

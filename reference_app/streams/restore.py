@@ -1,0 +1,334 @@
+"""Brings a task's stores up to what is committed before the task may run.
+
+After Kafka Streams' StoreChangelogReader, and its errors: taking the last stable offset as the end
+loses committed state (KAFKA-10167). Nothing here blocks for long, so that other tasks go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ListOffsetsResultInfo,
+    OffsetSpec,
+)
+
+from reference_app.streams.changelog import ChangelogTopic
+from reference_app.streams.committed import StableOffset
+from reference_app.streams.errors import SessionLost, StreamsError, is_retriable, reason
+from reference_app.streams.logs import event
+from reference_app.streams.store import Position
+from reference_app.streams.task import LoggedStore, Task
+
+_LOG = logging.getLogger(__name__)
+_BATCH = 5_000
+_REQUEST_S = 10.0
+_EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+# Longer than any transaction may be open (`transaction.max.timeout.ms`, 15 minutes by default).
+_STALL_S = 20 * 60.0
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """`wipe` tells why what is on disk cannot be built on; None where it can."""
+
+    offset: int
+    wipe: str | None
+
+
+def starting_point(
+    position: Position | None, topic: ChangelogTopic, *, log_start: int, end: int, now: float
+) -> StartingPoint:
+    """Where to restore from: the store's own position, unless the changelog has moved on from it.
+
+    Offsets of another topic mean nothing. Below the log's start, or longer ago than tombstones are
+    kept, deletions may have been compacted away, and deleted keys would rise again. Above the end,
+    the log has lost what the store holds.
+    """
+    if position is None:
+        return StartingPoint(log_start, None)
+    if position.topic_id != topic.topic_id:
+        return StartingPoint(log_start, "the changelog was made anew")
+    if position.offset < log_start:
+        return StartingPoint(log_start, f"the changelog starts at {log_start} now")
+    if position.offset > end:
+        return StartingPoint(log_start, f"the changelog ends at {end} now")
+    if now - position.written_at > topic.delete_retention_s:
+        return StartingPoint(log_start, "older than delete.retention.ms")
+    return StartingPoint(position.offset, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """One finished restore of one store; `bytes` are keys and values."""
+
+    partition: int
+    store: str
+    start: int
+    end: int
+    records: int
+    bytes: int
+    seconds: float
+    wiped: str | None
+
+
+@dataclass(kw_only=True)
+class _Reading:
+    """One changelog partition on its way from `start` to `end`."""
+
+    task: Task
+    logged: LoggedStore
+    start: int
+    end: int
+    wiped: str | None
+    began: float
+    records: int = 0
+    bytes: int = 0
+    done: bool = False
+
+
+@dataclass(kw_only=True)
+class _Restoring:
+    """One task on its way: its stable offset first, then its changelogs' ends, then the reading."""
+
+    task: Task
+    offset: StableOffset
+    committed: int | None = None
+    bounds: list[Future[ListOffsetsResultInfo]] | None = None
+    readings: list[_Reading] | None = None
+    progressed: float = field(default=0.0)
+
+
+class Restorer:
+    """Restores tasks, several at a time, with one consumer of its own."""
+
+    def __init__(
+        self,
+        *,
+        admin: AdminClient,
+        open_consumer: Callable[[], Consumer],
+        stable_offset: Callable[[int], StableOffset],
+        on_restored: Callable[[Restored], None],
+        end_isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._admin = admin
+        self._open_consumer = open_consumer
+        self._stable_offset = stable_offset
+        self._end_isolation = end_isolation
+        self._on_restored = on_restored
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._consumer: Consumer | None = None
+        self._restoring: dict[int, _Restoring] = {}
+        self._readings: dict[tuple[str, int], _Reading] = {}
+
+    @property
+    def active(self) -> bool:
+        return bool(self._restoring)
+
+    def add(self, task: Task) -> None:
+        """To be called after the partition was assigned: only then is its past settled."""
+        task.start_restoring()
+        self._restoring[task.partition] = _Restoring(
+            task=task,
+            offset=self._stable_offset(task.partition),
+            progressed=self._clock(),
+        )
+
+    def remove(self, partition: int) -> None:
+        """Forgets a task; what it has restored so far stays on disk, with its position."""
+        restoring = self._restoring.pop(partition, None)
+        for reading in (restoring.readings if restoring else None) or []:
+            if not reading.done:
+                self._leave(reading)
+
+    def step(self, timeout: float) -> list[tuple[Task, int]]:
+        """Goes on for at most about `timeout` seconds; finished tasks, with their input offset."""
+        for restoring in self._restoring.values():
+            self._advance(restoring)
+        if self._readings:
+            self._read(timeout)
+        finished = [
+            restoring
+            for restoring in self._restoring.values()
+            if restoring.readings is not None and all(r.done for r in restoring.readings)
+        ]
+        for restoring in finished:
+            del self._restoring[restoring.task.partition]
+        return [(r.task, r.committed) for r in finished if r.committed is not None]
+
+    def close(self) -> None:
+        self._restoring.clear()
+        self._readings.clear()
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _advance(self, restoring: _Restoring) -> None:
+        if restoring.readings is not None:
+            return
+        if restoring.committed is None:
+            restoring.committed = restoring.offset.poll()
+            if restoring.committed is not None:
+                # Not before: the ends must include whatever those offsets were committed with.
+                restoring.bounds = self._ask_bounds(restoring.task)
+                restoring.progressed = self._clock()
+        elif restoring.bounds is not None and all(future.done() for future in restoring.bounds):
+            try:
+                bounds = [future.result().offset for future in restoring.bounds]
+            except KafkaException as error:
+                if not is_retriable(error):
+                    raise SessionLost(f"changelog offsets: {reason(error)}") from error
+                restoring.bounds = self._ask_bounds(restoring.task)
+                return
+            restoring.readings = [
+                self._begin(restoring.task, logged, log_start=bounds[2 * i], end=bounds[2 * i + 1])
+                for i, logged in enumerate(restoring.task.stores)
+            ]
+        self._check_stall(restoring.task.partition, restoring.progressed)
+
+    def _ask_bounds(self, task: Task) -> list[Future[ListOffsetsResultInfo]]:
+        """Log start and end of each of the task's changelogs, in turn."""
+        futures = []
+        for logged in task.stores:
+            partition = TopicPartition(logged.changelog.topic.name, task.partition)
+            for spec in (_EARLIEST, _LATEST):
+                answer = self._admin.list_offsets(
+                    {partition: spec},
+                    isolation_level=self._end_isolation,
+                    request_timeout=_REQUEST_S,
+                )
+                futures.append(answer[partition])
+        return futures
+
+    def _begin(self, task: Task, logged: LoggedStore, *, log_start: int, end: int) -> _Reading:
+        topic = logged.changelog.topic
+        start = starting_point(
+            logged.store.position, topic, log_start=log_start, end=end, now=self._wall_clock()
+        )
+        if start.wipe is not None:
+            logged.store.wipe()
+        reading = _Reading(
+            task=task,
+            logged=logged,
+            start=start.offset,
+            end=end,
+            wiped=start.wipe,
+            began=self._clock(),
+        )
+        event(
+            _LOG,
+            "restore_start",
+            task=task.partition,
+            store=logged.name,
+            start=start.offset,
+            end=end,
+            wiped=start.wipe or "no",
+        )
+        if start.offset >= end:
+            self._finish(reading)
+        else:
+            if self._consumer is None:
+                self._consumer = self._open_consumer()
+            self._readings[(topic.name, task.partition)] = reading
+            at = TopicPartition(topic.name, task.partition, start.offset)
+            self._consumer.incremental_assign([at])
+        return reading
+
+    def _read(self, timeout: float) -> None:
+        assert self._consumer is not None
+        messages = self._consumer.consume(_BATCH, timeout)
+        for place, run in groupby(messages, key=_place):
+            reading = self._readings.get(place)
+            if reading is not None:
+                self._apply(reading, run)
+        # The client's position also moves over control and aborted records, which are never
+        # delivered; all that was delivered has been applied.
+        at = [TopicPartition(*place) for place in self._readings]
+        for partition in self._consumer.position(at):
+            reading = self._readings[(partition.topic, partition.partition)]
+            if partition.offset >= reading.end:
+                self._leave(reading)
+                self._finish(reading)
+            else:
+                restoring = self._restoring[partition.partition]
+                self._check_stall(partition.partition, restoring.progressed)
+
+    def _apply(self, reading: _Reading, run: Any) -> None:
+        records = []
+        offset = None
+        size = 0
+        for message in run:
+            if message.error() is not None:
+                raise SessionLost(f"restore of {reading.logged.name}: {message.error().str()}")
+            key, value = message.key(), message.value()
+            records.append((key, value))
+            size += len(key) + len(value or b"")
+            offset = message.offset()
+        assert offset is not None
+        reading.records += len(records)
+        reading.bytes += size
+        topic_id = reading.logged.changelog.topic.topic_id
+        reading.logged.store.restore(records, Position(topic_id, offset + 1, self._wall_clock()))
+        self._restoring[reading.task.partition].progressed = self._clock()
+
+    def _finish(self, reading: _Reading) -> None:
+        topic_id = reading.logged.changelog.topic.topic_id
+        # Past the last record, markers included: the next restore begins where this one ended.
+        offset = max(reading.start, reading.end)
+        reading.logged.store.finish_restore(Position(topic_id, offset, self._wall_clock()))
+        reading.done = True
+        restored = Restored(
+            partition=reading.task.partition,
+            store=reading.logged.name,
+            start=reading.start,
+            end=reading.end,
+            records=reading.records,
+            bytes=reading.bytes,
+            seconds=self._clock() - reading.began,
+            wiped=reading.wiped,
+        )
+        event(
+            _LOG,
+            "restore_end",
+            task=restored.partition,
+            store=restored.store,
+            end=restored.end,
+            records=restored.records,
+            bytes=restored.bytes,
+            seconds=restored.seconds,
+        )
+        self._on_restored(restored)
+
+    def _leave(self, reading: _Reading) -> None:
+        place = (reading.logged.changelog.topic.name, reading.task.partition)
+        if self._readings.pop(place, None) is not None and self._consumer is not None:
+            self._consumer.incremental_unassign([TopicPartition(*place)])
+
+    def _check_stall(self, partition: int, progressed: float) -> None:
+        if self._clock() - progressed > _STALL_S:
+            raise StreamsError(
+                f"task {partition} waited {_STALL_S:g} s for a transaction that nobody ends: "
+                "look for it with kafka-transactions.sh find-hanging"
+            )
+
+
+def _place(message: Message) -> tuple[str, int]:
+    return message.topic() or "", message.partition() or 0

@@ -1,0 +1,226 @@
+"""A RocksDB key-value store whose durable content is always one committed point.
+
+Writes of the open transaction live in an overlay in memory. A commit puts them into RocksDB in one
+write batch together with the changelog position they lead to (KIP-892, KIP-1035), so whatever
+instant a process dies at, the store opens at a point that was committed, and knows which.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Generic, Protocol, TypeAlias, TypeVar, cast
+
+import msgspec
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteOptions,
+)
+
+from reference_app.streams.serde import Serde
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Writes: TypeAlias = list[tuple[bytes, bytes | None]]
+"""Encoded key and value of each write; None deletes."""
+
+# Data and position share a column family, so that no crash can keep one without the other, even
+# where the write-ahead log is off. A prefix keeps every user key apart from the position's.
+DATA_PREFIX = b"d"
+_POSITION = b"position"
+
+_MISSING = object()
+
+
+class Position(msgspec.Struct, frozen=True):
+    """The changelog offset a store's content corresponds to.
+
+    `offset` is the next one to read, and may be a lower bound: replaying up to the end writes the
+    same last values again. `written_at` is Unix time in seconds: a position older than the topic's
+    `delete.retention.ms` may have missed tombstones that compaction has since dropped.
+    """
+
+    topic_id: str
+    offset: int
+    written_at: float
+
+
+class StateStore(Protocol):
+    """What the runtime needs of any store, whatever a processor does with it."""
+
+    @property
+    def position(self) -> Position | None: ...
+
+    def pending(self) -> Writes: ...
+
+    def commit(self, position: Position) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def restore(
+        self, records: Iterable[tuple[bytes, bytes | None]], position: Position
+    ) -> None: ...
+
+    def finish_restore(self, position: Position) -> None: ...
+
+    def wipe(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class RocksStore(Generic[K, V]):
+    """A `StateStore` and a processor's `KeyValues` on one RocksDB directory."""
+
+    def __init__(
+        self, path: Path, *, key: Serde[K], value: Serde[V], cache: Cache | None = None
+    ) -> None:
+        self._path = path
+        self._options = _options(cache)
+        self._encode_key = key.encode
+        self._decode_key = key.decode
+        self._encode_value = value.encode
+        self._decode_value = value.decode
+        self._overlay: dict[K, V | None] = {}
+        self._pending: Writes | None = None
+        self._unlogged = False
+        self._db = self._open()
+
+    # -- what a processor sees
+
+    def get(self, key: K) -> V | None:
+        value = self._overlay.get(key, _MISSING)
+        if value is not _MISSING:
+            return value  # type: ignore[return-value]
+        stored = self._db.get(DATA_PREFIX + self._encode_key(key))
+        return None if stored is None else self._decode_value(stored)
+
+    def put(self, key: K, value: V) -> None:
+        self._overlay[key] = value
+
+    def delete(self, key: K) -> None:
+        self._overlay[key] = None
+
+    # -- the open transaction
+
+    def pending(self) -> Writes:
+        """The overlay's last write of each key, encoded: what the changelog has to be told.
+
+        Asked again, it answers the same until the next `commit` or `rollback`.
+        """
+        if self._pending is None:
+            encode_key, encode_value = self._encode_key, self._encode_value
+            self._pending = [
+                (encode_key(key), None if value is None else encode_value(value))
+                for key, value in self._overlay.items()
+            ]
+        return self._pending
+
+    def commit(self, position: Position) -> None:
+        """Makes the overlay durable at `position`. To be called only after the commit succeeded."""
+        self._write(self.pending(), position, wal=True)
+        self.rollback()
+
+    def rollback(self) -> None:
+        """Forgets the overlay: the store is at its last committed point again."""
+        self._overlay.clear()
+        self._pending = None
+
+    # -- restoring
+
+    @property
+    def position(self) -> Position | None:
+        """The committed point on disk; None for a new store."""
+        stored = self._db.get(_POSITION)
+        return None if stored is None else msgspec.msgpack.decode(stored, type=Position)
+
+    def restore(self, records: Iterable[tuple[bytes, bytes | None]], position: Position) -> None:
+        """Applies changelog records. An interrupted restore goes on from the last `position`.
+
+        Without the write-ahead log: a crash loses a suffix, position included, and the changelog
+        gives it back.
+        """
+        self._write(records, position, wal=False)
+        self._unlogged = True
+
+    def finish_restore(self, position: Position) -> None:
+        """The store holds all of the changelog up to `position`, and may be written to.
+
+        What bypassed the log has to be in a table file before anything is logged after it: else a
+        crash would keep the later writes and lose the earlier ones.
+        """
+        if self._unlogged:
+            self._db.flush(wait=True)
+            self._unlogged = False
+        self._write((), position, wal=True)
+
+    def wipe(self) -> None:
+        """Back to an empty store without a position."""
+        self._db.close()
+        shutil.rmtree(self._path)
+        self._unlogged = False
+        self.rollback()
+        self._db = self._open()
+
+    # -- the whole content, for audits
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        """All committed entries in the order of their encoded keys."""
+        entries = cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=DATA_PREFIX))
+        for key, value in entries:
+            if not key.startswith(DATA_PREFIX):
+                return
+            yield self._decode_key(key[len(DATA_PREFIX) :]), self._decode_value(value)
+
+    def close(self) -> None:
+        self.rollback()
+        self._db.close()
+
+    def _open(self) -> Rdict:
+        self._path.mkdir(parents=True, exist_ok=True)
+        try:
+            return Rdict(str(self._path), self._options)
+        except Exception as error:  # rocksdict raises nothing narrower
+            if "Corruption" not in str(error):
+                raise
+            # The changelog is the truth, the directory only saves reading it again.
+            shutil.rmtree(self._path)
+            self._path.mkdir(parents=True)
+            return Rdict(str(self._path), self._options)
+
+    def _write(
+        self, records: Iterable[tuple[bytes, bytes | None]], position: Position, *, wal: bool
+    ) -> None:
+        batch = WriteBatch(raw_mode=True)
+        put = batch.put
+        for key, value in records:
+            if value is None:
+                batch.delete(DATA_PREFIX + key)
+            else:
+                put(DATA_PREFIX + key, value)
+        put(_POSITION, msgspec.msgpack.encode(position))
+        options = WriteOptions()
+        # Not synced: the page cache outlives the process, and after a power cut the log's prefix
+        # is again a committed point.
+        options.disable_wal = not wal  # type: ignore[method-assign,assignment]
+        self._db.write(batch, options)
+
+
+def _options(cache: Cache | None) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(16 * 1024 * 1024)
+    options.set_max_write_buffer_number(3)
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(1)
+    tables = BlockBasedOptions()
+    tables.set_bloom_filter(10, block_based=False)
+    if cache is not None:
+        tables.set_block_cache(cache)
+    options.set_block_based_table_factory(tables)
+    return options

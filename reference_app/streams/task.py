@@ -1,0 +1,231 @@
+"""A task: one partition of the input, its stores, and how far it has come.
+
+A small state machine, after Kafka Streams' StreamTask:
+
+    created -> restoring -> running -> suspended -> closed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaException, Message
+
+from reference_app.streams.changelog import Changelog, Send
+from reference_app.streams.errors import (
+    PARTITION_EOF,
+    ProcessingError,
+    SessionLost,
+    TransactionAborted,
+)
+from reference_app.streams.store import Position, StateStore
+from reference_app.streams.topology import (
+    KeyValues,
+    KeyValueStore,
+    Processor,
+    Sink,
+    Source,
+    Step,
+    Topology,
+)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+NOTHING_COMMITTED = -1
+
+
+class TaskState(StrEnum):
+    CREATED = "created"
+    RESTORING = "restoring"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+_NEXT = {
+    TaskState.CREATED: {TaskState.RESTORING, TaskState.SUSPENDED},
+    TaskState.RESTORING: {TaskState.RUNNING, TaskState.SUSPENDED},
+    TaskState.RUNNING: {TaskState.SUSPENDED},
+    TaskState.SUSPENDED: {TaskState.CLOSED},
+    TaskState.CLOSED: set[TaskState](),
+}
+
+
+@dataclass(frozen=True)
+class LoggedStore:
+    """A store and the changelog partition that can make it again."""
+
+    name: str
+    store: StateStore
+    changelog: Changelog
+
+
+class Task:
+    """`position` is the next input offset to process; `committed` the group's committed offset."""
+
+    def __init__(
+        self,
+        *,
+        partition: int,
+        source: Source[Any, Any],
+        steps: Sequence[Step],
+        stores: Sequence[LoggedStore],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self.partition = partition
+        self.stores = tuple(stores)
+        self.state = TaskState.CREATED
+        self.position = NOTHING_COMMITTED
+        self.committed = NOTHING_COMMITTED
+        self._source = source
+        self._steps = tuple(steps)
+        self._wall_clock = wall_clock
+
+    def start_restoring(self) -> None:
+        self._become(TaskState.RESTORING)
+
+    def run(self, committed: int) -> None:
+        """The stores are restored; processing starts at the group's committed offset."""
+        self._become(TaskState.RUNNING)
+        self.position = self.committed = committed
+
+    def process(self, run: Iterable[Message]) -> int:
+        """Passes the records of one partition, in order, through all processors.
+
+        Returns how many there were. Raises ProcessingError, with the record's offset, for a record
+        that cannot be decoded or that a processor refuses.
+        """
+        decode_key, decode_value = self._source.key.decode, self._source.value.decode
+        steps = self._steps
+        position = self.position
+        processed = 0
+        for message in run:
+            if message.error() is not None:
+                position = max(position, self._end_of_partition(message))
+                continue
+            offset: int = message.offset()  # type: ignore[assignment]
+            if offset < position:
+                continue  # fetched before a rebalance or a seek, and processed already
+            try:
+                key = decode_key(message.key())  # type: ignore[arg-type]
+                value = decode_value(message.value())  # type: ignore[arg-type]
+                for step in steps:
+                    step(key, value, message)
+            except (KafkaException, TransactionAborted, SessionLost):
+                raise  # the output could not be sent: nothing is wrong with the record
+            except Exception as error:
+                raise ProcessingError(
+                    f"{self._source.topic}-{self.partition} offset {offset} cannot be processed: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            position = offset + 1
+            processed += 1
+        self.position = position
+        return processed
+
+    @property
+    def needs_commit(self) -> bool:
+        """True also where only control records were passed, so that no lag is left behind."""
+        return self.state is TaskState.RUNNING and self.position != self.committed
+
+    def log_changes(self, send: Send) -> None:
+        """Writes what the stores' overlays hold to their changelogs."""
+        for logged in self.stores:
+            logged.changelog.append(send, logged.store.pending())
+
+    def mark_committed(self, position: int) -> None:
+        """The group's committed offset is `position` now."""
+        self.committed = position
+
+    def apply_changes(self) -> None:
+        """The changelog records are committed: makes the overlays durable, with their offsets."""
+        for logged in self.stores:
+            if not logged.store.pending():
+                continue
+            end = logged.changelog.end
+            if end is None:
+                # Not known: the old position is a lower bound, and replaying from it is harmless.
+                before = logged.store.position
+                end = before.offset if before is not None else 0
+            topic_id = logged.changelog.topic.topic_id
+            logged.store.commit(Position(topic_id, end, self._wall_clock()))
+
+    def checkpoint(self) -> None:
+        """At a clean close: nothing was missed since the last commit, however long ago it was."""
+        for logged in self.stores:
+            position = logged.store.position
+            if position is not None:
+                written_at = self._wall_clock()
+                logged.store.commit(Position(position.topic_id, position.offset, written_at))
+
+    def rollback(self) -> None:
+        """Back to the last commit; the caller seeks the consumer back to `committed`."""
+        for logged in self.stores:
+            logged.store.rollback()
+        self.position = self.committed
+
+    def close(self) -> None:
+        """Drops what is uncommitted and frees the stores: each stays at its committed point."""
+        if self.state is TaskState.CLOSED:
+            return
+        self._become(TaskState.SUSPENDED)
+        for logged in self.stores:
+            logged.store.close()
+        self._become(TaskState.CLOSED)
+
+    def _become(self, state: TaskState) -> None:
+        if state not in _NEXT[self.state]:
+            raise RuntimeError(f"task {self.partition} cannot go from {self.state} to {state}")
+        self.state = state
+
+    def _end_of_partition(self, message: Message) -> int:
+        error = message.error()
+        assert error is not None
+        if error.code() != PARTITION_EOF:
+            raise SessionLost(f"{self._source.topic}-{self.partition}: {error.str()}")
+        return message.offset() or 0
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """The `Context` a processor is built with."""
+
+    partition: int
+    processor: Processor
+    stores: dict[str, Any]
+    send: Send
+
+    def store(self, store: KeyValueStore[K, V]) -> KeyValues[K, V]:
+        if store not in self.processor.stores:
+            raise LookupError(f"processor {self.processor.name!r} does not declare {store.name!r}")
+        opened: KeyValues[K, V] = self.stores[store.name]
+        return opened
+
+    def sink(self, sink: Sink[K, V]) -> Callable[[K, V], None]:
+        if sink not in self.processor.sinks:
+            raise LookupError(f"processor {self.processor.name!r} does not declare {sink.topic!r}")
+        send, topic, encode_key, encode_value = (
+            self.send,
+            sink.topic,
+            sink.key.encode,
+            sink.value.encode,
+        )
+
+        def forward(key: K, value: V) -> None:
+            send(topic, encode_value(value), encode_key(key))
+
+        return forward
+
+
+def build_steps(
+    topology: Topology, *, partition: int, stores: dict[str, Any], send: Send
+) -> list[Step]:
+    """The steps of one task, in the topology's order."""
+    return [
+        processor.build(TaskContext(partition, processor, stores, send))
+        for processor in topology.processors
+    ]

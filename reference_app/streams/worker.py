@@ -1,0 +1,253 @@
+"""One worker: a consumer, a producer, and the tasks of the partitions it was assigned.
+
+A worker lives for one session. Whatever makes its ownership or its last commit doubtful raises
+SessionLost; the app then closes it dirty and starts another.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from threading import Event
+from typing import Protocol
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+
+from reference_app.streams.commit import Committer
+from reference_app.streams.errors import (
+    FENCED,
+    MAX_POLL_EXCEEDED,
+    PARTITION_EOF,
+    FencedError,
+    SessionLost,
+    TransactionAborted,
+)
+from reference_app.streams.logs import event
+from reference_app.streams.restore import Restorer
+from reference_app.streams.task import Task
+
+_LOG = logging.getLogger(__name__)
+_IDLE_S = 0.1
+
+
+class Progress(Protocol):
+    """Hears what a worker does; see `metrics`."""
+
+    def processed(self, records: int) -> None: ...
+
+    def committed(self) -> None: ...
+
+    def aborted(self) -> None: ...
+
+
+class Worker:
+    """`build_task(partition)` opens the stores of one partition and builds its processors."""
+
+    def __init__(
+        self,
+        *,
+        consumer: Consumer,
+        committer: Committer,
+        restorer: Restorer,
+        build_task: Callable[[int], Task],
+        progress: Progress,
+        input_topic: str,
+        commit_interval_s: float,
+        max_poll_records: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.tasks: dict[int, Task] = {}
+        self.committer = committer
+        self._consumer = consumer
+        self._restorer = restorer
+        self._build_task = build_task
+        self._progress = progress
+        self._input_topic = input_topic
+        self._commit_interval_s = commit_interval_s
+        self._max_poll_records = max_poll_records
+        self._clock = clock
+        self._commit_at = clock()
+        self._running: dict[int, Task] = {}
+        self._fetched: set[int] = set()
+        self._abandoned = False
+
+    def start(self, stopping: Event) -> None:
+        """Ends what a former self left open, then joins the group."""
+        self.committer.open(stopping)
+        self._consumer.subscribe(
+            [self._input_topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    def step(self) -> None:
+        """One turn: restore a little, process a batch, commit if it is time."""
+        if self._restorer.active:
+            self._restore()
+        self._process(self._poll())
+        if self._clock() >= self._commit_at:
+            self._commit_or_roll_back()
+
+    def close(self) -> None:
+        """Clean: commits, then leaves the group; after it a restart restores nothing."""
+        self._commit_or_roll_back()
+        for task in self._running.values():
+            task.checkpoint()
+        self._close_tasks(list(self.tasks))
+        self._abandoned = True
+        self._consumer.close()
+        self._restorer.close()
+        self.committer.close()
+
+    def abandon(self, *, abort: bool) -> None:
+        """Dirty: commits nothing; each store stays at its committed point.
+
+        `abort` ends the open transaction, so that readers do not wait for its time-out. Never where
+        it might have been committed.
+        """
+        self._abandoned = True
+        if abort:
+            self.committer.abort()
+        self._close_tasks(list(self.tasks))
+        self._restorer.close()
+        self._consumer.close()
+        self.committer.close()
+
+    # -- the loop
+
+    def _poll(self) -> list[Message]:
+        """What is there, or else what comes first within the time that may be waited."""
+        messages = self._consumer.consume(self._max_poll_records, 0)
+        if messages:
+            return messages
+        wait = 0.0 if self._restorer.active else _IDLE_S
+        if any(task.needs_commit for task in self._running.values()):
+            wait = min(wait, max(self._commit_at - self._clock(), 0.0))
+        return self._consumer.consume(1, wait)
+
+    def _process(self, messages: Sequence[Message]) -> None:
+        if not messages:
+            self.committer.poll()
+            return
+        try:
+            for partition, run in groupby(messages, key=Message.partition):
+                task = self._running.get(partition)  # type: ignore[arg-type]
+                if task is not None:
+                    self.committer.begin()
+                    self._progress.processed(task.process(run))
+                else:
+                    self._check_errors(run)
+        except TransactionAborted as aborted:
+            self._roll_back(aborted)
+        self.committer.poll()
+
+    def _commit_or_roll_back(self) -> None:
+        try:
+            self._commit()
+        except TransactionAborted as aborted:
+            self._roll_back(aborted)
+
+    def _commit(self) -> None:
+        self._commit_at = self._clock() + self._commit_interval_s
+        tasks = list(self._running.values())
+        if not any(task.needs_commit for task in tasks):
+            return
+        self.committer.commit(tasks)
+        self._progress.committed()
+        positions = ",".join(f"{task.partition}:{task.position}" for task in tasks)
+        event(_LOG, "committed", level=logging.DEBUG, positions=positions)
+
+    def _roll_back(self, aborted: TransactionAborted) -> None:
+        """An abort's other half: overlays dropped, consumer back at the last committed offset."""
+        self.committer.abort()
+        self._progress.aborted()
+        event(_LOG, "aborted", level=logging.WARNING, reason=aborted)
+        for task in self._running.values():
+            task.rollback()
+        self._fetch_from_committed(list(self._running.values()))
+        self._commit_at = self._clock() + self._commit_interval_s
+
+    def _restore(self) -> None:
+        wait = 0.0 if self._running else _IDLE_S
+        for task, committed in self._restorer.step(wait):
+            task.run(committed)
+            self._running[task.partition] = task
+            self._fetch_from_committed([task])
+            event(_LOG, "running", task=task.partition, position=committed)
+
+    def _fetch_from_committed(self, tasks: Sequence[Task]) -> None:
+        """Starts, or starts again, at the committed offset; what was fetched before is dropped.
+
+        Assigned anew rather than sought: a seek is refused while a partition has no leader, or has
+        not begun to be fetched.
+        """
+        partitions = [TopicPartition(self._input_topic, task.partition) for task in tasks]
+        fetched = [partition for partition in partitions if partition.partition in self._fetched]
+        if fetched:
+            self._consumer.incremental_unassign(fetched)
+        for partition, task in zip(partitions, tasks, strict=True):
+            partition.offset = task.committed if task.committed >= 0 else OFFSET_BEGINNING
+        self._consumer.incremental_assign(partitions)
+        self._fetched.update(task.partition for task in tasks)
+
+    def _check_errors(self, messages: Iterable[Message]) -> None:
+        """Records of a task that is not running are left alone: it will seek its own position."""
+        for message in messages:
+            error = message.error()
+            if error is None or error.code() == PARTITION_EOF or error.retriable():
+                continue
+            if error.code() in FENCED:
+                raise FencedError(
+                    "another process uses this --group-instance-id: give each its own"
+                )
+            if error.code() == MAX_POLL_EXCEEDED:
+                event(_LOG, "max_poll_exceeded", level=logging.WARNING)
+                continue  # on_lost follows
+            raise SessionLost(f"consumer: {error.str()}")
+
+    # -- rebalances
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Nothing is fetched yet: each partition begins when its task is restored."""
+        event(_LOG, "assigned", partitions=_numbers(partitions))
+        consumer.incremental_assign([])
+        for partition in partitions:
+            task = self._build_task(partition.partition)
+            self.tasks[partition.partition] = task
+            self._restorer.add(task)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """The last moment at which this member's commit counts: the next owner waits for it."""
+        event(_LOG, "revoked", partitions=_numbers(partitions))
+        if not self._abandoned:
+            self._commit_or_roll_back()
+        self._give_up(consumer, partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Somebody else owns them already: nothing that was done for them may be committed."""
+        event(_LOG, "lost", level=logging.WARNING, partitions=_numbers(partitions))
+        self._give_up(consumer, partitions)
+        if not self._abandoned:
+            self._roll_back(TransactionAborted("partitions lost"))
+
+    def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._close_tasks([partition.partition for partition in partitions])
+        fetched = [partition for partition in partitions if partition.partition in self._fetched]
+        self._fetched.difference_update(partition.partition for partition in fetched)
+        consumer.incremental_unassign(fetched)
+
+    def _close_tasks(self, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            self._running.pop(partition, None)
+            self._restorer.remove(partition)
+            task = self.tasks.pop(partition, None)
+            if task is not None:
+                task.close()
+                event(_LOG, "closed", task=partition, position=task.committed)
+
+
+def _numbers(partitions: Sequence[TopicPartition]) -> str:
+    return ",".join(str(partition.partition) for partition in partitions) or "none"
