@@ -1,0 +1,18 @@
+"""Where Kafka comes from, and the questions the harness asks of it."""
+
+from eoscheck.cluster.provider import Cluster
+from eoscheck.cluster.providers import PROVIDERS, open_cluster
+from eoscheck.cluster.topics import NewTopic, create_topics, delete_topics
+from eoscheck.cluster.view import ClusterView, Member, UnstableOffsetsError
+
+__all__ = [
+    "PROVIDERS",
+    "Cluster",
+    "ClusterView",
+    "Member",
+    "NewTopic",
+    "UnstableOffsetsError",
+    "create_topics",
+    "delete_topics",
+    "open_cluster",
+]

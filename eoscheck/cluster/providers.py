@@ -1,0 +1,59 @@
+"""Where a cluster comes from, by the provider's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
+from eoscheck.cluster.external import ExternalCluster
+from eoscheck.errors import UsageError, did_you_mean
+from eoscheck.process import Supervisor
+
+PROVIDERS = ("embedded", "external")
+
+
+def open_cluster(
+    *,
+    supervisor: Supervisor,
+    provider: str = "embedded",
+    bootstrap_server: str | None = None,
+    command_config: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> EmbeddedCluster | ExternalCluster:
+    """A cluster that answers (`embedded`) or is going to be asked (`external`); close it.
+
+    `settings` are broker properties of an embedded cluster; `bootstrap_server` and `command_config`
+    say where and how an external one is reached. `progress` is given short lines for the user.
+    Raises UsageError for arguments that do not go together, InfrastructureError where Kafka does
+    not start.
+    """
+    match provider:
+        case "embedded":
+            if bootstrap_server is not None or command_config is not None:
+                raise UsageError(
+                    "an embedded cluster has an address of its own: use the provider 'external' "
+                    "with a bootstrap server"
+                )
+            return start_embedded(
+                supervisor=supervisor, settings=settings or {}, progress=progress or _silent
+            )
+        case "external":
+            if bootstrap_server is None:
+                raise UsageError("the provider 'external' needs a bootstrap server (host:port)")
+            if settings:
+                raise UsageError("broker settings are for embedded clusters: leave them out")
+            return ExternalCluster(bootstrap_server=bootstrap_server, command_config=command_config)
+        case "docker":
+            # Its place: a module `docker` beside `embedded`, of the same shape.
+            raise UsageError("the provider 'docker' is not there yet: use 'embedded' or 'external'")
+        case _:
+            raise UsageError(
+                f"no such provider {provider!r}{did_you_mean(provider, PROVIDERS)}: "
+                f"use {' or '.join(PROVIDERS)}"
+            )
+
+
+def _silent(_: str) -> None:
+    """Nobody wants to know."""

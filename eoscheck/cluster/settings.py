@@ -1,0 +1,70 @@
+"""Broker properties: ours for one small node, and what users may put over them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
+
+from eoscheck.errors import UsageError, did_you_mean
+
+_CONFIG_TIMEOUT_S = 10.0
+
+# Fast answers on one small node.
+DEFAULT_SETTINGS: Mapping[str, str] = {
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    # An expired transaction is ended within half a second instead of ten.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+}
+_OURS = frozenset(
+    {
+        "advertised.listeners",
+        "controller.listener.names",
+        "controller.quorum.bootstrap.servers",
+        "controller.quorum.voters",
+        "inter.broker.listener.name",
+        "listener.security.protocol.map",
+        "listeners",
+        "log.dir",
+        "log.dirs",
+        "metadata.log.dir",
+        "node.id",
+        "process.roles",
+    }
+)
+_SECRET = re.compile(r"password|jaas|\.key$|keystore|secret")
+
+
+def refuse_reserved_settings(settings: Mapping[str, str]) -> None:
+    """Raises UsageError for the first property that the cluster has to set itself."""
+    for name in sorted(_OURS & settings.keys()):
+        raise UsageError(f"the embedded broker sets {name!r} itself: leave it out")
+
+
+def refuse_unknown_settings(settings: Mapping[str, str], client: AdminClient) -> None:
+    """Kafka ignores a broker property that it does not know. Asked of the running broker: it takes
+    what it does not know for a secret, and the real secrets are about logins and keys.
+    """
+    broker = ConfigResource(ConfigResource.Type.BROKER, "1")
+    known = client.describe_configs([broker], request_timeout=_CONFIG_TIMEOUT_S)[broker].result()
+    for name in sorted(settings):
+        entry = known.get(name)
+        if (entry is None or entry.is_sensitive) and not _SECRET.search(name):
+            plain = [word for word, entry in known.items() if not entry.is_sensitive]
+            raise UsageError(
+                f"Kafka has no broker property {name!r}{did_you_mean(name, plain)}: "
+                "correct it, or leave it out"
+            )

@@ -1,0 +1,289 @@
+"""Read-only questions to a cluster: nothing is created, committed or joined."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeVar
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    ConsumerGroupDescription,
+    OffsetSpec,
+)
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+from eoscheck.cluster.connection import QUIET, admin_client, error_code, error_text
+from eoscheck.errors import InfrastructureError, UsageError, did_you_mean
+
+_T = TypeVar("_T")
+# While a coordinator moves, or the topic it keeps its state in is being created.
+_COORDINATOR_MOVES = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+_NO_SUCH_TOPIC = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_EXCEPTION}  # the latter: a bad name
+)
+_EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_RETRY_EVERY_S = 0.1
+_SHORT_S = 2.0
+
+
+class UnstableOffsetsError(InfrastructureError):
+    """A transaction still holds offsets of the group: their outcome is open."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A member of a consumer group; `partitions` by topic are those it is assigned now."""
+
+    client_id: str
+    member_id: str
+    instance_id: str | None
+    partitions: Mapping[str, list[int]]
+
+
+class ClusterView:
+    """Answers about topics and groups; every answer within `timeout_s`, or an InfrastructureError
+    with one line. Safe to use from several threads.
+    """
+
+    def __init__(self, client_config: Mapping[str, str], *, timeout_s: float = 10.0) -> None:
+        """`client_config`: librdkafka properties, `bootstrap.servers` included.
+
+        Raises InfrastructureError at once where no bootstrap server takes a connection.
+        """
+        self._config = {"client.id": "eoscheck", **client_config}
+        self._timeout_s = timeout_s
+        self._admin = admin_client(self._config, timeout_s=timeout_s)
+        self._readers: dict[tuple[str, bool], Consumer] = {}
+        self._lock = threading.Lock()
+
+    def topics(self) -> list[str]:
+        """Names of all topics that we may see, in alphabetical order."""
+        try:
+            return sorted(self._admin.list_topics(timeout=self._timeout_s).topics)
+        except KafkaException as error:
+            raise self._failed("the names of the topics", error) from error
+
+    def partitions(self, topic: str) -> list[int]:
+        """Its partition numbers. Raises UsageError where there is no such topic."""
+        question = TopicCollection([topic])
+        try:
+            # Unlike a producer's metadata request this one never creates the topic.
+            description = self._answer(
+                lambda: self._admin.describe_topics(question, **self._limit)[topic]
+            )
+        except KafkaException as error:
+            if error_code(error) not in _NO_SUCH_TOPIC:
+                raise self._failed(f"the partitions of topic {topic!r}", error) from error
+            hint = did_you_mean(topic, self.topics())
+            raise UsageError(f"no such topic {topic!r} on {self._servers}{hint}") from None
+        return sorted(partition.id for partition in description.partitions)
+
+    def log_starts(self, topic: str) -> dict[int, int]:
+        """The first offset that is still there, by partition."""
+        return self._offsets(topic, _EARLIEST, IsolationLevel.READ_UNCOMMITTED)
+
+    def high_watermarks(self, topic: str) -> dict[int, int]:
+        """The end by partition: the offset after the last replicated record, committed or not."""
+        return self._offsets(topic, _LATEST, IsolationLevel.READ_UNCOMMITTED)
+
+    def last_stable_offsets(self, topic: str) -> dict[int, int]:
+        """Up to where a `read_committed` consumer may read: the first open transaction's begin."""
+        return self._offsets(topic, _LATEST, IsolationLevel.READ_COMMITTED)
+
+    def committed(
+        self,
+        group: str,
+        topic: str,
+        *,
+        require_stable: bool = True,
+        timeout_s: float | None = None,
+    ) -> dict[int, int]:
+        """The group's committed offsets by partition; those without one are left out.
+
+        `require_stable` (KIP-447) waits, at most `timeout_s`, while an open transaction holds
+        offsets of the group, and raises UnstableOffsetsError where that does not end.
+        Raises UsageError where there is no such group.
+        """
+        wanted = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
+        patience = self._timeout_s if timeout_s is None else timeout_s
+        try:
+            found = self._fetch_offsets(group, wanted, require_stable, patience)
+        except KafkaException as error:
+            timed_out = error_code(error) == KafkaError._TIMED_OUT  # noqa: SLF001
+            if require_stable and timed_out and self._answers_unstable(group, wanted):
+                raise UnstableOffsetsError(
+                    f"offsets of group {group!r} were held by an open transaction "
+                    f"for longer than {patience:g} s"
+                ) from error
+            raise self._failed(f"the offsets of group {group!r}", error) from error
+        offsets = {entry.partition: entry.offset for entry in found if entry.offset >= 0}
+        if not offsets:
+            self._require_group(group)
+        return offsets
+
+    def groups(self) -> list[str]:
+        """Names of all consumer groups that we may see, in alphabetical order."""
+        try:
+            listing = self._answer(lambda: self._admin.list_consumer_groups(**self._limit))
+            for failure in listing.errors:  # a broker that did not answer: the list may be short
+                raise KafkaException(failure)
+        except KafkaException as error:
+            raise self._failed("the names of the groups", error) from error
+        return sorted(group.group_id for group in listing.valid)
+
+    def group_members(self, group: str) -> list[Member]:
+        """Raises UsageError where there is no such group."""
+        return [
+            Member(
+                client_id=member.client_id,
+                member_id=member.member_id,
+                instance_id=member.group_instance_id,
+                partitions=_by_topic(member.assignment.topic_partitions),
+            )
+            for member in self._describe_group(group).members
+        ]
+
+    def group_state(self, group: str) -> str:
+        """`stable`, `empty`, `preparing_rebalancing`, ... as librdkafka names them, in lower case.
+
+        Raises UsageError where there is no such group.
+        """
+        return str(self._describe_group(group).state.name).lower()
+
+    def close(self) -> None:
+        with self._lock:
+            readers = list(self._readers.values())
+            self._readers.clear()
+        for reader in readers:
+            reader.close()
+
+    @property
+    def _servers(self) -> str:
+        return self._config["bootstrap.servers"]
+
+    @property
+    def _limit(self) -> dict[str, float]:
+        return {"request_timeout": self._timeout_s}
+
+    def _reader(self, group: str, require_stable: bool) -> Consumer:
+        """A consumer that never subscribes, and so joins nothing.
+
+        Not the admin client's question for committed offsets: where the coordinator moves
+        meanwhile, that one crashes the whole process (librdkafka issue 5040, in 2.16 too).
+        """
+        with self._lock:
+            key = (group, require_stable)
+            if key not in self._readers:
+                isolation = "read_committed" if require_stable else "read_uncommitted"
+                self._readers[key] = Consumer(
+                    {
+                        **self._config,
+                        **QUIET,
+                        "group.id": group,
+                        "isolation.level": isolation,
+                        "enable.auto.commit": False,
+                    }
+                )
+            return self._readers[key]
+
+    def _fetch_offsets(
+        self, group: str, wanted: list[TopicPartition], require_stable: bool, timeout_s: float
+    ) -> list[TopicPartition]:
+        reader = self._reader(group, require_stable)
+        return _while_coordinators_move(
+            lambda: reader.committed(wanted, timeout=timeout_s), timeout_s
+        )
+
+    def _answers_unstable(self, group: str, wanted: list[TopicPartition]) -> bool:
+        """The client says "timed out" of a broker that is away too."""
+        try:
+            self._fetch_offsets(group, wanted, False, min(self._timeout_s, _SHORT_S))
+        except KafkaException:
+            return False
+        return True
+
+    def _offsets(self, topic: str, spec: OffsetSpec, isolation: IsolationLevel) -> dict[int, int]:
+        question = {TopicPartition(topic, number): spec for number in self.partitions(topic)}
+        answers = self._admin.list_offsets(question, isolation_level=isolation, **self._limit)
+        try:
+            return {entry.partition: answer.result().offset for entry, answer in answers.items()}
+        except KafkaException as error:
+            raise self._failed(f"the offsets of topic {topic!r}", error) from error
+
+    def _describe_group(self, group: str) -> ConsumerGroupDescription:
+        try:
+            description: ConsumerGroupDescription = self._answer(
+                lambda: self._admin.describe_consumer_groups([group], **self._limit)[group]
+            )
+        except KafkaException as error:
+            if error_code(error) != KafkaError.GROUP_ID_NOT_FOUND:
+                raise self._failed(f"the members of group {group!r}", error) from error
+            raise self._no_such_group(group) from None
+        if description.state is ConsumerGroupState.DEAD:  # how older brokers say "none"
+            raise self._no_such_group(group)
+        return description
+
+    def _require_group(self, group: str) -> None:
+        if group not in self.groups():
+            raise self._no_such_group(group)
+
+    def _no_such_group(self, group: str) -> UsageError:
+        hint = did_you_mean(group, self.groups())
+        return UsageError(f"no such consumer group {group!r} on {self._servers}{hint}")
+
+    def _answer(self, ask: Callable[[], Future[_T]]) -> _T:
+        return _while_coordinators_move(lambda: ask().result(), self._timeout_s)
+
+    def _failed(self, what: str, error: KafkaException) -> InfrastructureError:
+        return InfrastructureError(f"{self._servers} did not give {what}: {error_text(error)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _while_coordinators_move(ask: Callable[[], _T], timeout_s: float) -> _T:
+    retrying = Retrying(
+        retry=retry_if_exception(
+            lambda error: (
+                isinstance(error, KafkaException) and error_code(error) in _COORDINATOR_MOVES
+            )
+        ),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(_RETRY_EVERY_S),
+        reraise=True,
+    )
+    return retrying(ask)
+
+
+def _by_topic(assigned: Iterable[TopicPartition]) -> dict[str, list[int]]:
+    by_topic: dict[str, list[int]] = {}
+    for entry in assigned:
+        by_topic.setdefault(entry.topic, []).append(entry.partition)
+    return {topic: sorted(partitions) for topic, partitions in sorted(by_topic.items())}
