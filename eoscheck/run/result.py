@@ -12,7 +12,7 @@ RESULT_FILE = "result.json"
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a scenario must come out as: a bug switched on must be found (`fail`, and by which codes)."""
+    """What a scenario must come out as: a bug switched on must be found, and by which codes."""
 
     verdict: Verdict = Verdict.PASS
     codes: list[Code] = []
@@ -32,8 +32,8 @@ class FaultTally(msgspec.Struct, frozen=True, kw_only=True):
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """One scenario from start to verdict. `reasons` says in words why the verdict is what it is.
 
-    The run's verdict is the audit's, made `unknown` where planned faults did not bite or the run did
-    not end as it should; `repeat` is the command that does the same again.
+    The run's verdict is the audit's, made `unknown` where planned faults did not bite or the run
+    did not end as it should; `repeat` is the command that does the same again.
     """
 
     run_id: str

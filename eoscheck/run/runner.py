@@ -17,7 +17,6 @@ from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import UsageError
 from eoscheck.faults import plan, run_faults
 from eoscheck.faults.schedule import PlannedFault
 from eoscheck.history import (

@@ -1,4 +1,4 @@
-"""Scenario files: one run as plain data, read from TOML, checked to the last key before it starts."""
+"""Scenario files: one run as plain data, from TOML, checked to the last key before it starts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One run. `{run_id}` in any string becomes the run's id, so that topics are fresh each time."""
+    """One run. `{run_id}` in any string becomes the run's id, so topics are fresh each time."""
 
     name: str
     title: str

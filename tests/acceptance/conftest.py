@@ -79,7 +79,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     lines = [
         "# Acceptance results",
         "",
-        "What must be shown, as the last whole `make accept` showed it. This file is written by it.",
+        "What must be shown, as the last whole `make accept` showed it (it writes this file).",
         "",
         f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"- Machine: {machine}",

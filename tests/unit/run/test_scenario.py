@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
-
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.errors import UsageError
