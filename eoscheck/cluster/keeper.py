@@ -1,0 +1,215 @@
+"""A cluster that outlives the command that started it: `eoscheck cluster up`.
+
+The keeper is a process of its own (`python -m eoscheck.cluster.keeper OPTIONS`) and the parent of
+the broker. It prints one JSON object a line, `{"progress": "..."}`, then `{"error": "..."}` or
+`{"ready": {...}}`, and nothing more; SIGTERM ends it, and the broker with it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import psutil
+from filelock import FileLock, Timeout
+
+from eoscheck.artifacts import cache_folder
+from eoscheck.cluster.embedded import start_embedded
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
+from eoscheck.process import Supervisor, tail
+
+_STOP_TIMEOUT_S = 30.0
+_LOOK_EVERY_S = 1.0
+_SAME_PROCESS_S = 0.5
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class KeptCluster(msgspec.Struct, frozen=True, kw_only=True):
+    """A running cluster, as its state file says. `pid` and `created` are the keeper's."""
+
+    pid: int
+    created: float
+    bootstrap_servers: str
+    direct_servers: str
+    description: str
+
+
+class _Options(msgspec.Struct, frozen=True, kw_only=True):
+    port: int | None
+    settings: dict[str, str]
+
+
+class _News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    progress: str | None = None
+    error: str | None = None
+    ready: KeptCluster | None = None
+
+
+def kept_cluster() -> KeptCluster | None:
+    """The cluster that is up. A state file whose keeper is gone is removed."""
+    try:
+        kept = msgspec.json.decode(_state_file().read_bytes(), type=KeptCluster)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError:
+        kept = None
+    if kept is None or _keeper(kept) is None:
+        _state_file().unlink(missing_ok=True)
+        return None
+    return kept
+
+
+def start_kept(
+    *, port: int | None, settings: Mapping[str, str], progress: Callable[[str], None]
+) -> KeptCluster:
+    """Starts a keeper and returns when its cluster answers.
+
+    Raises UsageError where one is up already, and what `start_embedded` raises.
+    """
+    options = msgspec.json.encode(_Options(port=port, settings=dict(settings))).decode()
+    log = _state_file().with_name("keeper.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:
+        keeper = subprocess.Popen(
+            [sys.executable, "-P", "-m", "eoscheck.cluster.keeper", options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    try:
+        return _wait_ready(keeper, log, progress)
+    except BaseException:  # not ready, or interrupted: nothing is left behind
+        keeper.terminate()
+        keeper.wait(_STOP_TIMEOUT_S)
+        raise
+
+
+def stop_kept() -> KeptCluster | None:
+    """Stops the cluster that is up, and returns what it was; None where there was none."""
+    kept = kept_cluster()
+    keeper = None if kept is None else _keeper(kept)
+    if keeper is None:
+        return None
+    try:
+        keeper.terminate()
+        keeper.wait(_STOP_TIMEOUT_S)
+    except psutil.TimeoutExpired:
+        keeper.kill()  # its supervisor sees that and kills the broker
+        keeper.wait(_STOP_TIMEOUT_S)
+    except psutil.NoSuchProcess:
+        pass  # it ended meanwhile
+    _state_file().unlink(missing_ok=True)
+    return kept
+
+
+def keep(
+    *,
+    port: int | None,
+    settings: Mapping[str, str],
+    progress: Callable[[str], None],
+    ready: Callable[[KeptCluster], None],
+) -> None:
+    """Starts a cluster, says when it is `ready`, and keeps it until this process is interrupted.
+
+    Raises UsageError where one is up already, InfrastructureError where the broker ends by itself.
+    """
+    state = _state_file()
+    state.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            FileLock(state.with_suffix(".lock"), blocking=False),
+            Supervisor() as supervisor,
+            start_embedded(
+                supervisor=supervisor, settings=settings, client_port=port, progress=progress
+            ) as cluster,
+        ):
+            kept = KeptCluster(
+                pid=os.getpid(),
+                created=psutil.Process().create_time(),
+                bootstrap_servers=cluster.bootstrap_servers,
+                direct_servers=cluster.direct_servers,
+                description=cluster.description,
+            )
+            state.write_bytes(msgspec.json.encode(kept))
+            try:
+                ready(kept)
+                while (failure := cluster.failure(timeout_s=_LOOK_EVERY_S)) is None:
+                    pass
+            finally:
+                state.unlink(missing_ok=True)
+    except Timeout:
+        raise UsageError(_already_up()) from None
+    raise InfrastructureError(failure)
+
+
+def _already_up() -> str:
+    kept = kept_cluster()
+    what = "is being started" if kept is None else f"is up already at {kept.bootstrap_servers}"
+    return f"a cluster {what}: stop it with 'eoscheck cluster down'"
+
+
+def _state_file() -> Path:
+    return cache_folder() / "cluster" / "state.json"
+
+
+def _keeper(kept: KeptCluster) -> psutil.Process | None:
+    """Only the process that wrote the state: its id may be another's by now."""
+    try:
+        process = psutil.Process(kept.pid)
+        same = abs(process.create_time() - kept.created) < _SAME_PROCESS_S
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _wait_ready(
+    keeper: subprocess.Popen[bytes], log: Path, progress: Callable[[str], None]
+) -> KeptCluster:
+    assert keeper.stdout is not None
+    with keeper.stdout as stream:
+        for line in stream:
+            news = msgspec.json.decode(line, type=_News)
+            if news.progress is not None:
+                progress(news.progress)
+            if news.error is not None:
+                raise InfrastructureError(news.error)
+            if news.ready is not None:
+                return news.ready
+    raise InfrastructureError(f"the cluster's keeper ended: {' '.join(tail(log, 3))}")
+
+
+def _tell(news: _News) -> None:
+    os.write(1, msgspec.json.encode(news) + b"\n")
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def main() -> None:
+    for number in _ENDING:
+        signal.signal(number, _end)
+    options = msgspec.json.decode(sys.argv[1], type=_Options)
+    try:
+        keep(
+            port=options.port,
+            settings=options.settings,
+            progress=lambda what: _tell(_News(progress=what)),
+            ready=lambda kept: _tell(_News(ready=kept)),
+        )
+    except EoscheckError as error:
+        _tell(_News(error=str(error)))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
