@@ -16,6 +16,7 @@ from eoscheck.faults.process import strike
 from eoscheck.faults.schedule import PlannedFault
 from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder
 from eoscheck.subject import Subject
+from eoscheck.subject.readiness import STABLE, look_at_group
 
 if TYPE_CHECKING:
     from eoscheck.cluster.transactions import OpenTransaction, TransactionView
@@ -219,12 +220,12 @@ class _Injector:
         if self.view is None or spec.group is None or client_id is None:
             return None
         try:
-            members = self.view.group_members(spec.group)
+            members, state = look_at_group(self.view, spec.group)
         except EoscheckError:
             return None  # a broker that is away must not keep a fault from happening
         own = [each for each in members if client_id in (each.client_id, each.instance_id)]
-        if not own or not any(each.partitions for each in members):
-            return None  # unknown to the group, or the group is between two assignments
+        if not own or state != STABLE:
+            return None
         return sorted(
             number for each in own for number in each.partitions.get(self.input_topic, [])
         )

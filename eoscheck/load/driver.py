@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
-from confluent_kafka import KafkaException, Producer
 
-from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import UsageError
 from eoscheck.history import Recorder
 from eoscheck.history.events import Identity
 from eoscheck.load.outcomes import Outcomes
@@ -21,7 +21,8 @@ from eoscheck.load.spec import LoadSpec
 
 _CHUNK = 500
 _LONGEST_WAIT_S = 0.05
-_METADATA_TIMEOUT_S = 10.0
+_TICK_S = 0.002
+"""The shortest wait: the client counts in whole milliseconds, and spins on anything shorter."""
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]] | None
 Identify: TypeAlias = Callable[[bytes | None, bytes | None, Headers], Identity | None]
@@ -58,8 +59,8 @@ def run_load(
     recorder's. `client_config` are librdkafka properties of the direct listener. Blocks; when it
     returns, the outcome of every record sent stands in the history.
 
-    Raises UsageError where `identify` does not fit the load's own records, InfrastructureError
-    where the topic is not there or the cluster does not answer.
+    Raises UsageError where the topic is not there, or `identify` does not fit the load's own
+    records; InfrastructureError where the cluster does not answer.
     """
     if duration_s is not None and count is not None:
         raise UsageError("run_load takes duration_s or count, not both")
@@ -115,7 +116,8 @@ def _drive(
     count: int | None,
     rate: float | None,
 ) -> LoadSummary:
-    _require_topic(spec.topic, client_config)
+    with ClusterView(client_config) as view:
+        view.partitions(spec.topic)
     outcomes = Outcomes(topic=spec.topic, recorder=recorder)
     sender = _sender(spec, seed, run_id, client_config, outcomes, recorder.now)
     records = generate(spec, seed=seed, run_id=run_id)
@@ -135,8 +137,8 @@ def _drive(
                 sender.send(identity, key, value, pacing.intended(sent))
                 sent += 1
             outcomes.write_if_due()
-            gap = 0.0 if sent >= limit else pacing.intended(sent) - recorder.now()
-            sender.serve(min(max(gap, 0.0), _LONGEST_WAIT_S))
+            gap = pacing.intended(sent) - recorder.now() if sent < limit else 0.0
+            sender.serve(0.0 if gap <= 0 else min(max(gap, _TICK_S), _LONGEST_WAIT_S))
     finally:
         sender.finish()
         outcomes.write()
@@ -180,20 +182,3 @@ def _identity(identify: Identify, key: bytes, value: bytes) -> Identity:
             "make load.key or load.value carry it, or change the expression"
         )
     return identity
-
-
-def _require_topic(topic: str, client_config: Mapping[str, str]) -> None:
-    """Asks for all topics: asking for one by name may create it."""
-    client = Producer({**client_config, "log_level": 2})
-    try:
-        topics = client.list_topics(timeout=_METADATA_TIMEOUT_S).topics
-    except KafkaException as error:
-        servers = client_config.get("bootstrap.servers", "the cluster")
-        raise InfrastructureError(
-            f"no Kafka broker answers at {servers}: {error.args[0].str()}"
-        ) from error
-    if topic not in topics:
-        raise InfrastructureError(
-            f"the load's topic {topic!r} does not exist on the cluster: create it, "
-            "or list it under [topics]"
-        )

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from eoscheck.cluster.connection import QUIET, error_text
 from eoscheck.errors import InfrastructureError
 from eoscheck.history.events import Identity
 from eoscheck.load.outcomes import Outcomes
@@ -25,7 +26,7 @@ _SETTINGS: dict[str, Any] = {
     "queue.buffering.max.messages": 2_000_000,
     "queue.buffering.max.kbytes": 1_048_576,
     "message.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
-    "log_level": 2,  # the client logs to standard error of its own accord: outcomes say it all
+    **QUIET,
 }
 
 # Errors by which a record surely is not in the log: it never left, or the broker refused it.
@@ -176,7 +177,7 @@ class TransactionalSender:
                 on_delivery = partial(self._open.delivered, number)
                 _produce(self._producer, self._topic, key, value, on_delivery)
             except KafkaException as error:
-                self._open.error = error.args[0].str()
+                self._open.error = error_text(error)
         if len(self._open.records) == self._size:
             self._end()
 
@@ -214,7 +215,7 @@ class TransactionalSender:
                 self._producer.commit_transaction(_CALL_TIMEOUT_S)
             except KafkaException as error:
                 if not error.args[0].retriable() or self._clock() >= deadline:
-                    return f"commit: {error.args[0].str()}"
+                    return f"commit: {error_text(error)}"
             else:
                 return None
 
@@ -238,7 +239,7 @@ class TransactionalSender:
             except KafkaException as error:
                 if not error.args[0].retriable() or self._clock() >= deadline:
                     raise InfrastructureError(
-                        f"the load's transactional producer cannot start: {error.args[0].str()}"
+                        f"the load's transactional producer cannot start: {error_text(error)}"
                     ) from error
             else:
                 return producer

@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from eoscheck.errors import InfrastructureError
+from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.history import InstanceReady, Recorder
 from eoscheck.subject.spec import SubjectSpec
 
 if TYPE_CHECKING:
-    from eoscheck.cluster.view import ClusterView
+    from eoscheck.cluster.view import ClusterView, Member
 
 _POLL_S = 0.1
+
+STABLE = "stable"
+"""The state of a group that is not rebalancing, as `ClusterView.group_state` names it."""
 
 
 def wait_ready(
@@ -27,8 +30,8 @@ def wait_ready(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Waits until the group has a member for each instance and every partition of `topic` is
-    assigned, and records InstanceReady for each instance.
+    """Waits until the group is stable with a member for each instance and every partition of
+    `topic` assigned, and records InstanceReady for each instance.
 
     Without a group nothing can be seen from outside before outputs come: then it is enough that
     the processes run. `check` raises where waiting has become pointless (an instance ended).
@@ -54,11 +57,24 @@ def _look(spec: SubjectSpec, *, view: ClusterView, topic: str) -> tuple[bool, st
     """Whether it is ready, and what was seen, in words."""
     if spec.group is None:
         return True, "its process runs: without subject.group nothing more can be seen"
-    members = view.group_members(spec.group)
+    members, state = look_at_group(view, spec.group)
     wanted = set(view.partitions(topic))
     assigned = wanted & {n for member in members for n in member.partitions.get(topic, [])}
     seen = (
-        f"group {spec.group} has {len(members)} members for {spec.instances} instances, "
-        f"and {len(assigned)} of the {len(wanted)} partitions of {topic} are assigned"
+        f"group {spec.group} is {state} with {len(members)} members for {spec.instances} "
+        f"instances, and {len(assigned)} of the {len(wanted)} partitions of {topic} are assigned"
     )
-    return len(members) >= spec.instances and assigned == wanted, seen
+    ready = state == STABLE and len(members) >= spec.instances and assigned == wanted
+    return ready, seen
+
+
+def look_at_group(view: ClusterView, group: str) -> tuple[list[Member], str]:
+    """Its members and, asked after them, its state.
+
+    In that order: a group that is stable *after* its members were counted has shared out its
+    partitions among them; before that, some are still told with what they had before the rebalance.
+    """
+    try:
+        return view.group_members(group), view.group_state(group)
+    except UsageError:
+        return [], "not there yet"  # as it is before the first member joins

@@ -41,12 +41,6 @@ while True:
 """
 
 
-@pytest.fixture(scope="module")
-def supervisor() -> Iterator[Supervisor]:
-    with Supervisor() as supervisor:
-        yield supervisor
-
-
 @pytest.fixture
 def make(tmp_path: Path, supervisor: Supervisor) -> Iterator[Callable[..., Subject]]:
     script = tmp_path / "app.py"

@@ -327,8 +327,12 @@ class Member:
 
 
 class FakeView:
-    def __init__(self, *members: Member) -> None:
+    def __init__(self, *members: Member, state: str = "stable") -> None:
         self.members = members
+        self.state = state
+
+    def group_state(self, group: str) -> str:
+        return self.state
 
     def group_members(self, group: str) -> list[Member]:
         assert group == "g"
@@ -341,7 +345,6 @@ class FakeView:
         ([Member("app-0", [3, 1]), Member("app-1", [0, 2])], [1, 3]),
         ([Member("x", [1], instance_id="app-0"), Member("y", [0])], [1]),
         ([Member("app-0", []), Member("app-1", [0, 1])], []),
-        ([Member("app-0", []), Member("app-1", [])], None),  # between two assignments
         ([Member("x", [0, 1])], None),
         ([], None),
     ],
@@ -353,6 +356,13 @@ def test_the_partitions_of_the_target_are_told_by_its_client_id(
     bench.run(fault(), view=FakeView(*members))
     (injected,) = bench.events(FaultInjected)
     assert injected.partitions == owned
+
+
+def test_a_group_between_two_assignments_cannot_tell(bench: Bench) -> None:
+    bench.subject = FakeSubject(bench.clock, group="g", client_id="app-{instance}")
+    bench.run(fault(), view=FakeView(Member("app-0", [0, 1]), state="preparing_rebalancing"))
+    (injected,) = bench.events(FaultInjected)
+    assert injected.partitions is None
 
 
 def test_a_group_that_cannot_be_asked_does_not_keep_a_fault_from_happening(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eoscheck.errors import InfrastructureError
+from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.history import InstanceReady, Recorder, read_history
 from eoscheck.subject.readiness import wait_ready
 from eoscheck.subject.spec import SubjectSpec
@@ -21,9 +21,14 @@ class Member:
 class FakeView:
     """A topic of four partitions, and a group that goes from answer to answer."""
 
-    def __init__(self, *answers: list[Member]) -> None:
+    def __init__(self, *answers: list[Member], rebalancing: int = 0) -> None:
         self.answers = list(answers)
+        self.rebalancing = rebalancing
         self.looks = 0
+
+    def group_state(self, group: str) -> str:
+        self.rebalancing -= 1
+        return "stable" if self.rebalancing < 0 else "preparing_rebalancing"
 
     def partitions(self, topic: str) -> list[int]:
         assert topic == "in"
@@ -32,7 +37,9 @@ class FakeView:
     def group_members(self, group: str) -> list[Member]:
         assert group == "g"
         self.looks += 1
-        return self.answers[min(self.looks, len(self.answers)) - 1]
+        if self.looks == 1:
+            raise UsageError("no such consumer group 'g'")  # as it is before anybody joins
+        return self.answers[min(self.looks - 1, len(self.answers)) - 1]
 
 
 def wait(view: FakeView, folder: Path, *, group: str | None = "g", **more: Any) -> list[str]:
@@ -59,7 +66,6 @@ def test_it_is_ready_when_each_instance_is_a_member_and_every_partition_is_assig
     tmp_path: Path,
 ) -> None:
     view = FakeView(
-        [],
         [Member(0, 1, 2, 3)],  # one instance has it all: the other is still to come
         [Member(0, 1), Member()],
         [Member(0, 1), Member(2, 3)],
@@ -74,9 +80,17 @@ def test_more_instances_than_partitions_need_no_partition_each(tmp_path: Path) -
     assert len(wait(FakeView([Member(0, 1, 2, 3), Member()]), tmp_path)) == 2
 
 
+def test_what_a_rebalancing_group_says_is_not_believed(tmp_path: Path) -> None:
+    # The first member is still told with all partitions while the second joins.
+    view = FakeView([Member(0, 1, 2, 3), Member()], rebalancing=3)
+    wait(view, tmp_path)
+    assert view.rebalancing == -1
+
+
 def test_a_time_out_says_what_was_still_missing(tmp_path: Path) -> None:
     with pytest.raises(
-        InfrastructureError, match=r"after 3 s: group g has 1 members for 2 instances, and 2 of"
+        InfrastructureError,
+        match=r"after 3 s: group g is stable with 1 members for 2 instances, and 2 of",
     ):
         wait(FakeView([Member(0, 1)]), tmp_path)
 
