@@ -14,15 +14,12 @@ from eoscheck.errors import UsageError
 from eoscheck.history import Recorder
 from eoscheck.history.events import Identity
 from eoscheck.load.outcomes import Outcomes
-from eoscheck.load.pacing import Paced, Unpaced
+from eoscheck.load.pacing import Paced, Unpaced, wait_s
 from eoscheck.load.records import abort_decisions, generate
 from eoscheck.load.senders import PlainSender, Sender, TransactionalSender
 from eoscheck.load.spec import LoadSpec
 
 _CHUNK = 500
-_LONGEST_WAIT_S = 0.05
-_TICK_S = 0.002
-"""The shortest wait: the client counts in whole milliseconds, and spins on anything shorter."""
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]] | None
 Identify: TypeAlias = Callable[[bytes | None, bytes | None, Headers], Identity | None]
@@ -138,7 +135,7 @@ def _drive(
                 sent += 1
             outcomes.write_if_due()
             gap = pacing.intended(sent) - recorder.now() if sent < limit else 0.0
-            sender.serve(0.0 if gap <= 0 else min(max(gap, _TICK_S), _LONGEST_WAIT_S))
+            sender.serve(wait_s(gap))
     finally:
         sender.finish()
         outcomes.write()

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import math
 
+SHORTEST_WAIT_S = 0.002
+"""The client counts in whole milliseconds: a poll for less than one returns at once, and a loop
+of those keeps a core busy."""
+LONGEST_WAIT_S = 0.05
+"""What a stop may wait for."""
+
 
 class Paced:
     """Record n is due at `start + n / rate` (seconds of the run's clock).
@@ -37,3 +43,8 @@ class Unpaced:
 
     def intended(self, seq: int) -> float:
         return self._now
+
+
+def wait_s(gap: float) -> float:
+    """How long to serve the client when the next record is due in `gap` seconds."""
+    return 0.0 if gap <= 0 else min(max(gap, SHORTEST_WAIT_S), LONGEST_WAIT_S)

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eoscheck.load.pacing import Paced, Unpaced
+from eoscheck.load.pacing import LONGEST_WAIT_S, Paced, Unpaced, wait_s
 
 
 def test_records_are_due_at_the_rate_from_the_start() -> None:
@@ -44,3 +44,9 @@ def test_without_a_rate_everything_is_due_and_intended_when_it_is_sent() -> None
     assert pacing.intended(0) == 1.0
     assert pacing.due(2.5) == math.inf
     assert pacing.intended(10**6) == 2.5
+
+
+@given(gap=st.floats(-10, 10))
+def test_a_wait_is_bounded_and_never_so_short_that_the_client_would_spin(gap: float) -> None:
+    wait = wait_s(gap)
+    assert wait == 0 if gap <= 0 else 0.001 < wait <= LONGEST_WAIT_S
