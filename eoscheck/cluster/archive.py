@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,14 +40,31 @@ def archive_options(
         else (".jsa", "-XX:ArchiveClassesAtExit=", "-XX:SharedArchiveFile=")
     )
     archive = distribution.work / f"{distribution.fingerprint}{suffix}"
-    if not archive.exists():
+    if not _is_intact(archive):
         progress("making the class-data archive, once (10 to 20 s): later starts take seconds")
         try:
             _make(archive, make, distribution, template, supervisor)
         except (InfrastructureError, KafkaException) as error:
             progress(f"no class-data archive this time, so starts are slower: {error}")
-    usable = archive.exists() and archive.stat().st_size > 0
+    usable = _is_intact(archive) and archive.stat().st_size > 0
     return (f"{use}{archive}",) if usable else ()
+
+
+def _is_intact(archive: Path) -> bool:
+    """Hashed each time (50 ms): a damaged archive crashes the JVM, or it computes nonsense."""
+    try:
+        return _digest(archive) == _digest_file(archive).read_text()
+    except FileNotFoundError:
+        return False
+
+
+def _digest(archive: Path) -> str:
+    with archive.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _digest_file(archive: Path) -> Path:
+    return archive.with_name(f"{archive.name}.sha256")
 
 
 def _make(
@@ -64,6 +82,7 @@ def _make(
         finally:
             node.stop(timeout_s=_DUMP_TIMEOUT_S)
         unfinished.touch()  # a Java that wrote none is not asked again: an empty file says so
+        _digest_file(archive).write_text(_digest(unfinished))
         unfinished.rename(archive)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import FrameType
 
 import msgspec
+import platformdirs
 import psutil
 from filelock import FileLock, Timeout
 
-from eoscheck.artifacts import cache_folder
 from eoscheck.cluster.embedded import start_embedded
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.process import Supervisor, tail
@@ -156,7 +156,7 @@ def _already_up() -> str:
 
 
 def _state_file() -> Path:
-    return cache_folder() / "cluster" / "state.json"
+    return platformdirs.user_state_path("eoscheck") / "cluster.json"
 
 
 def _keeper(kept: KeptCluster) -> psutil.Process | None:
