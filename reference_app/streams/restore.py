@@ -29,7 +29,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from reference_app.streams.changelog import ChangelogTopic
 from reference_app.streams.committed import StableOffset
-from reference_app.streams.errors import SessionLost, StreamsError, is_retriable, reason
+from reference_app.streams.errors import (
+    PARTITION_EOF,
+    SessionLost,
+    StreamsError,
+    is_retriable,
+    reason,
+)
 from reference_app.streams.logs import event
 from reference_app.streams.store import Position
 from reference_app.streams.task import LoggedStore, Task
@@ -276,13 +282,17 @@ class Restorer:
         offset = None
         size = 0
         for message in run:
-            if message.error() is not None:
-                raise SessionLost(f"restore of {reading.logged.name}: {message.error().str()}")
+            error = message.error()
+            if error is not None:
+                if error.code() == PARTITION_EOF:
+                    continue
+                raise SessionLost(f"restore of {reading.logged.name}: {error.str()}")
             key, value = message.key(), message.value()
             records.append((key, value))
             size += len(key) + len(value or b"")
             offset = message.offset()
-        assert offset is not None
+        if offset is None:
+            return
         reading.records += len(records)
         reading.bytes += size
         topic_id = reading.logged.changelog.topic.topic_id

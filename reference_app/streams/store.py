@@ -113,7 +113,9 @@ class RocksStore(Generic[K, V]):
 
         Asked again, it answers the same until the next `commit` or `rollback`.
         """
-        if self._pending is None:
+        # An empty answer is not kept: nobody commits or rolls back what is not there, and the
+        # writes that come later would never be told.
+        if not self._pending:
             encode_key, encode_value = self._encode_key, self._encode_value
             self._pending = [
                 (encode_key(key), None if value is None else encode_value(value))
