@@ -17,8 +17,9 @@ import picocli.CommandLine;
         sortOptions = false,
         footer = {
             "",
-            "Exit codes: 0 stopped by a signal and closed cleanly, 1 it cannot go on (a record that is no",
-            "payment, for one), 2 options or topics, 4 stopped but not closed in time."
+            "Exit codes: 0 stopped by a signal and closed cleanly, 1 it cannot go on",
+            "(a record that is no payment, for one), 2 options or topics,",
+            "4 stopped but not closed in time."
         })
 public final class Main {
     private static final int CLEAN = 0;
@@ -73,8 +74,9 @@ public final class Main {
                 .addShutdownHook(new Thread(() -> halt(closed(streams) ? CLEAN : DIRTY), "close"));
         streams.start();
         Throwable error = failure.join();
-        System.err.println("payments-streams: " + describe(error));
         closed(streams);
+        // After the close, which logs a lot: whoever looks at the last line sees the reason.
+        System.err.println("payments-streams: " + describe(error));
         halt(rootOf(error) instanceof MissingSourceTopicException ? USAGE : FAILED);
     }
 
