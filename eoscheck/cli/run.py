@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from eoscheck.cli.session import open_session, run_options, show
+from eoscheck.report.folders import as_demo
 from eoscheck.run.naming import new_run_id, repeat_run
-from eoscheck.run.result import DemoResult
 from eoscheck.run.runner import run_scenario
 from eoscheck.run.scenario import load_scenario
 
@@ -61,13 +60,7 @@ def command(
             listener=listener,
         )
     show(
-        DemoResult(
-            title=loaded.title,
-            runs=[result],
-            cost=None,
-            repeat=repeat,
-            generated_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        ),
+        as_demo([result]),
         path=report / run_id / "report.html",
         output_format=output_format,
     )

@@ -11,12 +11,27 @@ from eoscheck.report.words import overall
 from eoscheck.run.result import DemoResult, RunResult
 
 
-def to_json(result: RunResult | DemoResult) -> str:
+def to_json(result: DemoResult) -> str:
     """One object, indented, without a newline at its end.
 
-    `verdict`, `counts`, `hazards` and `findings` stand at the top for a run and a demo alike.
+    `verdict`, `counts`, `hazards` and `findings` stand at the top: over all runs, each hazard and
+    finding with its `run_id`; and again in each of `runs`.
     """
-    content = _demo(result) if isinstance(result, DemoResult) else _run(result)
+    runs = [_run(run) for run in result.runs]
+    counts: Counter[str] = Counter()
+    for run in runs:
+        counts.update(run["counts"])
+    content = {
+        "verdict": overall(result).value,
+        "counts": dict(counts),
+        "hazards": [{"run_id": r["run_id"], **hazard} for r in runs for hazard in r["hazards"]],
+        "findings": [{"run_id": r["run_id"], **found} for r in runs for found in r["findings"]],
+        "title": result.title,
+        "repeat": result.repeat,
+        "generated_at": result.generated_at,
+        "cost": msgspec.to_builtins(result.cost),
+        "runs": runs,
+    }
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
 
 
@@ -30,22 +45,4 @@ def _run(run: RunResult) -> dict[str, Any]:
         "findings": audit.pop("findings"),
         **fields,
         "audit": audit,
-    }
-
-
-def _demo(demo: DemoResult) -> dict[str, Any]:
-    runs = [_run(run) for run in demo.runs]
-    counts: Counter[str] = Counter()
-    for run in runs:
-        counts.update(run["counts"])
-    return {
-        "verdict": overall(demo).value,
-        "counts": dict(counts),
-        "hazards": [{"run_id": r["run_id"], **hazard} for r in runs for hazard in r["hazards"]],
-        "findings": [{"run_id": r["run_id"], **found} for r in runs for found in r["findings"]],
-        "title": demo.title,
-        "repeat": demo.repeat,
-        "generated_at": demo.generated_at,
-        "cost": msgspec.to_builtins(demo.cost),
-        "runs": runs,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 NONE = "–"
 _MINUS = "\u2212"
 
@@ -44,6 +46,15 @@ def percent(share: float | None) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 fault, 2 faults."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def date(iso: str) -> str:
+    """2026-01-02T03:04:05+00:00 -> 2026-01-02 03:04 UTC; anything else as it is."""
+    try:
+        then = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return iso if then.tzinfo is None else f"{then.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _three_digits(value: float) -> str:

@@ -16,6 +16,7 @@ from eoscheck.measure.figures import CostFigure, Distribution, LatencyFigure
 from eoscheck.report import numbers
 from eoscheck.report.words import (
     committed,
+    cost_line,
     further_reasons,
     headline,
     lost_and_duplicated,
@@ -31,39 +32,26 @@ _MARKS = {
 _SHOWN_OF_EACH_CODE = 3
 
 
-def print_run(run: RunResult, *, console: Console | None = None) -> None:
-    """One run. `console`: rich's, standard output by default."""
-    console = console or Console()
-    console.print(_verdict_line(run))
-    _print_details(run, console)
-    console.print(_figures([run]))
-    console.print(Text(f"repeat: {run.repeat}", style="dim"), soft_wrap=True)
-
-
 def print_demo(demo: DemoResult, *, console: Console | None = None) -> None:
-    """All runs of a demo and the cost, if it was measured."""
+    """Each run, their figures side by side, and the cost if it was measured. `console`: rich's,
+    standard output by default."""
     console = console or Console()
     for run in demo.runs:
         console.print(_verdict_line(run))
         _print_details(run, console)
     console.print(_figures(demo.runs))
     if demo.cost is not None:
-        console.print(Text(cost_line(demo.cost)))
-    console.print(Text(headline(demo), style="bold"))
+        console.print(Text(_cost(demo.cost)))
+    if len(demo.runs) > 1:
+        console.print(Text(headline(demo), style="bold"))
     console.print(Text(f"repeat: {demo.repeat}", style="dim"), soft_wrap=True)
 
 
-def cost_line(cost: CostFigure) -> str:
-    """The cost, its interval, and both throughputs, in a sentence."""
-    interval = ""
-    if cost.cost.low is not None and cost.cost.high is not None:
-        low, high = numbers.percent(cost.cost.low), numbers.percent(cost.cost.high)
-        interval = f" (95 % interval {low} to {high})"
-    return (
-        f"{cost.measured.label} costs {numbers.percent(cost.cost.value)} of the throughput of "
-        f"{cost.baseline.label}{interval}: {numbers.rate(cost.measured.records_per_s)} against "
-        f"{numbers.rate(cost.baseline.records_per_s)}, {numbers.plural(cost.pairs, 'pair')}"
+def _cost(cost: CostFigure) -> str:
+    rates = " against ".join(
+        numbers.rate(side.records_per_s) for side in (cost.measured, cost.baseline)
     )
+    return f"{cost_line(cost)}: {rates}, {numbers.plural(cost.pairs, 'pair')} of drains"
 
 
 def _verdict_line(run: RunResult) -> Text:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eoscheck.audit.findings import AuditReport, Code, Verdict
+from eoscheck.measure.figures import CostFigure
+from eoscheck.report import numbers
 from eoscheck.run.result import DemoResult, RunResult
 
 MEANING = {
@@ -21,7 +23,10 @@ MEANING = {
 
 
 def overall(result: DemoResult) -> Verdict:
-    """Pass where every run came out as its scenario says it must (a bug on purpose must fail)."""
+    """One run's own verdict; of several, a pass where every one came out as its scenario says it
+    must (a bug on purpose must fail)."""
+    if len(result.runs) == 1:
+        return result.runs[0].verdict
     surprises = {run.verdict for run in result.runs if not run.as_expected}
     if not surprises:
         return Verdict.PASS
@@ -78,3 +83,39 @@ def further_reasons(run: RunResult) -> list[str]:
     told = {f"{number} × {code.value}" for code, number in run.audit.anomalies.items()}
     rest = [reason for reason in run.reasons if reason not in told]
     return rest[1:] if run.verdict is Verdict.UNKNOWN else rest
+
+
+def expectation(run: RunResult) -> str:
+    """A word beside the verdict where it is not simply a pass that had to be one."""
+    if not run.as_expected:
+        wanted = ", ".join(code.value for code in run.expected.codes)
+        return f"must be {run.expected.verdict.value}" + (f" with {wanted}" if wanted else "")
+    return "" if run.expected.verdict is Verdict.PASS else "as it must"
+
+
+def lede(result: DemoResult) -> str:
+    """The figures people ask for first, in a sentence each; empty where nothing was measured."""
+    sentences = []
+    for run in result.runs[:1]:
+        recovered = run.figures.recovery.recovered
+        if recovered is not None and recovered.max is not None:
+            sentences.append(
+                f"After {numbers.plural(recovered.n, 'fault')} the first new output came within"
+                f" {numbers.duration(recovered.p50.value)} (p50),"
+                f" {numbers.duration(recovered.max)} at most."
+            )
+    if result.cost is not None:
+        sentences.append(f"{cost_line(result.cost).capitalize()}.")
+    return " ".join(sentences)
+
+
+def cost_line(cost: CostFigure) -> str:
+    """The cost with its interval, in words."""
+    interval = ""
+    if cost.cost.low is not None and cost.cost.high is not None:
+        low, high = numbers.percent(cost.cost.low), numbers.percent(cost.cost.high)
+        interval = f" (95 % interval {low} to {high})"
+    share = numbers.percent(cost.cost.value)
+    return (
+        f"{cost.measured.label} costs {share} of the throughput of {cost.baseline.label}{interval}"
+    )

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from eoscheck.cluster.provider import Cluster
 from eoscheck.durations import parse_duration
 from eoscheck.history import Event
 from eoscheck.process import Supervisor
 from eoscheck.run.cost import measure_cost
 from eoscheck.run.naming import repeat_run
-from eoscheck.run.result import DemoResult
+from eoscheck.run.result import DEMO_FILE, DemoResult
 from eoscheck.run.runner import run_scenario
 from eoscheck.run.scenario import load_scenario
 
@@ -81,10 +83,12 @@ def run_demo(
         pairs=plan.pairs,
         progress=progress,
     )
-    return DemoResult(
+    result = DemoResult(
         title="eoscheck demo",
         runs=runs,
         cost=cost,
         repeat=repeat,
         generated_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    (folder / DEMO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+    return result

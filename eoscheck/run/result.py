@@ -10,6 +10,9 @@ from eoscheck.measure.figures import CostFigure, RunFigures
 RESULT_FILE = "result.json"
 """In a run's folder, beside its history: its RunResult as JSON."""
 
+DEMO_FILE = "demo.json"
+"""In a demo's folder, above its runs' folders: its DemoResult as JSON."""
+
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a scenario must come out as: a bug switched on must be found, and by which codes."""

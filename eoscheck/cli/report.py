@@ -1,0 +1,45 @@
+"""`eoscheck report`: the HTML report of finished runs, drawn again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eoscheck.errors import UsageError
+from eoscheck.report.charts import NoCharts, chart_library
+from eoscheck.report.folders import read_folders
+from eoscheck.report.html import write_html
+
+REPORT_FILE = "report.html"
+
+
+@click.command(
+    "report",
+    epilog="Example: eoscheck report reports/demo-7f3a --output /tmp/for-the-customer.html",
+)
+@click.argument(
+    "folders", metavar="RUN_DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"The file to write.  [default: {REPORT_FILE} in the first RUN_DIR]",
+)
+def command(*, folders: tuple[Path, ...], output: Path | None) -> int:
+    """Write the HTML report of finished runs, from what they left in their folders.
+
+    Each RUN_DIR is the folder of a run, or of a whole demo. Needs neither a broker nor the subject.
+    """
+    result = read_folders(folders)
+    charts = chart_library()
+    if isinstance(charts, NoCharts):
+        click.echo(f"without charts: {charts.reason}", err=True)
+    try:
+        path = write_html(result, path=output or folders[0] / REPORT_FILE, charts=charts)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or output} cannot be written: {error.strerror}"
+        ) from error
+    click.echo(path)
+    return 0

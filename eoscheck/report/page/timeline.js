@@ -1,0 +1,246 @@
+"use strict";
+/* Draws each run's timeline from the data inside the page: throughput, lag, and a lane for each
+   instance, on one time axis. Colours come from the style sheet, so that dark mode and print follow. */
+(() => {
+  const data = JSON.parse(document.getElementById("eoscheck-data").textContent);
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const number = new Intl.NumberFormat("en");
+  const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+  const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+  const LANE = 22;
+  const PRINT_WIDTH = 660;
+
+  const stepped = uPlot.paths.stepped({ align: 1 });
+  const last = (column) => column[column.length - 1];
+  const some = (column) => column.some((value) => value !== null);
+
+  /* Bins are drawn as steps: the last one needs an end. */
+  const closed = (column) => [...column, last(column)];
+
+  function times(timeline) {
+    const bins = timeline.sent_per_s.length;
+    return Array.from({ length: bins + 1 }, (_, i) => +(i * timeline.bin_s).toFixed(3));
+  }
+
+  function drawFaults(u, figures, numbered) {
+    const { ctx, bbox } = u;
+    const at = (t) => u.valToPos(t, "x", true);
+    const right = bbox.left + bbox.width;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    figures.recoveries.forEach((fault) => {
+      const end = fault.all_recovered_after_s === null ? right : at(fault.t + fault.all_recovered_after_s);
+      if (fault.outcome !== "no_input") {
+        ctx.fillStyle = colour("band");
+        ctx.fillRect(at(fault.t), bbox.top, end - at(fault.t), bbox.height);
+      }
+    });
+    ctx.fillStyle = colour("fault");
+    figures.recoveries.forEach((fault) => {
+      ctx.fillRect(Math.round(at(fault.t)), bbox.top, devicePixelRatio, bbox.height);
+    });
+    if (numbered) drawNumbers(u, figures.recoveries.map((fault) => at(fault.t)));
+    ctx.restore();
+  }
+
+  function drawNumbers(u, positions) {
+    const { ctx, bbox } = u;
+    ctx.font = FONT.replace("12px", `${11 * devicePixelRatio}px`);
+    ctx.textBaseline = "top";
+    ctx.textAlign = "left";
+    let free = -Infinity;
+    positions.forEach((x, i) => {
+      if (x < free) return;
+      ctx.fillText(String(i + 1), x + 3 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
+      free = x + 16 * devicePixelRatio;
+    });
+  }
+
+  function drawLanes(u, lanes) {
+    const { ctx, bbox } = u;
+    const row = bbox.height / lanes.length;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    lanes.forEach((lane, i) => {
+      for (const span of lane.spans) {
+        const from = u.valToPos(span.start, "x", true);
+        const to = u.valToPos(span.end, "x", true);
+        ctx.fillStyle = colour(span.state);
+        ctx.fillRect(from, bbox.top + i * row + row * 0.14, Math.max(to - from, 1), row * 0.72);
+      }
+    });
+    ctx.restore();
+  }
+
+  const axis = (options) => ({
+    stroke: () => colour("soft"),
+    font: FONT,
+    grid: { stroke: () => colour("grid"), width: 1 },
+    ticks: { show: false },
+    ...options,
+  });
+
+  function base(width, height, group, bottom) {
+    return {
+      width,
+      height: height + (bottom ? 26 : 0),
+      padding: [6, 12, bottom ? 0 : 6, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        points: { show: false },
+        drag: { x: true, y: false },
+        sync: { key: group, filters: { pub: (type) => !/mouseup|mousedown|dblclick/.test(type) } },
+      },
+      scales: { x: { time: false } },
+    };
+  }
+
+  const seconds = axis({
+    size: 26,
+    values: (_, ticks) => ticks.map((t) => `${number.format(t)} s`),
+  });
+  const noSeconds = () => axis({ size: 0, values: (_, ticks) => ticks.map(() => "") });
+  const amounts = (size) => axis({ size, values: (_, ticks) => ticks.map((v) => short.format(v)), space: 34 });
+  const fromZero = (_, __, max) => [0, Math.max(1, (max || 0) * 1.12)];
+
+  function throughput(figures, width, left, group) {
+    const { timeline } = figures;
+    return [{
+      ...base(width, 190, group, false),
+      scales: { x: { time: false }, y: { range: fromZero } },
+      axes: [noSeconds(), amounts(left)],
+      series: [
+        {},
+        { label: "committed", stroke: colour("committed"), fill: colour("committed-fill"), width: 1.5, paths: stepped, points: { show: false } },
+        { label: "sent", stroke: colour("sent"), width: 1.5, paths: stepped, points: { show: false } },
+      ],
+      hooks: { drawClear: [(u) => drawFaults(u, figures, true)] },
+    }, [times(timeline), closed(timeline.committed_per_s), closed(timeline.sent_per_s)]];
+  }
+
+  function backlog(figures, width, left, group) {
+    const { timeline } = figures;
+    const line = (label, name) => ({ label, stroke: colour(name), width: 1.5, paths: stepped, spanGaps: true, points: { show: false } });
+    return [{
+      ...base(width, 96, group, false),
+      scales: { x: { time: false }, y: { range: fromZero } },
+      axes: [noSeconds(), amounts(left)],
+      series: [{}, line("lag", "lag"), line("held back", "held")],
+      hooks: { drawClear: [(u) => drawFaults(u, figures, false)] },
+    }, [times(timeline), closed(timeline.lag), closed(timeline.held_back)]];
+  }
+
+  function instances(figures, width, left, group) {
+    const { timeline, lanes } = figures;
+    const x = times(timeline);
+    return [{
+      ...base(width, Math.max(1, lanes.length) * LANE + 12, group, true),
+      scales: { x: { time: false }, y: { range: [0, Math.max(1, lanes.length)] } },
+      axes: [seconds, axis({
+        size: left,
+        grid: { show: false },
+        splits: lanes.map((_, i) => lanes.length - i - 0.5),
+        values: () => lanes.map((lane) => `#${lane.instance}`),
+      })],
+      series: [{}, { points: { show: false } }],
+      hooks: { draw: [(u) => drawLanes(u, lanes)] },
+    }, [x, x.map(() => null)]];
+  }
+
+  /* One zoom for all plots of a run. */
+  function share(plots) {
+    let busy = false;
+    for (const plot of plots) {
+      (plot.hooks.setScale ||= []).push((u, key) => {
+        if (key !== "x" || busy) return;
+        busy = true;
+        const { min, max } = u.scales.x;
+        plots.filter((other) => other !== u).forEach((other) => other.setScale("x", { min, max }));
+        busy = false;
+      });
+    }
+  }
+
+  function readOut(figure, figures, plots) {
+    const out = figure.querySelector(".readout");
+    const idle = out.textContent;
+    const { timeline, lanes } = figures;
+    const item = (name, value) => {
+      const bold = document.createElement("b");
+      bold.textContent = value;
+      return [` · ${name} `, bold];
+    };
+    const show = (u) => {
+      const i = Math.min(u.cursor.idx ?? -1, timeline.sent_per_s.length - 1);
+      if (u.cursor.left < 0 || i < 0) { out.replaceChildren(idle); return; }
+      const t = i * timeline.bin_s;
+      const parts = [`${t.toFixed(1)} s`,
+        ...item("committed", `${number.format(timeline.committed_per_s[i])}/s`),
+        ...item("sent", `${number.format(timeline.sent_per_s[i])}/s`)];
+      if (timeline.lag[i] !== null) parts.push(...item("lag", number.format(timeline.lag[i])));
+      if (timeline.held_back[i] !== null) parts.push(...item("held back", number.format(timeline.held_back[i])));
+      for (const lane of lanes) {
+        const span = lane.spans.find((s) => s.start <= t && t < s.end);
+        if (span) parts.push(...item(`instance ${lane.instance}`, span.state));
+      }
+      out.replaceChildren(...parts);
+    };
+    plots.forEach((plot) => (plot.hooks.setCursor ||= []).push(show));
+  }
+
+  function draw(figure, width) {
+    const index = figure.dataset.timeline;
+    const figures = data.runs[index].figures;
+    const left = width < 480 ? 40 : 56;
+    const hosts = figure.querySelectorAll(".plot");
+    const makers = [throughput, backlog, instances];
+    const plots = [];
+    hosts.forEach((host, i) => {
+      const target = host.querySelector(".canvas");
+      const empty = (i === 1 && !some(figures.timeline.lag) && !some(figures.timeline.held_back))
+        || (i === 2 && !figures.lanes.length);
+      host.hidden = empty;
+      if (empty) return;
+      const [options, columns] = makers[i](figures, width, left, `run-${index}`);
+      plots.push(new uPlot(options, columns, target));
+    });
+    share(plots);
+    readOut(figure, figures, plots);
+    return plots;
+  }
+
+  const drawn = new Map();
+  function redraw(figure, width) {
+    (drawn.get(figure) || []).forEach((plot) => plot.destroy());
+    drawn.set(figure, draw(figure, Math.floor(width)));
+  }
+  const all = document.querySelectorAll("[data-timeline]");
+  const redrawAll = () => all.forEach((figure) => redraw(figure, figure.querySelector(".plots").clientWidth));
+
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      for (const plot of drawn.get(target.parentElement) || []) {
+        plot.setSize({ width: Math.floor(target.clientWidth), height: plot.height });
+      }
+    }
+  });
+  redrawAll();
+  all.forEach((figure) => resized.observe(figure.querySelector(".plots")));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
+
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("printing");
+    document.querySelectorAll("details.faults").forEach((table) => { table.open = true; });
+    all.forEach((figure) => redraw(figure, PRINT_WIDTH));
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("printing");
+    redrawAll();
+  });
+  document.documentElement.dataset.charts = String(all.length);
+})();

@@ -1,0 +1,185 @@
+"""One run, arranged for the page: what the template would otherwise have to work out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from eoscheck.audit.findings import AuditReport, Code, Finding
+from eoscheck.measure.figures import LatencyFigure, Recovery
+from eoscheck.report.drawing import StripPlot, strip_plot
+from eoscheck.report.words import (
+    MEANING,
+    committed,
+    expectation,
+    further_reasons,
+    lost_and_duplicated,
+    run_headline,
+)
+from eoscheck.run.result import RunResult
+
+_OPEN_FINDINGS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    label: str
+    value: int
+    note: str = ""
+    bad: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingGroup:
+    """All findings of one code; `total` counts those too that the audit did not list."""
+
+    code: Code
+    meaning: str
+    total: int
+    allowed: bool
+    first: Sequence[Finding]
+    rest: Sequence[Finding]
+
+    @property
+    def listed(self) -> int:
+        return len(self.first) + len(self.rest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    index: int
+    run: RunResult
+    anchor: str
+    headline: str
+    expectation: str
+    reasons: list[str]
+    committed: int
+    lost: int
+    duplicated: int
+    counts: list[tuple[str, list[Tile]]]
+    strips: StripPlot | None
+    bound: float | None
+    judged_over_all: int
+    without_input: int
+    latency: list[tuple[str, LatencyFigure]]
+    groups: list[FindingGroup]
+    alarming: bool
+    """Findings come before the figures."""
+    held_back: bool
+    paused: bool
+
+
+def run_view(index: int, run: RunResult) -> RunView:
+    figures = run.figures
+    lost, duplicated = lost_and_duplicated(run.audit)
+    recovered = figures.recovery.recovered
+    groups = finding_groups(run.audit)
+    return RunView(
+        index=index,
+        run=run,
+        anchor=f"run-{index + 1}",
+        headline=run_headline(run),
+        expectation=expectation(run),
+        reasons=further_reasons(run),
+        committed=committed(run),
+        lost=lost,
+        duplicated=duplicated,
+        counts=[("Input", _input(run)), ("Output", _output(run)), ("Faults", _faults(run))],
+        strips=strip_plot(
+            figures.recoveries,
+            [
+                ("First output", "recovered_after_s", recovered),
+                ("All partitions", "all_recovered_after_s", figures.recovery.all_recovered),
+                ("Caught up", "caught_up_after_s", figures.recovery.caught_up),
+            ],
+        ),
+        bound=None if recovered is None else recovered.p50.upper,
+        judged_over_all=sum(r.judged_by == "all" for r in figures.recoveries),
+        without_input=sum(r.outcome == "no_input" for r in figures.recoveries),
+        latency=[
+            (label, figure)
+            for label, figure in (
+                ("steady state", figures.latency.steady),
+                ("under faults", figures.latency.faults),
+                ("all", figures.latency.overall),
+            )
+            if figure is not None
+        ],
+        groups=groups,
+        alarming=bool(run.audit.unknowns) or any(not group.allowed for group in groups),
+        held_back=any(figures.timeline.held_back),
+        paused=any(span.state == "paused" for lane in figures.lanes for span in lane.spans),
+    )
+
+
+def finding_groups(audit: AuditReport) -> list[FindingGroup]:
+    """Anomalies first, then what the guarantee allows; each code once."""
+    return [*_groups(audit, allowed=False), *_groups(audit, allowed=True)]
+
+
+def remark(fault: Recovery) -> str:
+    """What has to be known to read a fault's row."""
+    remarks = {
+        "no_input": "no input afterwards",
+        "not_recovered": "not recovered in this run",
+        "recovered": "",
+    }
+    parts = [remarks[fault.outcome]]
+    if fault.judged_by == "all":
+        parts.append("judged over all partitions")
+    if fault.overlapped:
+        parts.append("overlapped by another fault")
+    return "; ".join(part for part in parts if part)
+
+
+def _groups(audit: AuditReport, *, allowed: bool) -> Iterable[FindingGroup]:
+    totals = audit.allowed if allowed else audit.anomalies
+    for code, total in sorted(totals.items(), key=lambda item: (-item[1], item[0])):
+        findings = [f for f in audit.findings if f.code is code and f.allowed is allowed]
+        opened = 0 if allowed else _OPEN_FINDINGS
+        if total:
+            yield FindingGroup(
+                code=code,
+                meaning=MEANING[code],
+                total=total,
+                allowed=allowed,
+                first=findings[:opened],
+                rest=findings[opened:],
+            )
+
+
+def _input(run: RunResult) -> list[Tile]:
+    counts = run.figures.counts
+    tiles = [
+        Tile(label="sent", value=counts.sent),
+        Tile(label="acknowledged", value=counts.acknowledged),
+        Tile(label="aborted on purpose", value=counts.aborted),
+        Tile(label="indeterminate", value=counts.indeterminate),
+    ]
+    return [*tiles, Tile(label="failed", value=counts.failed)] if counts.failed else tiles
+
+
+def _output(run: RunResult) -> list[Tile]:
+    """Lost and duplicated always, the other codes where they were found."""
+    audit = run.audit
+    tiles = [Tile(label="committed", value=committed(run))]
+    always = {Code.LOST: "lost", Code.DUPLICATE: "duplicated"}
+    for code in [*always, *(code for code in Code if code not in always)]:
+        anomalies, allowed = audit.anomalies.get(code, 0), audit.allowed.get(code, 0)
+        if code in always or anomalies + allowed:
+            label = always.get(code, code.value.lower().replace("_", " "))
+            note = "allowed" if allowed and not anomalies else ""
+            tile = Tile(label=label, value=anomalies + allowed, note=note, bad=anomalies > 0)
+            tiles.append(tile)
+    return tiles
+
+
+def _faults(run: RunResult) -> list[Tile]:
+    tally = run.tally
+    return [
+        Tile(label=f"bit, of {tally.planned:,} planned", value=tally.injected),
+        Tile(label="left a transaction open", value=tally.left_open),
+        Tile(label="outlasted the session", value=tally.outlasted_session),
+        Tile(label="lost their state", value=tally.wiped),
+        *([Tile(label="did not bite", value=tally.missed, bad=True)] if tally.missed else []),
+    ]
