@@ -93,9 +93,10 @@ class Task:
         self._become(TaskState.RUNNING)
         self.position = self.committed = committed
 
-    def process(self, run: Iterable[Message]) -> int:
+    def process(self, run: Iterable[Message], begin: Callable[[], None]) -> int:
         """Passes the records of one partition, in order, through all processors.
 
+        `begin` is called before the first of them.
         Returns how many there were. Raises ProcessingError, with the record's offset, for a record
         that cannot be decoded or that a processor refuses.
         """
@@ -105,11 +106,13 @@ class Task:
         processed = 0
         for message in run:
             if message.error() is not None:
-                position = max(position, self._end_of_partition(message))
+                position = self._position_after(message, position)
                 continue
             offset: int = message.offset()  # type: ignore[assignment]
             if offset < position:
                 continue  # fetched before a rebalance or a seek, and processed already
+            if not processed:
+                begin()
             try:
                 key = decode_key(message.key())  # type: ignore[arg-type]
                 value = decode_value(message.value())  # type: ignore[arg-type]
@@ -182,12 +185,15 @@ class Task:
             raise RuntimeError(f"task {self.partition} cannot go from {self.state} to {state}")
         self.state = state
 
-    def _end_of_partition(self, message: Message) -> int:
+    def _position_after(self, message: Message, position: int) -> int:
+        """The consumer's events: at the end of a partition, markers have been passed as well."""
         error = message.error()
         assert error is not None
-        if error.code() != PARTITION_EOF:
-            raise SessionLost(f"{self._source.topic}-{self.partition}: {error.str()}")
-        return message.offset() or 0
+        if error.code() == PARTITION_EOF:
+            return max(position, message.offset() or 0)
+        if error.retriable():
+            return position
+        raise SessionLost(f"{self._source.topic}-{self.partition}: {error.str()}")
 
 
 @dataclass(frozen=True)

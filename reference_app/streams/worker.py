@@ -30,6 +30,8 @@ from reference_app.streams.task import Task
 
 _LOG = logging.getLogger(__name__)
 _IDLE_S = 0.1
+_BUSY_S = 0.005
+"""Longest wait for input while a task is restoring."""
 
 
 class Progress(Protocol):
@@ -71,6 +73,7 @@ class Worker:
         self._commit_at = clock()
         self._running: dict[int, Task] = {}
         self._fetched: set[int] = set()
+        self._rewind = False
         self._abandoned = False
 
     def start(self, stopping: Event) -> None:
@@ -90,6 +93,9 @@ class Worker:
         self._process(self._poll())
         if self._clock() >= self._commit_at:
             self._commit_or_roll_back()
+        if self._rewind:
+            self._rewind = False
+            self._fetch_from_committed(list(self._running.values()))
 
     def close(self) -> None:
         """Clean: commits, then leaves the group; after it a restart restores nothing."""
@@ -110,7 +116,10 @@ class Worker:
         """
         self._abandoned = True
         if abort:
-            self.committer.abort()
+            try:
+                self.committer.abort()
+            except SessionLost as lost:  # its time-out will end it
+                event(_LOG, "abort_failed", level=logging.WARNING, reason=lost)
         self._close_tasks(list(self.tasks))
         self._restorer.close()
         self._consumer.close()
@@ -123,21 +132,19 @@ class Worker:
         messages = self._consumer.consume(self._max_poll_records, 0)
         if messages:
             return messages
-        wait = 0.0 if self._restorer.active else _IDLE_S
+        wait = _BUSY_S if self._restorer.active else _IDLE_S
         if any(task.needs_commit for task in self._running.values()):
             wait = min(wait, max(self._commit_at - self._clock(), 0.0))
         return self._consumer.consume(1, wait)
 
     def _process(self, messages: Sequence[Message]) -> None:
-        if not messages:
-            self.committer.poll()
-            return
+        if self._rewind:
+            return  # rolled back while polling: these are not the next records any more
         try:
             for partition, run in groupby(messages, key=Message.partition):
                 task = self._running.get(partition)  # type: ignore[arg-type]
                 if task is not None:
-                    self.committer.begin()
-                    self._progress.processed(task.process(run))
+                    self._progress.processed(task.process(run, self.committer.begin))
                 else:
                     self._check_errors(run)
         except TransactionAborted as aborted:
@@ -161,18 +168,21 @@ class Worker:
         event(_LOG, "committed", level=logging.DEBUG, positions=positions)
 
     def _roll_back(self, aborted: TransactionAborted) -> None:
-        """An abort's other half: overlays dropped, consumer back at the last committed offset."""
+        """An abort's other half: overlays dropped, consumer back at the last committed offset.
+
+        The consumer goes back at the end of the turn: not inside a rebalance, where the client
+        takes the first assignment it is given for the answer.
+        """
         self.committer.abort()
         self._progress.aborted()
         event(_LOG, "aborted", level=logging.WARNING, reason=aborted)
         for task in self._running.values():
             task.rollback()
-        self._fetch_from_committed(list(self._running.values()))
+        self._rewind = True
         self._commit_at = self._clock() + self._commit_interval_s
 
     def _restore(self) -> None:
-        wait = 0.0 if self._running else _IDLE_S
-        for task, committed in self._restorer.step(wait):
+        for task, committed in self._restorer.step(0.0 if self._running else _BUSY_S):
             task.run(committed)
             self._running[task.partition] = task
             self._fetch_from_committed([task])
