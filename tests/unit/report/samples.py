@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import msgspec
 
 from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Unknown, Verdict
 from eoscheck.history import Event, FaultInjected
 from eoscheck.measure import CostFigure, Drain, cost_from_drains, from_history
+from eoscheck.measure.figures import Recovery
 from eoscheck.run.result import DemoResult, Expectation, FaultTally, RunResult
 from tests.unit.measure.histories import Simulation
 
@@ -46,7 +49,9 @@ def audit_report(
     )
 
 
-def finding(code: Code, number: int, *, allowed: bool = False, identity: int | str | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def finding(
+    code: Code, number: int, *, allowed: bool = False, identity: int | str | None = None
+) -> Finding:
     first = 1200 + number
     return Finding(
         code=code,
@@ -109,12 +114,14 @@ def run_result(
     )
 
 
+@cache
 def passing(seed: int = 1) -> RunResult:
     return run_result(
         Simulation(seed=seed), title="Kills under exactly-once", audit=audit_report(outputs=8392)
     )
 
 
+@cache
 def with_duplicates(seed: int = 1) -> RunResult:
     simulation = Simulation(seed=seed, duplicates=True, scenario="kill-at-least-once")
     copies = from_history(simulation.run()).counts.reprocessed
@@ -130,6 +137,7 @@ def with_duplicates(seed: int = 1) -> RunResult:
     )
 
 
+@cache
 def broken(seed: int = 1) -> RunResult:
     simulation = Simulation(
         seed=seed, duration_s=16.0, kills=4, losses=37, scenario="bug-offsets-before-outputs"
@@ -150,6 +158,7 @@ def broken(seed: int = 1) -> RunResult:
     )
 
 
+@cache
 def undecided(seed: int = 1) -> RunResult:
     reason = "receipts-2: an open transaction outlasted the bounded wait of 30 s"
     return run_result(
@@ -163,6 +172,7 @@ def undecided(seed: int = 1) -> RunResult:
     )
 
 
+@cache
 def cost() -> CostFigure:
     rates = [91_200, 104_800, 103_100, 92_400, 90_700, 101_900, 106_300, 93_800]
     labels = ["exactly-once", "at-least-once", "at-least-once", "exactly-once"] * 2
@@ -174,6 +184,7 @@ def cost() -> CostFigure:
     )
 
 
+@cache
 def demo(seed: int = 1) -> DemoResult:
     return DemoResult(
         title="eoscheck demo",
@@ -192,3 +203,7 @@ def of(run: RunResult) -> DemoResult:
 
 def changed(run: RunResult, **changes: object) -> RunResult:
     return msgspec.structs.replace(run, **changes)
+
+
+def changed_recovery(recovery: Recovery, **changes: object) -> Recovery:
+    return msgspec.structs.replace(recovery, **changes)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import io
+import re
+
+from rich.console import Console
+
+from eoscheck.history import Event, FaultMissed, GroupSampled, PhaseStarted
+from eoscheck.report.live import LiveView
+from tests.unit.measure.histories import Simulation, fault, lag, seen, sent
+
+
+def shown(events: list[Event], *, every_s: float = 2.0) -> list[str]:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=False, width=40)
+    with LiveView("A run", console=console, every_s=every_s) as view:
+        for event in events:
+            view(event)
+    return output.getvalue().splitlines()
+
+
+def test_without_a_terminal_there_is_a_plain_line_at_most_every_two_seconds() -> None:
+    history = Simulation(duration_s=20.0).run()
+    title, *lines = shown(history)
+    phases = 4  # each new phase has a line at once
+    assert title == "A run"
+    assert 5 <= len(lines) <= 20 / 2 + phases + 2
+    assert not [line for line in lines if "\x1b" in line or "\r" in line]
+    times = [float(re.match(r" *([\d.]+) s", line)[1]) for line in lines]  # type: ignore[index]
+    assert times == sorted(times)
+
+
+def test_rates_lag_faults_and_absent_instances_are_shown() -> None:
+    lines = shown(
+        [
+            PhaseStarted(t=0.0, phase="steady"),
+            PhaseStarted(t=8.0, phase="faults"),
+            sent(9.0, *((i, 0, 9.0) for i in range(200))),
+            seen(9.2, *range(100)),
+            lag(9.3, 1234),
+            fault(9.4, instance=1),
+            FaultMissed(t=9.5, fault_id="f2", kind="kill", reason="gone already"),
+            *Simulation(instances=1, kills=0, duration_s=3.0).run()[:0],
+            lag(10.0, 1500),
+        ]
+    )
+    last = lines[-1]
+    assert "10.0 s under fire" in last
+    assert "sent 100/s" in last
+    assert "committed 50/s" in last
+    assert "lag 1,500" in last
+    assert "1 fault, last: kill of instance 1 at 9.4 s" in last
+    assert "1 missed" in last
+
+
+def test_rates_forget_what_is_older_than_their_window() -> None:
+    lines = shown([seen(1.0, *range(100)), lag(10.0, 0)])
+    assert "committed 0/s" in lines[-1]
+
+
+def test_an_instance_that_is_away_is_named() -> None:
+    history = Simulation(duration_s=12.0, kills=2, seed=4).run()
+    lines = shown(history, every_s=0.0)
+    assert any("instance 0 down" in line or "instance 1 down" in line for line in lines)
+    assert "down" not in lines[-1]
+
+
+def test_lines_come_with_the_runs_clock_not_with_the_number_of_events() -> None:
+    burst: list[Event] = [GroupSampled(t=1.0, lag=i, committed={}, ends={}) for i in range(1000)]
+    assert len(shown(burst)) == 2
+
+
+def test_on_a_terminal_one_line_changes_and_the_cursor_comes_back() -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100, height=20)
+    with LiveView("A run", console=console) as view:
+        for event in Simulation(duration_s=6.0, kills=1).run():
+            view(event)
+    text = output.getvalue()
+    assert text.endswith("\x1b[2K") or "\x1b[?25h" in text
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
