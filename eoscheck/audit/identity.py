@@ -106,9 +106,9 @@ def _header(name: str) -> Identify:
 def _json(pointer: str, expression: str) -> Identify:
     """RFC 6901. Paths without numbers are compiled to a typed decoder, which skips all else."""
     if pointer and not pointer.startswith("/"):
-        suggestion = pointer.removeprefix("$.").replace(".", "/")
+        guess = pointer.removeprefix("$.").replace(".", "/")
         raise UsageError(
-            f"{expression!r}: a JSON pointer begins with a slash (did you mean 'json:/{suggestion}'?)"
+            f"{expression!r}: a JSON pointer begins with / (did you mean 'json:/{guess}'?)"
         )
     if re.search(r"~(?![01])", pointer):
         raise UsageError(f"{expression!r}: in a JSON pointer ~ is written ~0 (and / is ~1)")
@@ -133,7 +133,7 @@ def _compiled(steps: Sequence[str]) -> Identify:
             return None
         for _ in range(depth):
             found = found.step
-        return _from_text(found) if isinstance(found, str) else found  # type: ignore[no-any-return]
+        return _from_text(found) if isinstance(found, str) else found
 
     return identify
 
@@ -143,7 +143,7 @@ def _walking(steps: Sequence[str]) -> Identify:
 
     def identify(_key: bytes | None, value: bytes | None, _headers: Headers) -> Identity | None:
         try:
-            found = msgspec.json.decode(value)  # type: ignore[arg-type]
+            found = msgspec.json.decode(value or b"")
             for step in steps:
                 found = found[int(step)] if isinstance(found, list) else found[step]
         except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, LookupError, ValueError):

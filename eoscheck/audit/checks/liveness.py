@@ -1,0 +1,77 @@
+"""STALLED: input waits, and nothing comes out any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
+from eoscheck.audit.findings import Code
+from eoscheck.audit.records import Place
+from eoscheck.history.events import (
+    Event,
+    FaultHealed,
+    FaultInjected,
+    GroupSampled,
+    OutputsObserved,
+    RunFinished,
+)
+
+
+def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) -> Checked:
+    """No committed output of `topic` for `liveness_s` after the last fault was healed, while every
+    sample of the subject's group in that time shows a lag.
+
+    Judged by what the run's own observer saw, up to the end of the run. A run without samples of
+    the group says nothing here.
+    """
+    healed_at = _last_heal(history)
+    silent_since: float | None = None
+    waiting = False
+    longest: tuple[float, float] | None = None
+    for event in history:
+        if isinstance(event, RunFinished):
+            break  # the subject is stopped after this
+        if event.t < healed_at:
+            continue
+        if silent_since is None:
+            silent_since = healed_at
+        if isinstance(event, OutputsObserved) and event.topic == topic and event.identities:
+            silent_since, waiting = event.t, False
+        elif isinstance(event, GroupSampled):
+            waiting = event.lag > 0
+            if not waiting:
+                silent_since = event.t
+        silence = event.t - silent_since
+        if waiting and silence > liveness_s and (longest is None or silence > longest[1]):
+            longest = (silent_since, silence)
+    if longest is None:
+        return Checked()
+    since, silence = longest
+    return Checked(
+        found=[
+            Found(
+                code=Code.STALLED,
+                total=1,
+                anomalies=[
+                    Anomaly(
+                        place=Place(topic, -1, -1),
+                        offsets=[],
+                        detail=f"no committed output for {silence:.1f} s from {since:.1f} s on, "
+                        f"after the last heal at {healed_at:.1f} s, while input waited",
+                        facts={"from_s": since, "silence_s": silence, "bound_s": liveness_s},
+                    )
+                ],
+            )
+        ]
+    )
+
+
+def _last_heal(history: Sequence[Event]) -> float:
+    """0 where there was no fault. A fault that was never healed counts from its planned end."""
+    healed = {event.fault_id: event.t for event in history if isinstance(event, FaultHealed)}
+    ends = [
+        healed.get(event.fault_id, event.t + event.down_s)
+        for event in history
+        if isinstance(event, FaultInjected)
+    ]
+    return max(ends, default=0.0)

@@ -1,0 +1,240 @@
+"""WRONG_RESULT: right identity, wrong value, against a fold of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eoscheck.audit.checks.fold import Fold, Repeats, by_cause, causes_by, fold
+from eoscheck.audit.checks.joined import Joined
+from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Found
+from eoscheck.audit.columns import Flags, Integers, encode, enumerate_identities
+from eoscheck.audit.findings import Code, Unknown
+from eoscheck.audit.records import Place
+from eoscheck.history.events import Identity
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableEntry:
+    """The last committed value of a key in a table; None where it was deleted, or does not fit the
+    expression."""
+
+    key: Identity
+    place: Place
+    value: int | None
+    fits: bool = True
+
+
+def check_running_sum(joined: Joined, *, limit: int) -> Checked:
+    """Each output's result must be its key's sum up to its input, in the order of the partition.
+
+    One wrong step makes every later result of its key wrong by the same amount: one finding stands
+    for all its outputs in a row, as they were written, that are off by as much. Of an identity that
+    stands several times in the input, the sum at any of its places is right.
+    """
+    sums = fold(joined)
+    if isinstance(sums, str):
+        return Checked(unknowns=[Unknown(subject=Code.WRONG_RESULT, reason=sums)])
+    rows, input_row, expected, error = _compare(joined, sums)
+    order = np.lexsort((rows, sums.stream[input_row]))
+    rows, input_row, expected, error = (
+        column[order] for column in (rows, input_row, expected, error)
+    )
+    starts, lengths = _steps(sums.stream[input_row], error)
+    before = np.where(np.diff(sums.stream[input_row], prepend=-1) == 0, np.append(0, error[:-1]), 0)
+    causes = _causes(joined, sums, input_row[starts], (error - before)[starts])
+    found = []
+    for kind, members in by_cause(causes):
+        members.sort(key=lambda member: rows[starts[member]])
+        anomalies = [
+            _wrong_output(
+                joined,
+                row=int(rows[starts[member]]),
+                input_row=int(input_row[starts[member]]),
+                expected=int(expected[starts[member]]),
+                outputs=int(lengths[member]),
+                causes=kind,
+            )
+            for member in members[:limit]
+        ]
+        found.append(
+            Found(code=Code.WRONG_RESULT, total=len(members), anomalies=anomalies, causes=kind)
+        )
+    counts = {"judged_results": len(rows), "wrong_results": int((error != 0).sum())}
+    return Checked(found=found, counts=counts)
+
+
+def check_final_state(
+    joined: Joined, *, topic: str, table: Sequence[TableEntry], gaps: Sequence[str], limit: int
+) -> Checked:
+    """The last value of each key must be the sum of its due inputs.
+
+    Keys with inputs that the subject may have dealt with meanwhile are not judged. A key that is
+    absent or deleted counts as 0.
+    """
+    sums = fold(joined)
+    if isinstance(sums, str):
+        return Checked(unknowns=[Unknown(subject=Code.WRONG_RESULT, reason=sums)])
+    if gaps:
+        reason = f"{topic} is not complete: {'; '.join(gaps)}"
+        return Checked(unknowns=[Unknown(subject=Code.WRONG_RESULT, reason=reason)])
+    assert joined.input is not None
+    assert joined.input.records.group is not None
+    names, _all = encode([entry.key for entry in table])
+    (key, entry_key), keys = enumerate_identities(joined.input.records.group, names)
+    due, pending = joined.due, joined.pending
+    expected = np.zeros(keys, dtype=np.int64)
+    np.add.at(expected, key[due], sums.amount[due])
+    value = np.zeros(keys, dtype=np.int64)
+    value[entry_key] = [entry.value or 0 for entry in table]
+    open_keys = np.zeros(keys, dtype=np.bool_)
+    open_keys[key[pending] if joined.settled else key] = True
+    open_keys[entry_key[[not entry.fits for entry in table]]] = True
+    wrong = np.flatnonzero((value != expected) & ~open_keys)
+    entries = dict(zip(entry_key.tolist(), table, strict=True))
+    causes_of_key = causes_by(key, keys, joined)
+    repeats = Repeats(key, sums.amount)
+    causes = [
+        causes_of_key.of(
+            np.array([number]),
+            repeats=repeats.anywhere(int(number), int(value[number] - expected[number])),
+        )
+        for number in wrong
+    ]
+    found = []
+    for kind, members in by_cause(causes):
+        anomalies = [
+            _wrong_entry(
+                joined,
+                topic=topic,
+                entry=entries.get(int(wrong[member])),
+                rows=np.flatnonzero(key == wrong[member]),
+                expected=int(expected[wrong[member]]),
+                causes=kind,
+            )
+            for member in members[:limit]
+        ]
+        found.append(
+            Found(code=Code.WRONG_RESULT, total=len(members), anomalies=anomalies, causes=kind)
+        )
+    unknowns = []
+    if open_keys.any():
+        reason = (
+            f"{int(open_keys.sum())} keys of {topic} are not judged: the subject was at work on "
+            "them, or their value does not fit"
+        )
+        unknowns.append(Unknown(subject=Code.WRONG_RESULT, reason=reason))
+    return Checked(found=found, unknowns=unknowns, counts={"judged_keys": int((~open_keys).sum())})
+
+
+def _compare(joined: Joined, sums: Fold) -> tuple[Integers, Integers, Integers, Integers]:
+    """Output rows that can be judged, their input rows, the right results, and how far off each
+    is."""
+    assert joined.input is not None
+    outputs = joined.output.records
+    assert outputs.number is not None
+    assert outputs.number_known is not None
+    copies = joined.input.copies(joined.identities)
+    codes, first = np.unique(joined.input.code, return_index=True)
+    first_row = np.zeros(joined.identities, dtype=np.int64)
+    first_row[codes] = first
+    rows = np.flatnonzero(outputs.number_known & (copies[joined.output.code] > 0))
+    input_row = first_row[joined.output.code[rows]]
+    expected = sums.running[input_row]
+    result = outputs.number[rows]
+    several = np.flatnonzero(copies[joined.output.code[rows]] > 1)
+    for index in several:
+        places = np.flatnonzero(joined.input.code == joined.output.code[rows[index]])
+        if result[index] in sums.running[places]:
+            expected[index] = result[index]
+    return rows, input_row, expected, result - expected
+
+
+def _steps(stream: Integers, error: Integers) -> tuple[Integers, Integers]:
+    """Where a new error begins, and for how many outputs it stays the same."""
+    if len(error) == 0:
+        return error, error
+    changes: Flags = np.append(True, (np.diff(stream) != 0) | (np.diff(error) != 0))
+    starts = np.flatnonzero(changes)
+    lengths = np.diff(np.append(starts, len(error)))
+    wrong = error[starts] != 0
+    return starts[wrong], lengths[wrong]
+
+
+def _causes(
+    joined: Joined, sums: Fold, input_rows: Integers, jumps: Integers
+) -> list[frozenset[Cause]]:
+    causes_of_stream = causes_by(sums.stream, sums.streams, joined)
+    repeats = Repeats(sums.stream, sums.amount)
+    causes = []
+    for row, jump in zip(input_rows.tolist(), jumps.tolist(), strict=True):
+        stream = int(sums.stream[row])
+        causes.append(
+            causes_of_stream.of(
+                np.array([stream]), repeats=repeats.from_row(stream, int(row), int(jump))
+            )
+        )
+    return causes
+
+
+def _wrong_output(
+    joined: Joined,
+    *,
+    row: int,
+    input_row: int,
+    expected: int,
+    outputs: int,
+    causes: frozenset[Cause],
+) -> Anomaly:
+    assert joined.input is not None
+    records = joined.output.records
+    assert records.number is not None
+    place, source = records.place(row), joined.input.records.place(input_row)
+    result = int(records.number[row])
+    onwards = f", and the next {outputs - 1} of its key by as much" if outputs > 1 else ""
+    return Anomaly(
+        place=place,
+        offsets=[place.offset],
+        detail=f"result {result}, expected {expected} as of {source}{onwards}",
+        related={"copies": [place], "inputs": [source]},
+        facts={
+            "result": result,
+            "expected": expected,
+            "outputs": outputs,
+            "causes": sorted(causes),
+        },
+    )
+
+
+def _wrong_entry(
+    joined: Joined,
+    *,
+    topic: str,
+    entry: TableEntry | None,
+    rows: Integers,
+    expected: int,
+    causes: frozenset[Cause],
+) -> Anomaly:
+    assert joined.input is not None
+    inputs = [joined.input.records.place(int(row)) for row in rows[-1:]]
+    facts = {"expected": expected, "inputs": len(rows), "causes": sorted(causes)}
+    if entry is None:
+        return Anomaly(
+            place=Place(topic, inputs[0].partition, -1),
+            offsets=[],
+            detail=f"no value, expected {expected}, the sum of {len(rows)} inputs",
+            key_of=inputs[0],
+            related={"inputs": inputs},
+            facts={"result": None, **facts},
+        )
+    found = "deleted" if entry.value is None else f"last value {entry.value}"
+    return Anomaly(
+        place=entry.place,
+        offsets=[entry.place.offset],
+        detail=f"{found}, expected {expected}, the sum of {len(rows)} inputs",
+        identity=entry.key,
+        related={"copies": [entry.place], "inputs": inputs},
+        facts={"result": entry.value, **facts},
+    )

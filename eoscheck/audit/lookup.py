@@ -1,0 +1,76 @@
+"""Reads single records again, for the few that a finding shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from eoscheck.audit.records import Content, Place
+from eoscheck.audit.scan import committed_reader
+
+_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRecord:
+    content: Content
+    timestamp_ms: int
+
+
+class Lookup:
+    """A context manager: it holds a consumer of its own, which fetches little at a time."""
+
+    def __init__(
+        self,
+        client_config: Mapping[str, str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reader: AbstractContextManager[Consumer] = committed_reader(
+            client_config, **{"fetch.message.max.bytes": 16_384, "fetch.wait.max.ms": 10}
+        )
+        self._clock = clock
+        self._seen: dict[Place, StoredRecord | None] = {}
+
+    def record(self, place: Place) -> StoredRecord | None:
+        """None where it cannot be read any more, or not in time."""
+        if place not in self._seen:
+            try:
+                self._seen[place] = self._fetch(place)
+            except KafkaException:
+                self._seen[place] = None
+        return self._seen[place]
+
+    def _fetch(self, place: Place) -> StoredRecord | None:
+        self._consumer.assign([TopicPartition(*place)])
+        until = self._clock() + _PATIENCE_S
+        while self._clock() < until:
+            message = self._consumer.poll(0.1)
+            if message is None or (message.topic(), message.partition()) != place[:2]:
+                continue  # nothing yet, or left over from the place before
+            if message.error() is not None or message.offset() != place.offset:
+                return None
+            _kind, timestamp_ms = message.timestamp()
+            return StoredRecord(
+                content=(message.key(), message.value(), message.headers()),  # type: ignore[arg-type]
+                timestamp_ms=timestamp_ms,
+            )
+        return None
+
+    def __enter__(self) -> Self:
+        self._consumer = self._reader.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.__exit__(kind, error, trace)

@@ -1,0 +1,65 @@
+"""What has to be evaluated for each record, and whether the specification makes sense at all."""
+
+from __future__ import annotations
+
+from eoscheck.audit.identity import parse
+from eoscheck.audit.records import Wanted
+from eoscheck.audit.spec import AuditSpec
+from eoscheck.errors import UsageError
+
+
+def wanted_of_output(spec: AuditSpec) -> Wanted:
+    return Wanted(
+        identity=spec.id,
+        number=spec.running_sum.result if spec.running_sum else None,
+        sequence=spec.input is None,
+    )
+
+
+def wanted_of_input(spec: AuditSpec) -> Wanted:
+    oracles = [oracle for oracle in (spec.running_sum, spec.final_state) if oracle is not None]
+    key = "key" if spec.order == "key" else None
+    return Wanted(
+        identity=spec.input_id or spec.id,
+        group=oracles[0].key if oracles else key,
+        number=oracles[0].amount if oracles else None,
+    )
+
+
+def check_spec(spec: AuditSpec) -> None:
+    """Raises UsageError for what can be told without a cluster."""
+    for expression in _expressions(spec):
+        parse(expression)
+    _require(spec.patience_s >= 0, f"patience must be 0 or more, not {spec.patience_s:g}")
+    _require(spec.max_findings >= 1, f"max-findings must be 1 or more, not {spec.max_findings}")
+    if spec.input is None:
+        _require(spec.group is None, "--group needs --input: its offsets are those of the input")
+        _require(spec.input_id is None, "--input-id needs --input")
+        _require(
+            spec.running_sum is None and spec.final_state is None,
+            "running_sum and final_state need the input topic to fold",
+        )
+        return
+    _require(spec.input != spec.output, f"input and output are the same topic: {spec.input}")
+    if spec.running_sum and spec.final_state:
+        _require(
+            (spec.running_sum.key, spec.running_sum.amount)
+            == (spec.final_state.key, spec.final_state.amount),
+            "running_sum and final_state must name the same key and amount",
+        )
+    if spec.order == "key" and wanted_of_input(spec).group != "key":
+        raise UsageError("order by key is by the record key: the oracle's key must be 'key' too")
+
+
+def _expressions(spec: AuditSpec) -> list[str]:
+    found = [spec.id, spec.input_id or spec.id]
+    if spec.running_sum:
+        found += [spec.running_sum.key, spec.running_sum.amount, spec.running_sum.result]
+    if spec.final_state:
+        found += [spec.final_state.key, spec.final_state.amount, spec.final_state.result]
+    return found
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UsageError(message)
