@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from eoscheck.errors import InfrastructureError
 
@@ -14,6 +16,20 @@ QUIET: Mapping[str, str | int] = {"log_level": 0}
 """For every librdkafka client of ours: its chatter on standard error would hide the one line."""
 
 _CONNECT_TIMEOUT_S = 5.0
+_RETRY_EVERY_S = 0.1
+_T = TypeVar("_T")
+# A leader or coordinator moves, or the broker has not taken up what the controller gave it.
+_MOVING = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+    }
+)
 
 
 def admin_client(client_config: Mapping[str, str], *, timeout_s: float) -> AdminClient:
@@ -40,6 +56,19 @@ def check_reachable(bootstrap_servers: str, *, timeout_s: float) -> None:
     raise InfrastructureError(
         f"cannot reach Kafka at {'; '.join(refusals)}: is it running, and is the address right?"
     )
+
+
+def while_moving(ask: Callable[[], _T], *, timeout_s: float) -> _T:
+    """The answer, asked for again, at most for `timeout_s`, while it is "not here, not yet"."""
+    retrying = Retrying(
+        retry=retry_if_exception(
+            lambda error: isinstance(error, KafkaException) and error_code(error) in _MOVING
+        ),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(_RETRY_EVERY_S),
+        reraise=True,
+    )
+    return retrying(ask)
 
 
 def error_text(error: KafkaException) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import cimpl as librdkafka
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from eoscheck.cluster.connection import admin_client, error_code, error_text
@@ -36,11 +36,15 @@ class NewTopic:
     replication_factor: int | None = None
     config: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.partitions < 1:
+            raise UsageError(f"topic {self.name!r} needs at least 1 partition: {self.partitions}")
+
 
 def create_topics(
     client_config: Mapping[str, str], topics: Sequence[NewTopic], *, timeout_s: float = 30.0
 ) -> None:
-    """Creates them and waits until every partition has a leader.
+    """Creates them and waits until the leader of every partition answers.
 
     Raises UsageError for a topic that is there already, or that the broker does not accept.
     """
@@ -56,9 +60,7 @@ def create_topics(
     ]
     _check(admin.create_topics(wanted, request_timeout=timeout_s), "created")
     names = [topic.name for topic in topics]
-    _wait(
-        lambda: _leaders_known(admin, names), f"no leader for every partition of {names}", timeout_s
-    )
+    _wait(lambda: _leaders_answer(admin, topics), f"some leader of {names} silent", timeout_s)
 
 
 def delete_topics(
@@ -87,14 +89,20 @@ def _check(answers: Mapping[str, Future[None]], done: str) -> None:
             raise kind(f"topic {name!r} was not {done}: {error_text(error)}") from error
 
 
-def _leaders_known(admin: AdminClient, names: Sequence[str]) -> bool:
-    """Asked of the brokers, which hear of a new topic a moment after the controller."""
+def _leaders_answer(admin: AdminClient, topics: Sequence[NewTopic]) -> bool:
+    """Asked of the leaders themselves: they take up a new partition a moment after they, and
+    everybody else, were told of it."""
+    question = {
+        TopicPartition(topic.name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        for topic in topics
+        for number in range(topic.partitions)
+    }
     try:
-        answers = admin.describe_topics(TopicCollection(list(names)))
-        topics = [answer.result() for answer in answers.values()]
+        for answer in admin.list_offsets(question).values():
+            answer.result()
     except KafkaException:
         return False
-    return all(partition.leader is not None for topic in topics for partition in topic.partitions)
+    return True
 
 
 def _wait(holds: Callable[[], bool], otherwise: str, timeout_s: float) -> None:

@@ -22,26 +22,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConsumerGroupDescription,
     OffsetSpec,
 )
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from eoscheck.cluster.connection import QUIET, admin_client, error_code, error_text
+from eoscheck.cluster.connection import QUIET, admin_client, error_code, error_text, while_moving
 from eoscheck.errors import InfrastructureError, UsageError, did_you_mean
 
 _T = TypeVar("_T")
-# While a coordinator moves, or the topic it keeps its state in is being created.
-_COORDINATOR_MOVES = frozenset(
-    {
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-    }
-)
 _NO_SUCH_TOPIC = frozenset(
     {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_EXCEPTION}  # the latter: a bad name
 )
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-_RETRY_EVERY_S = 0.1
 _SHORT_S = 2.0
 
 
@@ -209,8 +199,8 @@ class ClusterView:
         self, group: str, wanted: list[TopicPartition], require_stable: bool, timeout_s: float
     ) -> list[TopicPartition]:
         reader = self._reader(group, require_stable)
-        return _while_coordinators_move(
-            lambda: reader.committed(wanted, timeout=timeout_s), timeout_s
+        return while_moving(
+            lambda: reader.committed(wanted, timeout=timeout_s), timeout_s=timeout_s
         )
 
     def _answers_unstable(self, group: str, wanted: list[TopicPartition]) -> bool:
@@ -223,9 +213,13 @@ class ClusterView:
 
     def _offsets(self, topic: str, spec: OffsetSpec, isolation: IsolationLevel) -> dict[int, int]:
         question = {TopicPartition(topic, number): spec for number in self.partitions(topic)}
-        answers = self._admin.list_offsets(question, isolation_level=isolation, **self._limit)
-        try:
+
+        def ask() -> dict[int, int]:
+            answers = self._admin.list_offsets(question, isolation_level=isolation, **self._limit)
             return {entry.partition: answer.result().offset for entry, answer in answers.items()}
+
+        try:
+            return while_moving(ask, timeout_s=self._timeout_s)
         except KafkaException as error:
             raise self._failed(f"the offsets of topic {topic!r}", error) from error
 
@@ -251,7 +245,7 @@ class ClusterView:
         return UsageError(f"no such consumer group {group!r} on {self._servers}{hint}")
 
     def _answer(self, ask: Callable[[], Future[_T]]) -> _T:
-        return _while_coordinators_move(lambda: ask().result(), self._timeout_s)
+        return while_moving(lambda: ask().result(), timeout_s=self._timeout_s)
 
     def _failed(self, what: str, error: KafkaException) -> InfrastructureError:
         return InfrastructureError(f"{self._servers} did not give {what}: {error_text(error)}")
@@ -266,20 +260,6 @@ class ClusterView:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _while_coordinators_move(ask: Callable[[], _T], timeout_s: float) -> _T:
-    retrying = Retrying(
-        retry=retry_if_exception(
-            lambda error: (
-                isinstance(error, KafkaException) and error_code(error) in _COORDINATOR_MOVES
-            )
-        ),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(_RETRY_EVERY_S),
-        reraise=True,
-    )
-    return retrying(ask)
 
 
 def _by_topic(assigned: Iterable[TopicPartition]) -> dict[str, list[int]]:
