@@ -251,6 +251,7 @@ def _audit(stage: Stage) -> AuditReport:
         stage.scenario.audit,
         client_config=stage.cluster.client_config,
         history=read_history(stage.recorder.path.parent),
+        liveness_s=stage.scenario.timing.seconds("liveness"),
     )
 
 
