@@ -52,7 +52,7 @@
     ctx.textAlign = "left";
     let free = -Infinity;
     positions.forEach((x, i) => {
-      if (x < free) return;
+      if (x < free || x < bbox.left) return;
       ctx.fillText(String(i + 1), x + 3 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
       free = x + 16 * devicePixelRatio;
     });
@@ -176,9 +176,9 @@
       return [` · ${name} `, bold];
     };
     const show = (u) => {
-      const i = Math.min(u.cursor.idx ?? -1, timeline.sent_per_s.length - 1);
-      if (u.cursor.left < 0 || i < 0) { out.replaceChildren(idle); return; }
-      const t = i * timeline.bin_s;
+      if (u.cursor.left < 0) { out.replaceChildren(idle); return; }
+      const t = Math.max(0, u.posToVal(u.cursor.left, "x"));
+      const i = Math.min(Math.floor(t / timeline.bin_s), timeline.sent_per_s.length - 1);
       const parts = [`${t.toFixed(1)} s`,
         ...item("committed", `${number.format(timeline.committed_per_s[i])}/s`),
         ...item("sent", `${number.format(timeline.sent_per_s[i])}/s`)];
