@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 
 from reference_app.bugs.bug import Bug
 from reference_app.streams.app import Parts
 from reference_app.streams.commit import AtLeastOnce, ExactlyOnce
+from reference_app.streams.errors import reason
+from reference_app.streams.logs import event
 from reference_app.streams.options import Guarantee
 from reference_app.streams.task import Task
 from reference_app.streams.worker import Worker
+
+_LOG = logging.getLogger(__name__)
 
 
 class _CommitsOnPoll(Worker):
@@ -26,7 +31,10 @@ class _CommitsOnPoll(Worker):
             if message.error() is None
         }
         if nexts:
-            self._consumer.commit(offsets=list(nexts.values()), asynchronous=False)
+            try:
+                self._consumer.commit(offsets=list(nexts.values()), asynchronous=False)
+            except KafkaException as error:  # in a rebalance; as such services do, it goes on
+                event(_LOG, "commit_on_poll_failed", reason=reason(error))
         return messages
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, Producer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from rocksdict import Cache
 
@@ -28,6 +28,7 @@ from reference_app.streams.errors import (
     ProcessingError,
     SessionLost,
     StreamsError,
+    reason,
 )
 from reference_app.streams.logs import event
 from reference_app.streams.metrics import Recorder
@@ -39,6 +40,8 @@ from reference_app.streams.topology import Topology
 from reference_app.streams.worker import Worker
 
 _LOG = logging.getLogger(__name__)
+INTERNAL_ERROR = 70
+"""Exit code of what should not happen: EX_SOFTWARE of sysexits.h."""
 _WORKER = 0
 _BLOCK_CACHE_BYTES = 64 * 1024 * 1024
 _SESSIONS_WITHOUT_COMMIT = 10
@@ -97,14 +100,14 @@ class StreamsApp:
                             self._options.application_id, held.process_id, _WORKER
                         )
                     recorder = self._recorder(held)
-                    code, reason = self._run(held, recorder)
-                    recorder.write_last(exit_code=code, reason=reason)
+                    code, why = self._run(held, recorder)
+                    recorder.write_last(exit_code=code, reason=why)
             except StreamsError as error:  # before there was a directory to write to
-                code, reason = error.exit_code, str(error)
+                code, why = error.exit_code, str(error)
         if self._watchdog is not None:
             self._watchdog.cancel()
         level = logging.INFO if code == 0 else logging.ERROR
-        event(_LOG, "exit", level=level, code=code, reason=reason)
+        event(_LOG, "exit", level=level, code=code, reason=why)
         return code
 
     def stop(self) -> None:
@@ -136,6 +139,9 @@ class StreamsApp:
             pass
         except StreamsError as error:
             return error.exit_code, str(error)
+        except Exception as error:  # noqa: BLE001 - the last resort: every exit has a reason
+            _LOG.exception("event=internal_error")
+            return INTERNAL_ERROR, f"internal error: {type(error).__name__}: {error}"
         return 0, "stopped by a signal, closed cleanly"
 
     def _session(self, directory: StateDirectory, recorder: Recorder) -> None:
@@ -158,6 +164,9 @@ class StreamsApp:
         except ProcessingError:
             worker.abandon(abort=True)
             raise
+        except KafkaException as error:
+            worker.abandon(abort=False)
+            raise SessionLost(reason(error)) from error
         except BaseException:
             worker.abandon(abort=False)
             raise

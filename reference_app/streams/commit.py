@@ -47,6 +47,11 @@ from reference_app.streams.task import Task
 
 _LOG = logging.getLogger(__name__)
 _CALL_S = 5.0
+_REJOINING = (
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.UNKNOWN_MEMBER_ID,
+)
 
 OnDelivery = Callable[[KafkaError | None, Message], None]
 
@@ -132,9 +137,12 @@ class _Sending:
 
     def _flush(self) -> None:
         deadline = time.monotonic() + self._timeout_s
-        while remaining := self._producer.flush(_CALL_S):
-            if time.monotonic() >= deadline:
-                raise SessionLost(f"{remaining} records not delivered in {self._timeout_s:g} s")
+        try:
+            while remaining := self._producer.flush(_CALL_S):
+                if time.monotonic() >= deadline:
+                    raise SessionLost(f"{remaining} records not delivered in {self._timeout_s:g} s")
+        except KafkaException as error:
+            raise self._failure(error, "flush") from error
 
     def _again(
         self, call: Callable[..., Any], *arguments: Any, stopping: Event | None = None
@@ -151,6 +159,10 @@ class _Sending:
         )
         return retrying(call, *arguments)
 
+    def _failure(self, error: KafkaException, call: str) -> TransactionAborted | SessionLost:
+        """What a call that failed means, once it is not to be made again."""
+        return SessionLost(f"{call}: {reason(error)}")
+
     def _offsets(self, tasks: Sequence[Task]) -> list[TopicPartition]:
         """The next offset to process of each task that has gone on since its last commit."""
         return [
@@ -163,9 +175,8 @@ class _Sending:
         self._producer.poll(0)
 
     def close(self) -> None:
-        """Leaves nothing in the queue; what was not committed is not delivered."""
-        self._producer.purge()
-        self._producer.flush(_CALL_S)
+        """What is still in the queue was not committed, and is not sent any more."""
+        self._producer.purge(blocking=False)
 
 
 class ExactlyOnce(_Sending):
@@ -203,7 +214,7 @@ class ExactlyOnce(_Sending):
         except BufferError:
             self._queue(topic, value, key, partition, on_delivery)
         except KafkaException as error:
-            raise self._sorted(error, "produce") from error
+            raise self._failure(error, "produce") from error
 
     def commit(self, tasks: Sequence[Task]) -> None:
         self.begin()  # control records may have been passed without a record to process
@@ -238,7 +249,7 @@ class ExactlyOnce(_Sending):
         try:
             self._again(self._producer.send_offsets_to_transaction, offsets, member, _CALL_S)
         except KafkaException as error:
-            raise self._sorted(error, "send_offsets_to_transaction") from error
+            raise self._failure(error, "send_offsets_to_transaction") from error
 
     def _commit_transaction(self) -> None:
         try:
@@ -250,7 +261,7 @@ class ExactlyOnce(_Sending):
             # Only the committed offsets and the changelog can tell.
             raise SessionLost(f"outcome of the commit unknown: {reason(error)}") from error
 
-    def _sorted(self, error: KafkaException, call: str) -> TransactionAborted | SessionLost:
+    def _failure(self, error: KafkaException, call: str) -> TransactionAborted | SessionLost:
         """Before the commit was asked for, what is not fatal can be aborted."""
         cause = kafka_error(error)
         if cause is not None and cause.fatal():
@@ -285,7 +296,7 @@ class AtLeastOnce(_Sending):
         except BufferError:
             self._queue(topic, value, key, partition, report)
         except KafkaException as error:
-            raise SessionLost(f"produce: {reason(error)}") from error
+            raise self._failure(error, "produce") from error
 
     def commit(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
@@ -310,7 +321,9 @@ class AtLeastOnce(_Sending):
             results = self._again(self._commit_now, offsets)
         except KafkaException as error:
             cause = kafka_error(error)
-            if cause is not None and cause.code() == KafkaError.REBALANCE_IN_PROGRESS:
+            if cause is not None and cause.code() in _REJOINING:
+                # Stores are durable and the position is kept: the next commit says it again, and if
+                # the partitions are lost, their next owner repeats some records.
                 event(_LOG, "commit_postponed", level=logging.DEBUG, reason=reason(error))
                 return
             raise SessionLost(f"offsets cannot be committed: {reason(error)}") from error

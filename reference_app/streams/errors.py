@@ -11,7 +11,13 @@ from confluent_kafka import KafkaError, KafkaException
 # The client's own codes have names with an underscore.
 PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001
 MAX_POLL_EXCEEDED: int = KafkaError._MAX_POLL_EXCEEDED  # noqa: SLF001
-FENCED = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError._FENCED})  # noqa: SLF001
+_FENCED = frozenset(
+    {
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError._FENCED,  # noqa: SLF001
+        KafkaError._FATAL,  # noqa: SLF001 - what a fenced static member is told from then on
+    }
+)
 _PASSING = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
@@ -86,6 +92,16 @@ def is_passing(error: KafkaError) -> bool:
     """True where a request may simply be made again: the broker, or its coordinator, is not there
     now. Requests of the admin client do not mark all of these as retriable."""
     return error.retriable() or error.code() in _PASSING
+
+
+def consumer_failure(error: KafkaError, where: str) -> StreamsError | SessionLost:
+    """What to raise for an error that a consumer reports and that does not pass by itself."""
+    if error.code() in _FENCED:
+        return FencedError(
+            f"{where}: another process joined with this --group-instance-id, give each its own "
+            f"({error.str()})"
+        )
+    return SessionLost(f"{where}: {error.str()}")
 
 
 def is_retriable(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from reference_app.streams.errors import (
     ProcessingError,
     SessionLost,
     TransactionAborted,
+    consumer_failure,
 )
 from reference_app.streams.store import Position, StateStore
 from reference_app.streams.topology import (
@@ -193,7 +194,7 @@ class Task:
             return max(position, message.offset() or 0)
         if error.retriable():
             return position
-        raise SessionLost(f"{self._source.topic}-{self.partition}: {error.str()}")
+        raise consumer_failure(error, f"{self._source.topic}-{self.partition}")
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from reference_app.streams.commit import Committer
 from reference_app.streams.errors import (
-    FENCED,
     MAX_POLL_EXCEEDED,
     PARTITION_EOF,
-    FencedError,
     SessionLost,
     TransactionAborted,
+    consumer_failure,
 )
 from reference_app.streams.logs import event
 from reference_app.streams.restore import Restorer
@@ -209,14 +208,10 @@ class Worker:
             error = message.error()
             if error is None or error.code() == PARTITION_EOF or error.retriable():
                 continue
-            if error.code() in FENCED:
-                raise FencedError(
-                    "another process uses this --group-instance-id: give each its own"
-                )
             if error.code() == MAX_POLL_EXCEEDED:
                 event(_LOG, "max_poll_exceeded", level=logging.WARNING)
                 continue  # on_lost follows
-            raise SessionLost(f"consumer: {error.str()}")
+            raise consumer_failure(error, self._input_topic)
 
     # -- rebalances
 
