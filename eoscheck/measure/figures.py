@@ -105,8 +105,8 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """`starting`: the process runs, but was not yet seen to work. `paused`: by a fault.
-    `stopped`: by the harness, after the input was drained."""
+    """`up`: the process runs. `starting`: it runs, and was seen to work only later; only where the
+    history says when. `paused`: by a fault. `stopped`: by the harness, after the drain."""
 
     state: Literal["starting", "up", "paused", "down", "stopped"]
     start: float

@@ -42,7 +42,7 @@ def timeline(events: Sequence[Event], journeys: Sequence[Journey], *, end: float
             ((e.t, e.lag) for e in events if isinstance(e, GroupSampled)), width=width, bins=bins
         ),
         held_back=_highest(
-            ((e.t, _held_back(e)) for e in events if isinstance(e, LogSampled)),
+            ((e.t, held_back(e)) for e in events if isinstance(e, LogSampled)),
             width=width,
             bins=bins,
         ),
@@ -93,7 +93,10 @@ def _spans(changes: Sequence[tuple[float, State]], end: float) -> list[Span]:
     """A repeated state goes on, a state of no length is left out."""
     spans: list[Span] = []
     stops = [start for start, _ in changes[1:]] + [end]
-    for (start, state), stop in zip(changes, stops, strict=True):
+    nexts = [state for _, state in changes[1:]] + [None]
+    for (start, said), stop, following in zip(changes, stops, nexts, strict=True):
+        # Where nobody saw it become ready, all that is known is that it runs.
+        state: State = "up" if said == "starting" and following != "up" else said
         if spans and spans[-1].state == state:
             spans[-1] = Span(state=state, start=spans[-1].start, end=stop)
         elif stop > start:
@@ -101,9 +104,11 @@ def _spans(changes: Sequence[tuple[float, State]], end: float) -> list[Span]:
     return spans
 
 
-def _held_back(sample: LogSampled) -> int:
+def held_back(sample: LogSampled) -> int:
+    """Offsets between the last stable offset and the high watermark, over all partitions. The two
+    were asked for one after the other: where the log moved in between, it is never below zero."""
     stable = sample.last_stable_offsets
-    return sum(high - stable.get(p, high) for p, high in sample.high_watermarks.items())
+    return sum(max(0, high - stable.get(p, high)) for p, high in sample.high_watermarks.items())
 
 
 def _rates(records: Iterable[tuple[float, int]], *, width: float, bins: int) -> list[float]:

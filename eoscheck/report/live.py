@@ -26,6 +26,7 @@ from eoscheck.history.events import (
     RunFinished,
     SendsAcknowledged,
 )
+from eoscheck.measure.timeline import held_back
 from eoscheck.report import numbers
 
 _WINDOW_S = 2.0
@@ -85,10 +86,7 @@ class Progress:
             case GroupSampled(lag=lag):
                 self.lag = lag
             case LogSampled():
-                stable = event.last_stable_offsets
-                self.held_back = sum(
-                    high - stable.get(p, high) for p, high in event.high_watermarks.items()
-                )
+                self.held_back = held_back(event)
             case _:
                 self._take_fault_or_instance(event)
 
@@ -129,10 +127,10 @@ class Progress:
             parts.append(f"{numbers.plural(self.injected, 'fault')}, last: {self.last_fault}")
         if self.missed:
             parts.append(f"{self.missed:,} missed")
+        # Whether a restarted instance works yet is not always told: that it runs, is.
+        settled = {"up", "stopped"} | ({"starting"} if self.injected else set())
         away = [
-            f"{number} {state}"
-            for number, state in sorted(self.instances.items())
-            if state not in ("up", "stopped")
+            f"{n} {state}" for n, state in sorted(self.instances.items()) if state not in settled
         ]
         if away:
             parts.append("instance " + ", ".join(away))

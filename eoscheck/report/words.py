@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eoscheck.audit.findings import AuditReport, Code, Verdict
-from eoscheck.measure.figures import CostFigure
+from eoscheck.measure.figures import CostFigure, Distribution
 from eoscheck.report import numbers
 from eoscheck.run.result import DemoResult, RunResult
 
@@ -97,16 +97,23 @@ def lede(result: DemoResult) -> str:
     """The figures people ask for first, in a sentence each; empty where nothing was measured."""
     sentences = []
     for run in result.runs[:1]:
-        recovered = run.figures.recovery.recovered
-        if recovered is not None and recovered.max is not None:
+        summary = run.figures.recovery
+        if summary.recovered is not None and summary.all_recovered is not None:
             sentences.append(
-                f"After {numbers.plural(recovered.n, 'fault')} the first new output came within"
-                f" {numbers.duration(recovered.p50.value)} (p50),"
-                f" {numbers.duration(recovered.max)} at most."
+                f"Of {numbers.plural(summary.recovered.n, 'fault')}, half gave new output within"
+                f" {numbers.duration(summary.recovered.p50.value)}, and from all partitions within"
+                f" {numbers.duration(summary.all_recovered.p50.value)}"
+                + _longest(summary.all_recovered)
             )
     if result.cost is not None:
         sentences.append(f"{cost_line(result.cost).capitalize()}.")
     return " ".join(sentences)
+
+
+def _longest(figure: Distribution) -> str:
+    if figure.censored:
+        return f"; {numbers.count(figure.censored)} had not recovered when the run ended."
+    return f"; the longest took {numbers.duration(figure.max)}."
 
 
 def cost_line(cost: CostFigure) -> str:

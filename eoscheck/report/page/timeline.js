@@ -22,21 +22,31 @@
     return Array.from({ length: bins + 1 }, (_, i) => +(i * timeline.bin_s).toFixed(3));
   }
 
+  /* Overlapping recoveries are one stretch: shade says "not all work", not how many faults. */
+  function troubled(recoveries) {
+    const stretches = [];
+    for (const fault of recoveries) {
+      if (fault.outcome === "no_input") continue;
+      const end = fault.all_recovered_after_s === null ? Infinity : fault.t + fault.all_recovered_after_s;
+      const open = last(stretches);
+      if (open && fault.t <= open[1]) open[1] = Math.max(open[1], end);
+      else stretches.push([fault.t, end]);
+    }
+    return stretches;
+  }
+
   function drawFaults(u, figures, numbered) {
     const { ctx, bbox } = u;
     const at = (t) => u.valToPos(t, "x", true);
-    const right = bbox.left + bbox.width;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    figures.recoveries.forEach((fault) => {
-      const end = fault.all_recovered_after_s === null ? right : at(fault.t + fault.all_recovered_after_s);
-      if (fault.outcome !== "no_input") {
-        ctx.fillStyle = colour("band");
-        ctx.fillRect(at(fault.t), bbox.top, end - at(fault.t), bbox.height);
-      }
-    });
+    ctx.fillStyle = colour("band");
+    for (const [from, to] of troubled(figures.recoveries)) {
+      const end = to === Infinity ? bbox.left + bbox.width : at(to);
+      ctx.fillRect(at(from), bbox.top, end - at(from), bbox.height);
+    }
     ctx.fillStyle = colour("fault");
     figures.recoveries.forEach((fault) => {
       ctx.fillRect(Math.round(at(fault.t)), bbox.top, devicePixelRatio, bbox.height);

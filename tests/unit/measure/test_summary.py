@@ -122,6 +122,13 @@ def test_held_back_is_what_lies_between_the_last_stable_offset_and_the_high_wate
     assert from_history([sample]).timeline.held_back == [6]
 
 
+def test_a_log_that_moved_between_two_questions_holds_nothing_back() -> None:
+    sample = LogSampled(
+        t=0.0, topic="out", high_watermarks={0: 10, 1: 10}, last_stable_offsets={0: 14, 1: 9}
+    )
+    assert from_history([sample]).timeline.held_back == [1]
+
+
 @pytest.mark.parametrize("duration", [1.0, 60.0, 600.0, 3600.0, 86_400.0, 864_000.0])
 def test_a_timeline_stays_small_however_long_the_run(duration: float) -> None:
     assert bin_width(duration) >= 0.2
@@ -158,6 +165,18 @@ def test_a_lane_shows_when_an_instance_started_worked_and_was_down() -> None:
         ("up", 11.0, 12.0),
         ("stopped", 12.0, 12.5),
     ]
+
+
+def test_an_instance_nobody_saw_become_ready_is_shown_as_running() -> None:
+    [lane] = from_history(
+        [
+            InstanceStarted(t=1.0, instance=0, pid=1, attempt=1, state_dir="s"),
+            InstanceExited(t=2.0, instance=0, pid=1, code=-9, expected=True),
+            InstanceStarted(t=3.0, instance=0, pid=2, attempt=2, state_dir="s"),
+            PhaseStarted(t=4.0, phase="audit"),
+        ]
+    ).lanes
+    assert [(s.state, s.start) for s in lane.spans] == [("up", 1.0), ("down", 2.0), ("up", 3.0)]
 
 
 def test_an_instance_that_ends_by_itself_is_down_even_while_draining() -> None:
