@@ -1,5 +1,8 @@
 package eoscheck.peers.payments;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.KafkaException;
@@ -8,6 +11,7 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.MissingSourceTopicException;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
+import org.rocksdb.NativeLibraryLoader;
 import picocli.CommandLine;
 
 /** Runs the app until SIGTERM, and exits with the reference app's codes. */
@@ -55,11 +59,25 @@ public final class Main {
         }
         KafkaStreams streams = null;
         try {
+            unpackRocksDb(options.stateDir);
             streams = new KafkaStreams(topology, new StreamsConfig(options.streamsProperties()));
         } catch (KafkaException | IllegalArgumentException error) {
             exit(USAGE, rootOf(error).getMessage());
         }
         runUntilStopped(streams);
+    }
+
+    /**
+     * Into the state directory, over what is there: RocksDB's own way is a new file of 15 MB in the
+     * system's temp directory for each start, which a killed process leaves behind.
+     */
+    private static void unpackRocksDb(Path stateDir) {
+        try {
+            Files.createDirectories(stateDir);
+            NativeLibraryLoader.getInstance().loadLibrary(stateDir.toString());
+        } catch (IOException error) {
+            exit(USAGE, "--state-dir " + stateDir + " cannot be written: " + error);
+        }
     }
 
     /** Never returns: the process ends in here, by its signal or by the first failure. */
