@@ -74,9 +74,8 @@ def run_faults(
         queues[fault.instance].append(fault)
     try:
         with ThreadPoolExecutor(max(1, len(queues)), thread_name_prefix="faults") as pool:
-            running = [pool.submit(injector.run, queue) for queue in queues.values()]
             try:
-                _wait_for(running)
+                _wait_for([pool.submit(injector.run, queue) for queue in queues.values()])
             finally:
                 injector.cancelled.set()
     finally:
@@ -94,7 +93,7 @@ def _wait_for(running: Sequence[Future[None]]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Injector:
-    """What the threads of the instances share. Only `orphans` and `asking` are ever changed."""
+    """What the threads of the instances share. Only `orphans` ever changes."""
 
     subject: Subject
     recorder: Recorder
@@ -108,17 +107,17 @@ class _Injector:
     sleep: Callable[[float], None]
     began: float
     cancelled: threading.Event = field(default_factory=threading.Event)
-    asking: threading.Lock = field(default_factory=threading.Lock)
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a fault strikes: what one leaves open must not be taken for another's. (And the
+    view of the transactions answers one thread at a time.)"""
     orphans: set[Mark] = field(default_factory=set)
     """Left open by earlier faults: nobody works in them, whoever waits for an open one."""
 
     def run(self, faults: Sequence[PlannedFault]) -> None:
         """The faults of one instance, in order."""
         for fault in faults:
-            if not self._wait_until(self.began + fault.at_s):
-                self._missed(fault, "the run was stopped before it was due")
-                continue
             try:
+                self._wait_until(self.began + fault.at_s)
                 self._strike_and_heal(fault)
             finally:
                 self.subject.heal(fault.instance)
@@ -126,38 +125,14 @@ class _Injector:
     def _strike_and_heal(self, fault: PlannedFault) -> None:
         try:
             self._wait_up(fault.instance)
-            partitions = self._partitions_of(fault.instance)
-            before = self._wait_open_transactions() if fault.open_transaction else []
-            others = sum(
-                self.subject.is_up(each)
-                for each in self.subject.instances
-                if each != fault.instance
-            )
-            struck_at, struck_t = self.clock(), self.recorder.now()
-            evidence = strike(self.subject, fault)
+            with self.one_at_a_time:
+                if self._over():
+                    raise InfrastructureError("the run was stopped before it was due")
+                heal_at, injected = self._strike(fault)
         except EoscheckError as error:
             self._missed(fault, str(error))
             return
-        heal_at = struck_at + fault.down_s
-        left_open = None
-        if fault.open_transaction:
-            orphans = OrphanWatch(before, others=others)
-            left_open = self._count_left_open(orphans, until=heal_at)
-            evidence |= orphans.evidence()
-        self.recorder.record(
-            FaultInjected(
-                t=struck_t,
-                fault_id=fault.fault_id,
-                kind=fault.kind,
-                instance=fault.instance,
-                down_s=fault.down_s,
-                outlasts_session=fault.outlasts_session,
-                wiped=fault.wipe,
-                evidence=evidence,
-                open_transactions=left_open,
-                partitions=partitions,
-            )
-        )
+        self.recorder.record(injected)
         self._wait_until(heal_at)
         self.subject.heal(fault.instance)
         self.recorder.record(
@@ -169,6 +144,32 @@ class _Injector:
             )
         )
 
+    def _strike(self, fault: PlannedFault) -> tuple[float, FaultInjected]:
+        """When the heal is due, and what happened, told as soon as that is certain."""
+        partitions = self._partitions_of(fault.instance)
+        before = self._wait_open_transactions() if fault.open_transaction else []
+        others = [each for each in self.subject.instances if each != fault.instance]
+        spared = sum(self.subject.is_up(each) for each in others)
+        heal_at, t = self.clock() + fault.down_s, self.recorder.now()
+        evidence = strike(self.subject, fault)
+        left_open = None
+        if fault.open_transaction:
+            orphans = OrphanWatch(before, others=spared)
+            left_open = self._count_left_open(orphans, until=heal_at)
+            evidence |= orphans.evidence()
+        return heal_at, FaultInjected(
+            t=t,
+            fault_id=fault.fault_id,
+            kind=fault.kind,
+            instance=fault.instance,
+            down_s=fault.down_s,
+            outlasts_session=fault.outlasts_session,
+            wiped=fault.wipe,
+            evidence=evidence,
+            open_transactions=left_open,
+            partitions=partitions,
+        )
+
     def _missed(self, fault: PlannedFault, reason: str) -> None:
         self.recorder.record(
             FaultMissed(
@@ -178,8 +179,8 @@ class _Injector:
 
     def _wait_up(self, instance: int) -> None:
         deadline = self.clock() + self.trigger_timeout_s
-        while not self.subject.is_up(instance):
-            if self.clock() >= deadline or not self._pause(_TRIGGER_POLL_S):
+        while not self.subject.is_up(instance) and self._pause(_TRIGGER_POLL_S):
+            if self.clock() >= deadline:
                 raise InfrastructureError(
                     f"instance {instance} was not running when the fault was due, "
                     f"nor {self.trigger_timeout_s:g} s after"
@@ -210,8 +211,7 @@ class _Injector:
 
     def _ongoing(self) -> list[OpenTransaction]:
         assert self.transactions is not None
-        with self.asking:
-            return self.transactions.ongoing(self.output_topics)
+        return self.transactions.ongoing(self.output_topics)
 
     def _partitions_of(self, instance: int) -> list[int] | None:
         """Of the input; None where the group cannot tell."""

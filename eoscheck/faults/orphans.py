@@ -20,30 +20,34 @@ def mark(transaction: OpenTransaction) -> Mark:
 class OrphanWatch:
     """`before`: what was open when the fault struck; `others`: how many instances it spared.
 
-    A survivor ends its transaction and begins another one under the same transactional id; a
-    victim cannot. So once as many ids as there are survivors have been seen with a new start, what
-    is still open with the old one belongs to the victim. (One transactional producer an instance
-    is assumed; with more of them, some of a survivor's may be counted until they turn over.)
+    A survivor ends its transaction and begins another one; a victim does neither. So each id that
+    is seen with a new start, or whose transaction is still open at the first look and has ended at
+    a later one, is a survivor's (what ended before the first look may have been the victim's last
+    act). Once as many ids as there are survivors are known to be theirs, what is still open is the
+    victim's. One transactional producer an instance is assumed: with more of them, some of a
+    survivor's may be counted until they end.
     """
 
     def __init__(self, before: Iterable[OpenTransaction], *, others: int) -> None:
         self._before = {mark(transaction) for transaction in before}
         self._ids = {transactional_id for transactional_id, _, _ in self._before}
         self._others = others
-        self._turned_over: set[str] = set()
+        self._survivors: set[str] = set()
         self._lingering: set[Mark] = set()
         self._looks = 0
 
     def look(self, ongoing: Collection[OpenTransaction]) -> None:
         """One more look at what is open, while the victim is still down."""
         now = {mark(transaction) for transaction in ongoing}
-        self._turned_over |= {found[0] for found in now - self._before} & self._ids
+        ended_since = self._lingering - now
+        self._survivors |= {name for name, _, _ in ended_since}
+        self._survivors |= {name for name, _, _ in now - self._before} & self._ids
         self._lingering = now & self._before
         self._looks += 1
 
     @property
     def certain(self) -> bool:
-        return self._looks > 0 and (not self._lingering or len(self._turned_over) >= self._others)
+        return self._looks > 0 and (not self._lingering or len(self._survivors) >= self._others)
 
     @property
     def left_open(self) -> set[Mark]:
@@ -62,11 +66,11 @@ class OrphanWatch:
         elif not self._lingering:
             how = "all that were open have ended"
         elif self.certain:
-            how = f"still open after {len(self._turned_over)} of the survivors' had been renewed"
+            how = f"still open when those of the {self._others} other instances up had ended"
         else:
             how = (
-                f"at least: {len(self._lingering)} were still open, one for each of the "
-                f"{self._others} survivors not told apart in so short a down time"
+                f"at least: {len(self._lingering)} were still open at the heal, at most "
+                f"{self._others} of them those of the other instances up"
             )
         return {
             "open_before": sorted(name for name, _, _ in self._before),

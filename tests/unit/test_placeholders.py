@@ -62,6 +62,4 @@ def test_literals_and_placeholders_alternate_and_lose_nothing(words: list[str]) 
         return  # pieces happened to form another name
     rebuilt = "".join("{instance}" if isinstance(each, Placeholder) else each for each in pieces)
     assert rebuilt == text.replace("{{instance}}", "{instance}").replace("{{x}}", "{x}")
-    assert not any(
-        isinstance(a, str) and isinstance(b, str) for a, b in pairwise(pieces)
-    )
+    assert not any(isinstance(a, str) and isinstance(b, str) for a, b in pairwise(pieces))

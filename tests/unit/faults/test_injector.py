@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -233,6 +234,40 @@ def test_a_stop_heals_at_once_and_names_the_faults_that_did_not_come(bench: Benc
     assert [what for _, what, _ in bench.subject.log] == ["kill", "heal"]
     (missed,) = bench.events(FaultMissed)
     assert (missed.fault_id, missed.reason) == ("kill-2", "the run was stopped before it was due")
+
+
+def test_ctrl_c_heals_too(bench: Bench) -> None:
+    """By the real clock: the main thread waits, and is interrupted there."""
+
+    def kill_and_interrupt(instance: int) -> dict[str, Any]:
+        bench.subject.states[instance] = "down"
+        _thread.interrupt_main()
+        return {}
+
+    bench.subject.kill = kill_and_interrupt  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run_faults(
+            [fault(at_s=0.0, down_s=3600.0)],
+            subject=bench.subject,  # type: ignore[arg-type]
+            recorder=bench.recorder,
+            input_topic="in",
+            output_topics=["out"],
+        )
+    assert bench.subject.states == {0: "up"}
+
+
+def test_a_fault_that_waits_for_its_turn_does_not_strike_after_a_stop(bench: Bench) -> None:
+    stop = threading.Event()
+    bench.subject.states[0] = "down"
+
+    def up_and_stop() -> None:
+        bench.subject.states[0] = "up"
+        stop.set()
+
+    bench.clock.at.append((1.5, up_and_stop))
+    bench.run(fault(), stop=stop)
+    assert bench.subject.log == []
+    assert len(bench.events(FaultMissed)) == 1
 
 
 def test_faults_of_one_instance_never_overlap_even_when_one_comes_late(bench: Bench) -> None:

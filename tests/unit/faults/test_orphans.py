@@ -41,8 +41,17 @@ def test_a_victim_that_committed_just_before_left_nothing_open() -> None:
     assert watch.count() == 0
 
 
-def test_a_survivor_between_two_transactions_is_not_taken_for_a_victim() -> None:
+def test_a_transaction_that_ends_between_two_looks_is_a_survivors() -> None:
     watch = OrphanWatch([VICTIM, OTHER], others=1)
+    watch.look([VICTIM, OTHER])
+    watch.look([VICTIM])  # no new one yet: the group rebalances
+    assert watch.certain
+    assert watch.left_open == {mark(VICTIM)}
+
+
+def test_what_ended_before_the_first_look_may_have_been_the_victims_last_act() -> None:
+    watch = OrphanWatch([VICTIM, OTHER], others=1)
+    watch.look([VICTIM])
     watch.look([VICTIM])
     assert not watch.certain
     assert watch.count() == 0  # the least it can be: it might be the survivor's

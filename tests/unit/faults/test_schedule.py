@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from eoscheck.errors import UsageError
@@ -102,14 +102,14 @@ def _specs(draw: st.DrawFn) -> FaultSpec:
     specs=st.lists(_specs(), max_size=3),
     seed=st.integers(0, 2**32),
     instances=st.integers(1, 4),
-    spare=st.floats(1.0, 4.0),
+    spare=st.floats(0.3, 3.0),
 )
 def test_any_plan_keeps_its_promises(
     specs: list[FaultSpec], seed: int, instances: int, spare: float
 ) -> None:
     session = 2.0
     longest = session * OUTLAST[1] + SETTLE_S
-    duration = max(1.0, spare * longest * sum(spec.count or 1 for spec in specs))
+    duration = 1.0 + spare * longest * sum(spec.count or 1 for spec in specs) / instances
 
     def make() -> list[PlannedFault]:
         return plan(
@@ -120,7 +120,10 @@ def test_any_plan_keeps_its_promises(
             duration_s=duration,
         )
 
-    faults = make()
+    try:
+        faults = make()
+    except UsageError:  # they do not fit: too many rejections would be an error of their own
+        reject()
     assert faults == make()
     assert [fault.at_s for fault in faults] == sorted(fault.at_s for fault in faults)
     assert len({fault.fault_id for fault in faults}) == len(faults)
