@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -52,7 +51,8 @@ class Repository:
         or has another one; OSError where the disk does not take it.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        unverified = target.with_name(f"{target.name}.{os.getpid()}.part")
+        # One process at a time fills the cache: what a killed one left is overwritten.
+        unverified = target.with_name(f"{target.name}.part")
         try:
             received = self._receive(file, unverified)
             if received != file.sha256:

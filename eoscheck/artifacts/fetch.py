@@ -20,6 +20,7 @@ from eoscheck.errors import InfrastructureError
 _PARALLEL = 8
 _LOCK_TIMEOUT_S = 600.0
 _MEGABYTE = 1e6
+_STEPS = 5  # news of a download
 
 
 def fetch(
@@ -94,7 +95,7 @@ def _fill(folder: Path, wanted: list[LockedFile], progress: Callable[[str], None
 
 def _download_all(folder: Path, files: list[LockedFile], progress: Callable[[str], None]) -> None:
     repository = Repository(repository_url(), connections=_PARALLEL)
-    total = sum(file.size for file in files)
+    total = max(1, sum(file.size for file in files))
     got = 0
     with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
         running = {
@@ -103,11 +104,12 @@ def _download_all(folder: Path, files: list[LockedFile], progress: Callable[[str
         try:
             for number, done in enumerate(as_completed(running), start=1):
                 done.result()
-                got += running[done].size
-                progress(
-                    f"downloaded {number} of {len(files)} files, "
-                    f"{got / _MEGABYTE:.0f} of {total / _MEGABYTE:.0f} MB"
-                )
+                before, got = got, got + running[done].size
+                if _STEPS * before // total < _STEPS * got // total:
+                    progress(
+                        f"downloaded {number} of {len(files)} files, "
+                        f"{got / _MEGABYTE:.0f} of {total / _MEGABYTE:.0f} MB"
+                    )
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

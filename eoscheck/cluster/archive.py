@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from eoscheck.errors import InfrastructureError
 from eoscheck.process import Supervisor
 
 _READY_TIMEOUT_S = 120.0
-_DUMP_TIMEOUT_S = 120.0
+_DUMP_TIMEOUT_S = 180.0
 _AOT_SINCE = 25  # JEP 514: one option to make the cache, one to use it
 
 
@@ -41,7 +42,7 @@ def archive_options(
     )
     archive = distribution.work / f"{distribution.fingerprint}{suffix}"
     if not _is_intact(archive):
-        progress("making the class-data archive, once (10 to 20 s): later starts take seconds")
+        progress("making the class-data archive, once (10 to 20 s, on a busy machine longer)")
         try:
             _make(archive, make, distribution, template, supervisor)
         except (InfrastructureError, KafkaException) as error:
@@ -80,7 +81,9 @@ def _make(
             node.wait_ready(timeout_s=_READY_TIMEOUT_S)
             _use(f"{HOST}:{node.address.direct}")
         finally:
-            node.stop(timeout_s=_DUMP_TIMEOUT_S)
+            code = node.stop(timeout_s=_DUMP_TIMEOUT_S)  # it is written at the end
+        if code == -signal.SIGKILL:
+            raise InfrastructureError(f"it was not written within {_DUMP_TIMEOUT_S:.0f} s")
         unfinished.touch()  # a Java that wrote none is not asked again: an empty file says so
         _digest_file(archive).write_text(_digest(unfinished))
         unfinished.rename(archive)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import tempfile
 import uuid
 from pathlib import Path
 
@@ -41,11 +40,15 @@ def formatted_template(distribution: Distribution, *, supervisor: Supervisor) ->
     """The template of this version, made by `kafka-storage format` where the cache has none."""
     template = distribution.work / "formatted"
     if not (template / "meta.properties").is_file():
-        distribution.work.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=distribution.work) as folder:
-            data = _format(distribution, Path(folder), supervisor)
+        folder = distribution.work / f"format-{new_cluster_id()}"
+        supervisor.remove_at_exit(folder)
+        folder.mkdir(parents=True)
+        try:
+            data = _format(distribution, folder, supervisor)
             shutil.rmtree(template, ignore_errors=True)
             data.rename(template)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     return template
 
 

