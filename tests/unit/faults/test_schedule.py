@@ -61,6 +61,16 @@ def test_every_with_jitter_stays_near_its_beat() -> None:
     assert any(abs(fault.at_s - 5 * turn) > 0.01 for turn, fault in enumerate(faults, start=1))
 
 
+def test_a_tight_plan_begins_earlier_rather_than_ending_late() -> None:
+    tables = [
+        FaultSpec(kind="kill", down="0s"),
+        FaultSpec(kind="kill", count=3, down="0s", outlast_session=1.0),
+        FaultSpec(kind="kill", down="0s", outlast_session=1.0),
+    ]
+    for seed in range(500):
+        assert planned(*tables, seed=seed, instances=1, duration_s=18.0)[-1].at_s <= 18.0
+
+
 def test_a_restart_is_up_again_at_once() -> None:
     assert {fault.down_s for fault in planned(FaultSpec(kind="restart", count=3))} == {0.0}
 
