@@ -9,7 +9,7 @@ import sys
 import click
 
 from eoscheck import __version__
-from eoscheck.errors import EoscheckError
+from eoscheck.errors import EoscheckError, did_you_mean
 
 # Imported only when asked for: `eoscheck --help` and completion stay quick.
 _COMMANDS = {
@@ -28,9 +28,9 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in _COMMANDS:
-            return None
+            ctx.fail(f"no such command {cmd_name!r}{did_you_mean(cmd_name, _COMMANDS)}")
         command: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
         return command
 

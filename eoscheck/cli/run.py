@@ -9,7 +9,7 @@ import click
 from eoscheck.cli.session import open_session, run_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.naming import new_run_id, repeat_run
-from eoscheck.run.runner import run_scenario
+from eoscheck.run.runner import plan_faults, run_scenario
 from eoscheck.run.scenario import load_scenario
 
 
@@ -47,6 +47,7 @@ def command(
     run_id = new_run_id(load_scenario(scenario, overrides=overrides, command=subject).name)
     loaded = load_scenario(scenario, run_id=run_id, overrides=overrides, command=subject)
     seed = loaded.seed if seed is None else seed
+    plan_faults(loaded, seed=seed)  # refused before a broker is started for it
     repeat = repeat_run(scenario, seed=seed, overrides=overrides, subject=subject)
     with open_session(loaded.cluster) as session, session.watch(loaded.title) as listener:
         result = run_scenario(

@@ -17,10 +17,11 @@ from eoscheck.process import Supervisor
 from eoscheck.run.cost import measure_cost
 from eoscheck.run.naming import repeat_run
 from eoscheck.run.result import DEMO_FILE, DemoResult
-from eoscheck.run.runner import run_scenario
-from eoscheck.run.scenario import load_scenario
+from eoscheck.run.runner import plan_faults, run_scenario
+from eoscheck.run.scenario import Scenario, load_scenario
 
-RUNS = ("kill-exactly-once", "kill-at-least-once", "bug-offsets-before-outputs")
+BUG = "bug-offsets-before-outputs"
+RUNS = ("kill-exactly-once", "kill-at-least-once", BUG)
 COST = ("drain-exactly-once", "drain-at-least-once")
 
 
@@ -35,7 +36,16 @@ class DemoPlan:
     pairs: int = 4
 
     def __post_init__(self) -> None:
+        """Refuses what cannot be scheduled, before a broker is started for it."""
         parse_duration(self.faults, what="--duration")
+        for name in RUNS:
+            plan_faults(self.scenario(name, run_id="checked"), seed=self.seed)
+
+    def overrides(self, name: str) -> list[str]:
+        return [] if name == BUG else [f"timing.faults={self.faults}"]
+
+    def scenario(self, name: str, *, run_id: str) -> Scenario:
+        return load_scenario(name, run_id=run_id, overrides=self.overrides(name))
 
 
 def run_demo(
@@ -55,9 +65,8 @@ def run_demo(
     """
     runs = []
     for name in RUNS:
-        overrides = [f"timing.faults={plan.faults}"] if name != RUNS[-1] else []
         own_id = f"{name}-{run_id}"
-        scenario = load_scenario(name, run_id=own_id, overrides=overrides)
+        scenario = plan.scenario(name, run_id=own_id)
         with watch(scenario.title) as listener:
             runs.append(
                 run_scenario(
@@ -67,7 +76,7 @@ def run_demo(
                     folder=folder / name,
                     run_id=own_id,
                     seed=plan.seed,
-                    repeat=repeat_run(name, seed=plan.seed, overrides=overrides),
+                    repeat=repeat_run(name, seed=plan.seed, overrides=plan.overrides(name)),
                     listener=listener,
                 )
             )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
-from eoscheck.audit.identity import Identify
+from eoscheck.audit.identity import Headers, Identify
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.history import GroupSampled, LogSampled, OutputsObserved, Recorder
@@ -67,7 +68,8 @@ def _record_batch(
                 continue
             raise InfrastructureError(f"reading {topic} while the run goes on: {error.str()}")
         partition, offset = message.partition(), message.offset()
-        identity = identify(message.key(), message.value(), message.headers())
+        headers = cast(Headers, message.headers())  # the client never gives a dict
+        identity = identify(message.key(), message.value(), headers)
         if partition is not None and offset is not None and identity is not None:
             offsets[partition].append(offset)
             identities[partition].append(identity)

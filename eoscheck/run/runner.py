@@ -74,7 +74,7 @@ def run_scenario(
     stopped on every way out.
     """
     seed = scenario.seed if seed is None else seed
-    faults = _planned(scenario, seed=seed)
+    faults = plan_faults(scenario, seed=seed)
     started_at = datetime.now(UTC)
     environment = describe_environment(cluster)
     progress = Progress()
@@ -125,7 +125,8 @@ def run_scenario(
     )
 
 
-def _planned(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
+def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
+    """The schedule, before anything starts. Raises UsageError where so many faults do not fit."""
     return plan(
         scenario.faults,
         seed=seed,
