@@ -20,7 +20,9 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     (0: all alike; 1: the n-th account gets 1/n of the first one's records).
 
     With `transaction_size`, that many records go into each transaction, of which the share
-    `abort_ratio` aborts. `key` and `value` are templates: see `eoscheck.load.template`.
+    `abort_ratio` aborts. They come one after the other, so small ones limit the rate that can be
+    held (`LoadSummary.most_late_s` tells). `key` and `value` are templates: see
+    `eoscheck.load.template`.
     """
 
     topic: str
