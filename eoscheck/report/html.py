@@ -17,7 +17,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from eoscheck import __version__
-from eoscheck.report import numbers
+from eoscheck.report import evidence, numbers
 from eoscheck.report.charts import ChartLibrary, NoCharts, chart_library
 from eoscheck.report.drawing import cost_chart
 from eoscheck.report.view import remark, run_view
@@ -97,7 +97,9 @@ def _environment() -> Environment:
         times=lambda ratio: f"{ratio:.2f} ×",
         plural=numbers.plural,
         pc=lambda share: f"{share * 100:.3f}%",
-        pretty=lambda value: msgspec.json.format(msgspec.json.encode(value), indent=2).decode(),
+        label=evidence.label,
+        lines=evidence.lines,
+        inline=evidence.inline,
         remark=remark,
     )
     return environment

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +29,7 @@ _MARKS = {
     Verdict.UNKNOWN: ("? unknown", "bold yellow"),
 }
 _SHOWN_OF_EACH_CODE = 3
+_INDENT = 10
 
 
 def print_demo(demo: DemoResult, *, console: Console | None = None) -> None:
@@ -37,11 +37,11 @@ def print_demo(demo: DemoResult, *, console: Console | None = None) -> None:
     standard output by default."""
     console = console or Console()
     for run in demo.runs:
-        console.print(_verdict_line(run))
+        console.print(_verdict_line(run), soft_wrap=True)
         _print_details(run, console)
     console.print(_figures(demo.runs))
     if demo.cost is not None:
-        console.print(Text(_cost(demo.cost)))
+        console.print(Text(_cost(demo.cost)), soft_wrap=True)
     if len(demo.runs) > 1:
         console.print(Text(headline(demo), style="bold"))
     console.print(Text(f"repeat: {demo.repeat}", style="dim"), soft_wrap=True)
@@ -56,7 +56,9 @@ def _cost(cost: CostFigure) -> str:
 
 def _verdict_line(run: RunResult) -> Text:
     mark, style = _MARKS[run.verdict]
-    line = Text.assemble((f"{mark:<10}", style), (run.title, "bold"), f": {run_headline(run)}")
+    line = Text.assemble(
+        (f"{mark:<{_INDENT}}", style), (run.title, "bold"), f": {run_headline(run)}"
+    )
     if run.expected.verdict is not Verdict.PASS or not run.as_expected:
         line.append(
             " (as it must)" if run.as_expected else f" (must be: {run.expected.verdict.value})",
@@ -67,14 +69,15 @@ def _verdict_line(run: RunResult) -> Text:
 
 def _print_details(run: RunResult, console: Console) -> None:
     for reason in further_reasons(run):
-        console.print(Padding(Text(reason, style="dim"), (0, 0, 0, 10)))
+        console.print(Text(f"{' ' * _INDENT}{reason}", style="dim"), soft_wrap=True)
     unexpected = [finding for finding in run.audit.findings if not finding.allowed]
     if unexpected:
         shown = _first_of_each_code(unexpected)
-        console.print(Padding(_findings(shown), (0, 0, 0, 8)))
+        for finding in shown:
+            console.print(_finding(finding), soft_wrap=True)
         more = sum(run.audit.anomalies.values()) - len(shown)
         if more > 0:
-            console.print(Padding(Text(f"and {more:,} more", style="dim"), (0, 0, 0, 10)))
+            console.print(Text(f"{' ' * _INDENT}and {more:,} more", style="dim"))
 
 
 def _first_of_each_code(findings: Sequence[Finding]) -> list[Finding]:
@@ -87,18 +90,18 @@ def _first_of_each_code(findings: Sequence[Finding]) -> list[Finding]:
     return first
 
 
-def _findings(findings: Sequence[Finding]) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2))
-    for heading in ("code", "where", "identity", "what"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "code")
-    for finding in findings:
-        offsets = ", ".join(str(offset) for offset in finding.offsets[:3])
-        where = f"{finding.topic}-{finding.partition}" + (f" @ {offsets}" if offsets else "")
-        identity = "" if finding.identity is None else str(finding.identity)
-        # A record's content is not markup.
-        cells = (finding.code.value, where, identity, finding.detail)
-        table.add_row(*(escape(cell) for cell in cells))
-    return table
+def _finding(finding: Finding) -> Text:
+    """Two lines, never broken: names and offsets are there to be copied."""
+    offsets = ", ".join(str(offset) for offset in finding.offsets[:3])
+    line = Text.assemble(
+        " " * _INDENT,
+        (f"{finding.code.value} ", "bold"),
+        f"{finding.topic}-{finding.partition}",
+        f" @ {offsets}" if offsets else "",
+    )
+    if finding.identity is not None:
+        line.append(f"  identity {finding.identity}")
+    return line.append(f"\n{' ' * _INDENT}  {finding.detail}", style="dim")
 
 
 def _figures(runs: Sequence[RunResult]) -> Table:

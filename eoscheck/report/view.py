@@ -134,7 +134,7 @@ def remark(fault: Recovery) -> str:
 
 def _groups(audit: AuditReport, *, allowed: bool) -> Iterable[FindingGroup]:
     totals = audit.allowed if allowed else audit.anomalies
-    for code, total in sorted(totals.items(), key=lambda item: (-item[1], item[0])):
+    for code, total in ((code, totals.get(code, 0)) for code in Code):
         findings = [f for f in audit.findings if f.code is code and f.allowed is allowed]
         opened = 0 if allowed else _OPEN_FINDINGS
         if total:

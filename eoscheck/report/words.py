@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from eoscheck.audit.findings import AuditReport, Code, Verdict
 from eoscheck.measure.figures import CostFigure, Distribution
 from eoscheck.report import numbers
@@ -56,11 +54,8 @@ def run_headline(run: RunResult) -> str:
 
 
 def found(anomalies: dict[Code, int]) -> str:
-    """`12 × LOST, 3 × DUPLICATE`, the most frequent first; empty where nothing was found."""
-    present: Sequence[tuple[Code, int]] = sorted(
-        ((code, number) for code, number in anomalies.items() if number),
-        key=lambda item: (-item[1], item[0]),
-    )
+    """`12 × LOST, 3 × WRONG_RESULT`, in the catalogue's order; empty where nothing was found."""
+    present = [(code, anomalies[code]) for code in Code if anomalies.get(code)]
     return ", ".join(f"{number:,} × {code.value}" for code, number in present)
 
 
