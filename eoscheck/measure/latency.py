@@ -36,7 +36,7 @@ def _figure(seconds: list[float]) -> LatencyFigure | None:
     if not seconds:
         return None
     longest = max(seconds)
-    ticks = Counter(round(took * _MICROSECONDS) for took in seconds)
+    ticks = Counter(_five_digits(round(took * _MICROSECONDS)) for took in seconds)
     histogram = load("hdrh.histogram").HdrHistogram(1, max(2, *ticks), _DIGITS)
     for value, times in ticks.items():
         histogram.record_value(value, times)
@@ -48,3 +48,9 @@ def _figure(seconds: list[float]) -> LatencyFigure | None:
     return LatencyFigure(
         n=len(seconds), p50=at(50), p90=at(90), p99=at(99), p999=at(99.9), max=longest
     )
+
+
+def _five_digits(ticks: int) -> int:
+    """The histogram keeps three digits and takes 10 µs for each distinct value it is given."""
+    scale = 10 ** max(0, len(str(ticks)) - 5)
+    return round(ticks / scale) * scale
