@@ -52,5 +52,5 @@ def _figure(seconds: list[float]) -> LatencyFigure | None:
 
 def _five_digits(ticks: int) -> int:
     """The histogram keeps three digits and takes 10 µs for each distinct value it is given."""
-    scale = 10 ** max(0, len(str(ticks)) - 5)
+    scale: int = 10 ** max(0, len(str(ticks)) - 5)
     return round(ticks / scale) * scale
