@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,6 +31,7 @@ _FORM_OF = {
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
 
 
+@cache
 def parse(expression: str) -> Identify:
     """The function that `expression` stands for.
 

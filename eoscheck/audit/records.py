@@ -5,7 +5,7 @@ The names, times and writers of the few records that a finding shows are read ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -133,8 +133,11 @@ class RecordsBuilder:
 
     def finish(self) -> Records:
         """All rows. A record that the client handed over twice (after a reconnect, say) is one."""
-        columns = _joined(self._blocks) or {
-            name: np.zeros(0, dtype=np.int64) for name in ("partition", "offset", "low", "high")
+        if not self._blocks:
+            self.add([], [], [])  # an empty topic has the same columns
+        columns = {
+            name: np.concatenate([block[name] for block in self._blocks])
+            for name in self._blocks[0]
         }
         self._blocks.clear()
         order = np.lexsort((columns["offset"], columns["partition"]))
@@ -155,12 +158,6 @@ class RecordsBuilder:
             number=columns.get("number"),
             number_known=columns.get("known"),
         )
-
-
-def _joined(blocks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    if not blocks:
-        return {}
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 class _Places(NamedTuple):

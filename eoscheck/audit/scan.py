@@ -131,7 +131,7 @@ class _Batch(NamedTuple):
     def contents(self, *, with_headers: bool) -> list[Content]:
         if with_headers:
             return [(m.key(), m.value(), m.headers()) for m in self.messages]  # type: ignore[misc]
-        return [(m.key(), m.value(), None) for m in self.messages]  # type: ignore[misc]
+        return [(m.key(), m.value(), None) for m in self.messages]
 
 
 @dataclass(kw_only=True)
