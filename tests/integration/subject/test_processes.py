@@ -81,7 +81,8 @@ def started(subject: Subject, *instances: int) -> None:
     for instance in instances or (0,):
         subject.start(instance)
     for instance in instances or (0,):
-        until((subject.state_dir(instance) / "ready").exists, f"instance {instance} is ready")
+        latest = max(subject.state_dir(instance).parent.glob("attempt-*.log"))
+        until(lambda log=latest: "ready" in log.read_text(), f"instance {instance} is ready")
 
 
 def events(tmp_path: Path, kind: type) -> list[Any]:
@@ -157,7 +158,7 @@ def test_the_state_directory_survives_a_kill_and_not_a_wipe(make: Callable[..., 
     starts = subject.state_dir(0) / "starts"
     for expected in ("1", "2"):
         started(subject)
-        until(lambda expected=expected: starts.read_text() == expected, f"start {expected}")
+        assert starts.read_text() == expected
         subject.kill(0)
     evidence = subject.wipe(0)
     assert evidence == {"wiped": str(subject.state_dir(0)), "wiped_files": 2}
@@ -275,7 +276,7 @@ def test_each_process_has_an_output_file_and_the_history_holds_no_environment(
     started(subject)
     first, second = sorted((tmp_path / "run/instances/0").glob("attempt-*.log"))
     assert (first.name, second.name) == ("attempt-1.log", "attempt-2.log")
-    until(lambda: "ready instance-0 s3cret" in first.read_text(), "the output is there")
+    assert first.read_text() == second.read_text() == "ready instance-0 s3cret\n"
     subject.stop_all()
     assert "s3cret" not in (tmp_path / "run/history.ndjson").read_text()
     attempts = [each.attempt for each in events(tmp_path, InstanceStarted)]
