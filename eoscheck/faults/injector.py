@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from eoscheck.cluster.transactions import OpenTransaction, TransactionView
     from eoscheck.cluster.view import ClusterView
 
-TRIGGER_TIMEOUT_S = 5.0
-"""How long a fault waits for its instance to be up, and for a transaction to be open."""
+TRIGGER_TIMEOUT_S = 15.0
+"""How long a fault waits for its instance to be up, to work, and for a transaction to be open."""
 
 _TRIGGER_POLL_S = 0.01
 _WATCH_POLL_S = 0.05
@@ -47,13 +47,19 @@ def run_faults(
     returns, also where it raises.
 
     Each fault becomes FaultInjected (with its evidence, as soon as that is complete: at the latest
-    just before the heal) and FaultHealed, or FaultMissed with the reason. With
+    just before the heal) and FaultHealed, or FaultMissed with the reason. With `working`, a fault
+    waits, bounded, until its target's partitions are seen to be committed; with
     `open_transaction`, a fault waits, bounded, until as many transactions on `output_topics` are
     open as instances are up, and counts afterwards what it left open. `view` tells which
     partitions of `input_topic` the target owned, by the subject's client ids.
     """
     if transactions is None and any(fault.open_transaction for fault in plan):
         raise UsageError("faults with open_transaction need a view of the cluster's transactions")
+    spec = subject.spec
+    if any(fault.working for fault in plan) and not (spec.group and spec.client_id and view):
+        raise UsageError(
+            "faults.working needs subject.group and subject.client_id, to see the work"
+        )
     injector = _Injector(
         subject=subject,
         recorder=recorder,
@@ -146,12 +152,14 @@ class _Injector:
 
     def _strike(self, fault: PlannedFault) -> tuple[float, FaultInjected]:
         """When the heal is due, and what happened, told as soon as that is certain."""
-        partitions = self._partitions_of(fault.instance)
+        worked, partitions = self._wait_working(fault)
         before = self._wait_open_transactions() if fault.open_transaction else []
         others = [each for each in self.subject.instances if each != fault.instance]
         spared = sum(self.subject.is_up(each) for each in others)
         heal_at, t = self.clock() + fault.down_s, self.recorder.now()
         evidence = strike(self.subject, fault)
+        if fault.working:
+            evidence["worked"] = worked
         left_open = None
         if fault.open_transaction:
             orphans = OrphanWatch(before, others=spared)
@@ -185,6 +193,32 @@ class _Injector:
                     f"instance {instance} was not running when the fault was due, "
                     f"nor {self.trigger_timeout_s:g} s after"
                 )
+
+    def _wait_working(self, fault: PlannedFault) -> tuple[bool, list[int] | None]:
+        """Whether the target was seen to commit, and the partitions it owns; waits, bounded, for
+        such a commit where the fault asks for it. Owning alone does not show it: a static member
+        owns its partitions while its process starts."""
+        deadline = self.clock() + self.trigger_timeout_s
+        first: dict[int, int] = {}
+        while True:
+            partitions = self._partitions_of(fault.instance)
+            if not fault.working:
+                return False, partitions
+            committed = self._committed() if partitions else {}
+            for number in partitions or ():
+                if committed.get(number, 0) > first.setdefault(number, committed.get(number, 0)):
+                    return True, partitions
+            if self.clock() >= deadline or not self._pause(_WATCH_POLL_S):
+                return False, partitions
+
+    def _committed(self) -> dict[int, int]:
+        group = self.subject.spec.group
+        if self.view is None or group is None:
+            return {}
+        try:
+            return self.view.committed(group, self.input_topic, require_stable=False)
+        except EoscheckError:
+            return {}  # asked again at the next look
 
     def _wait_open_transactions(self) -> list[OpenTransaction]:
         """What is open as soon as each instance that is up has one, so the target's is among them;

@@ -30,7 +30,9 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Either `count` faults spread over the phase, or one `every` period, give or take `jitter`.
     `down`: one duration, or a range to draw from. `outlast_session`: the share of the faults that
     take longer than the subject's session time-out, whatever `down` says. `wipe`: the number of
-    them that lose their state directory. `open_transaction`: fire while a transaction is open.
+    them that lose their state directory. `working`: fire only once the target is seen to work,
+    as its group's commits show (a kill of an idle process proves little). `open_transaction`:
+    fire while a transaction is open.
     `target`: an instance number, or `random`.
     """
 
@@ -41,6 +43,7 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     down: str | tuple[str, str] = "500ms"
     outlast_session: float = 0.0
     wipe: int = 0
+    working: bool = False
     open_transaction: bool = False
     target: int | Literal["random"] = "random"
 
@@ -94,6 +97,7 @@ class PlannedFault(msgspec.Struct, frozen=True, kw_only=True):
     down_s: float
     outlasts_session: bool
     wipe: bool
+    working: bool
     open_transaction: bool
 
 
@@ -203,6 +207,7 @@ def _placed(
                 down_s=draft.down_s,
                 outlasts_session=draft.outlasts_session,
                 wipe=draft.wipe,
+                working=draft.spec.working,
                 open_transaction=draft.spec.open_transaction,
             )
         )

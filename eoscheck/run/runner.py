@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ def run_scenario(
             run_id=run_id,
             bootstrap_server=cluster.bootstrap_servers,
         )
+        for instance in subject.instances:
+            supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
         stage = Stage(
             scenario=scenario,
             run_id=run_id,
@@ -113,7 +116,11 @@ def run_scenario(
             recorder=recorder,
             progress=progress,
         )
-        _conduct(stage, faults=faults)
+        try:
+            _conduct(stage, faults=faults)
+        finally:
+            for instance in subject.instances:
+                shutil.rmtree(subject.state_dir(instance), ignore_errors=True)
         audit = _audit(stage)
     return _conclude(
         scenario,

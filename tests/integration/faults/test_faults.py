@@ -137,6 +137,7 @@ def fault(number: int, **changes: Any) -> PlannedFault:
         "down_s": 0.8,
         "outlasts_session": False,
         "wipe": False,
+        "working": False,
         "open_transaction": False,
     }
     return PlannedFault(**(usual | changes))

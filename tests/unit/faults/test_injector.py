@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,7 @@ def fault(**changes: Any) -> PlannedFault:
         "down_s": 0.5,
         "outlasts_session": False,
         "wipe": False,
+        "working": False,
         "open_transaction": False,
     }
     return PlannedFault(**(usual | changes))
@@ -391,6 +393,45 @@ def test_the_partitions_of_the_target_are_told_by_its_client_id(
     bench.run(fault(), view=FakeView(*members))
     (injected,) = bench.events(FaultInjected)
     assert injected.partitions == owned
+
+
+class CommittingView(FakeView):
+    """A static member: its group is stable all along, but only from `since` on does it commit."""
+
+    def __init__(self, clock: Clock, *, since: float) -> None:
+        super().__init__(Member("x", [0], instance_id="app-0"), Member("y", [1]))
+        self.clock = clock
+        self.since = since
+
+    def committed(self, group: str, topic: str, **_: Any) -> dict[int, int]:
+        bystander = int(self.clock() * 100)
+        return {0: 7 if self.clock() < self.since else 8, 1: bystander}
+
+
+def test_a_fault_waits_until_its_own_target_is_seen_to_commit(bench: Bench) -> None:
+    bench.subject = FakeSubject(bench.clock, group="g", client_id="app-{instance}")
+    bench.run(fault(working=True), view=CommittingView(bench.clock, since=4.0))
+    (injected,) = bench.events(FaultInjected)
+    assert injected.t >= 4.0
+    assert injected.evidence["worked"] is True
+    assert injected.partitions == [0]
+
+
+def test_a_fault_whose_target_never_works_fires_in_the_end_and_says_so(bench: Bench) -> None:
+    bench.subject = FakeSubject(bench.clock, group="g", client_id="app-{instance}")
+    bench.run(
+        fault(working=True),
+        view=CommittingView(bench.clock, since=math.inf),
+        trigger_timeout_s=3.0,
+    )
+    (injected,) = bench.events(FaultInjected)
+    assert 4.0 <= injected.t < 5.0
+    assert injected.evidence["worked"] is False
+
+
+def test_a_fault_that_waits_for_work_needs_a_way_to_see_it(bench: Bench) -> None:
+    with pytest.raises(UsageError, match=r"subject\.client_id"):
+        bench.run(fault(working=True), view=FakeView())
 
 
 def test_a_group_between_two_assignments_cannot_tell(bench: Bench) -> None:
