@@ -1,0 +1,1 @@
+"""Views of one result: HTML, terminal, JSON, and what is shown while a run goes on."""

@@ -207,3 +207,7 @@ def changed(run: RunResult, **changes: object) -> RunResult:
 
 def changed_recovery(recovery: Recovery, **changes: object) -> Recovery:
     return msgspec.structs.replace(recovery, **changes)
+
+
+def changed_tally(tally: FaultTally, **changes: object) -> FaultTally:
+    return msgspec.structs.replace(tally, **changes)
