@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 from confluent_kafka import KafkaException
 
@@ -24,7 +25,7 @@ from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.checks.results import check_final_state, check_running_sum
 from eoscheck.audit.checks.sequence import check_gaps, find_sequences
 from eoscheck.audit.evidence import Evidence
-from eoscheck.audit.findings import AuditReport, Code, Finding, Unknown
+from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Unknown
 from eoscheck.audit.held import check_held
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
@@ -33,6 +34,7 @@ from eoscheck.audit.records import Misfits
 from eoscheck.audit.scan import committed_reader
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.audit.timeline import FaultTimeline
+from eoscheck.audit.writers import Writers
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.connection import error_text
 from eoscheck.cluster.view import ClusterView
@@ -81,11 +83,19 @@ def run_audit(
                 *_check(captured, capture=capture, history=history, liveness_s=liveness_s),
             ]
             lookup = stack.enter_context(Lookup(client_config, clock=clock))
-            evidence = Evidence(spec, lookup=lookup, timeline=FaultTimeline(history))
+            writers = stack.enter_context(Writers(client_config))
+            evidence = Evidence(
+                spec, lookup=lookup, writers=writers, timeline=FaultTimeline(history)
+            )
             findings = _findings(checked, spec=spec, evidence=evidence)
+            hazards = (
+                writers.outside_transactions(captured.output)
+                if spec.expect is Guarantee.EXACTLY_ONCE
+                else []
+            )
     except KafkaException as error:
         raise InfrastructureError(f"the cluster does not answer: {error_text(error)}") from error
-    return _report(spec, captured, checked, findings, duration_s=clock() - began)
+    return _report(spec, captured, checked, findings, hazards=hazards, duration_s=clock() - began)
 
 
 def _check(
@@ -191,6 +201,7 @@ def _report(
     checked: Sequence[Checked],
     findings: list[Finding],
     *,
+    hazards: list[dict[str, Any]],
     duration_s: float,
 ) -> AuditReport:
     found = [found for each in checked for found in each.found if found.total]
@@ -216,7 +227,7 @@ def _report(
         counts=counts,
         anomalies=dict(anomalies),
         allowed=dict(excused),
-        hazards=[],
+        hazards=hazards,
         findings=findings,
         unknowns=[unknown for unknown in unknowns if matters(unknown, spec.expect)],
         duration_s=duration_s,

@@ -15,6 +15,7 @@ from eoscheck.audit.plan import wanted_of_input
 from eoscheck.audit.records import Place
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.audit.timeline import FaultTimeline
+from eoscheck.audit.writers import Writers
 from eoscheck.history.events import Identity
 
 _PLACES_SHOWN = 5
@@ -23,8 +24,11 @@ _PLACES_SHOWN = 5
 class Evidence:
     """Makes findings. Reads the records it shows again: what was removed meanwhile has no name."""
 
-    def __init__(self, spec: AuditSpec, *, lookup: Lookup, timeline: FaultTimeline) -> None:
+    def __init__(
+        self, spec: AuditSpec, *, lookup: Lookup, writers: Writers, timeline: FaultTimeline
+    ) -> None:
         self._lookup = lookup
+        self._writers = writers
         self._timeline = timeline
         self._identify: dict[str, Identify] = {spec.output: parse(spec.id)}
         self._key: Identify | None = None
@@ -67,7 +71,11 @@ class Evidence:
 
     def _shown(self, places: Sequence[Place]) -> list[dict[str, Any]]:
         return [
-            {"at": str(place), "time": _readable(self._timestamp(place))}
+            {
+                "at": str(place),
+                "time": _readable(self._timestamp(place)),
+                **self._writers.of(place),
+            }
             for place in places[:_PLACES_SHOWN]
         ]
 

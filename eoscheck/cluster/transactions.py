@@ -96,6 +96,16 @@ class TransactionView:
             limit = time.time() * 1000 - longer_than_ms
             return [known for known in self._unfinished(**filters) if known.started_ms < limit]
 
+    def transactional_ids(self, producer_ids: Iterable[int]) -> dict[int, str]:
+        """The transactional id of each producer that a coordinator still remembers."""
+        wanted = list(producer_ids)
+        if not wanted:
+            return {}
+        listed = self._ask(
+            lambda admin: admin.list_transactions(producer_id_filters=wanted), "transactions"
+        )
+        return {row.producer_id: row.transactional_id for rows in listed.values() for row in rows}
+
     def producers(self, topic: str, partition: int) -> list[ActiveProducer]:
         """The producers that the partition's leader remembers."""
         place = TopicPartition(topic, partition)

@@ -41,6 +41,22 @@ def test_a_clean_pipeline_with_aborts_on_both_sides_passes(
     report = audit(topics, output, source)
     assert (report.verdict, report.findings, report.unknowns) == (Verdict.PASS, [], [])
     assert report.counts["output_records"] == report.counts["input_records"] == 8
+    assert report.hazards == []
+
+
+def test_outputs_written_outside_a_transaction_are_a_hazard_and_no_anomaly(
+    topics: Topics, pair: tuple[str, str]
+) -> None:
+    source, output = pair
+    topics.commit(source, payment(0, 1), payment(0, 2))
+    topics.commit(output, receipt(1, 1))
+    (place,) = topics.write(output, receipt(0, 2))
+    report = audit(topics, output, source)
+    assert report.verdict is Verdict.PASS
+    assert [(h["code"], h["partition"], h["offset"]) for h in report.hazards] == [
+        ("NOT_TRANSACTIONAL", 0, place)
+    ]
+    assert audit(topics, output, source, expect=Guarantee.AT_LEAST_ONCE).hazards == []
 
 
 def test_a_re_keyed_and_repartitioned_output_is_no_anomaly(
@@ -89,7 +105,10 @@ def test_planted_anomalies_are_found_at_their_offsets_and_nothing_else(
         f"{output}-0@{written[7]}",
     ]
     assert duplicate.evidence["inputs"][0]["at"] == f"{source}-0@{left[2]}"
-    assert duplicate.evidence["copies"][0]["time"].startswith("20")
+    first = duplicate.evidence["copies"][0]
+    assert first["time"].startswith("20")
+    assert first["transactional_id"].startswith(output)
+    assert (first["producer_id"] >= 0, first["epoch"] >= 0) == (True, True)
 
 
 def test_a_copy_is_due_for_each_committed_copy_of_the_input(
