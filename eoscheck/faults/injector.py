@@ -16,7 +16,7 @@ from eoscheck.faults.process import strike
 from eoscheck.faults.schedule import PlannedFault
 from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder
 from eoscheck.subject import Subject
-from eoscheck.subject.readiness import STABLE, look_at_group
+from eoscheck.subject.readiness import Work, owned_partitions
 
 if TYPE_CHECKING:
     from eoscheck.cluster.transactions import OpenTransaction, TransactionView
@@ -196,18 +196,15 @@ class _Injector:
 
     def _wait_working(self, fault: PlannedFault) -> tuple[bool, list[int] | None]:
         """Whether the target was seen to commit, and the partitions it owns; waits, bounded, for
-        such a commit where the fault asks for it. Owning alone does not show it: a static member
-        owns its partitions while its process starts."""
+        such a commit where the fault asks for it."""
         deadline = self.clock() + self.trigger_timeout_s
-        first: dict[int, int] = {}
+        work = Work()
         while True:
             partitions = self._partitions_of(fault.instance)
             if not fault.working:
                 return False, partitions
-            committed = self._committed() if partitions else {}
-            for number in partitions or ():
-                if committed.get(number, 0) > first.setdefault(number, committed.get(number, 0)):
-                    return True, partitions
+            if partitions and work.seen(partitions, self._committed()):
+                return True, partitions
             if self.clock() >= deadline or not self._pause(_WATCH_POLL_S):
                 return False, partitions
 
@@ -250,18 +247,13 @@ class _Injector:
     def _partitions_of(self, instance: int) -> list[int] | None:
         """Of the input; None where the group cannot tell."""
         spec = self.subject.spec
-        client_id = spec.client_id_of(instance, run_id=self.subject.run_id)
-        if self.view is None or spec.group is None or client_id is None:
+        if self.view is None:
             return None
-        try:
-            members, state = look_at_group(self.view, spec.group)
-        except EoscheckError:
-            return None  # a broker that is away must not keep a fault from happening
-        own = [each for each in members if client_id in (each.client_id, each.instance_id)]
-        if not own or state != STABLE:
-            return None
-        return sorted(
-            number for each in own for number in each.partitions.get(self.input_topic, [])
+        return owned_partitions(
+            spec,
+            view=self.view,
+            topic=self.input_topic,
+            client_id=spec.client_id_of(instance, run_id=self.subject.run_id),
         )
 
     def _wait_until(self, moment: float) -> bool:

@@ -15,8 +15,19 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 from eoscheck.audit.identity import Headers, Identify
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError
-from eoscheck.history import GroupSampled, LogSampled, OutputsObserved, Recorder
+from eoscheck.history import (
+    Event,
+    GroupSampled,
+    InstanceExited,
+    InstanceReady,
+    InstanceStarted,
+    LogSampled,
+    OutputsObserved,
+    Recorder,
+)
 from eoscheck.history.events import Identity
+from eoscheck.subject import Subject
+from eoscheck.subject.readiness import Work, owned_partitions
 
 _BATCH = 1000
 _POLL_S = 0.05
@@ -95,9 +106,10 @@ def sample_progress(
     recorder: Recorder,
     stop: threading.Event,
     every_s: float = 0.25,
-    on_sample: Callable[[], None] = lambda: None,
+    on_group: Callable[[GroupSampled], None] = lambda _sample: None,
 ) -> None:
-    """Records lag and watermarks every `every_s` until `stop` is set; `on_sample` runs after each.
+    """Records lag and watermarks every `every_s` until `stop` is set; `on_group` is given each
+    sample of the group.
 
     A question the cluster does not answer (a broker away, no group yet) leaves out that sample.
     """
@@ -112,13 +124,46 @@ def sample_progress(
                 )
             )
             if group is not None:
-                recorder.record(
-                    sample_group(view=view, group=group, topic=input_topic, recorder=recorder)
-                )
+                sample = sample_group(view=view, group=group, topic=input_topic, recorder=recorder)
+                recorder.record(sample)
+                on_group(sample)
         except EoscheckError:
             continue
-        finally:
-            on_sample()
+
+
+class RestartWatch:
+    """Records InstanceReady for each process that is seen to work: a listener of the history, given
+    the samples of the group as well."""
+
+    def __init__(
+        self, subject: Subject, *, view: ClusterView, topic: str, recorder: Recorder
+    ) -> None:
+        self._subject = subject
+        self._view = view
+        self._topic = topic
+        self._recorder = recorder
+        self._starting: dict[int, Work] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, InstanceStarted):
+            self._starting[event.instance] = Work()
+        elif isinstance(event, InstanceReady | InstanceExited):
+            self._starting.pop(event.instance, None)
+
+    def look(self, sample: GroupSampled) -> None:
+        spec, run_id = self._subject.spec, self._subject.run_id
+        for instance, work in list(self._starting.items()):
+            owned = owned_partitions(
+                spec,
+                view=self._view,
+                topic=self._topic,
+                client_id=spec.client_id_of(instance, run_id=run_id),
+            )
+            if owned and work.seen(owned, sample.committed):
+                evidence = f"commits on {self._topic}, partitions {owned}"
+                self._recorder.record(
+                    InstanceReady(t=self._recorder.now(), instance=instance, evidence=evidence)
+                )
 
 
 def sample_group(*, view: ClusterView, group: str, topic: str, recorder: Recorder) -> GroupSampled:

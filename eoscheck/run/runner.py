@@ -35,7 +35,7 @@ from eoscheck.run.background import Background
 from eoscheck.run.drain import Progress, wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
 from eoscheck.run.judge import as_expected, judge, tally_faults
-from eoscheck.run.observer import observe_outputs, sample_progress
+from eoscheck.run.observer import RestartWatch, observe_outputs, sample_progress
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
 from eoscheck.subject import Subject
@@ -197,6 +197,10 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
 def _observing(stage: Stage) -> Iterator[Background]:
     """The live reader and the sampler, from before the subject starts until it has stopped."""
     scenario = stage.scenario
+    restarts = RestartWatch(
+        stage.subject, view=stage.view, topic=scenario.load.topic, recorder=stage.recorder
+    )
+    stage.recorder.subscribe(restarts)
     with Background(name="observer") as background:
         background.start(
             lambda: observe_outputs(
@@ -216,6 +220,7 @@ def _observing(stage: Stage) -> Iterator[Background]:
                 group=scenario.subject.group,
                 recorder=stage.recorder,
                 stop=background.stop,
+                on_group=restarts.look,
             )
         )
         yield background

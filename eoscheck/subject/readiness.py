@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import InstanceReady, Recorder
 from eoscheck.subject.spec import SubjectSpec
 
@@ -78,3 +78,37 @@ def look_at_group(view: ClusterView, group: str) -> tuple[list[Member], str]:
         return view.group_members(group), view.group_state(group)
     except UsageError:
         return [], "not there yet"  # as it is before the first member joins
+
+
+def owned_partitions(
+    spec: SubjectSpec, *, view: ClusterView, topic: str, client_id: str | None
+) -> list[int] | None:
+    """Partitions of `topic` that the member with this client id (or group instance id) owns; None
+    where the group cannot tell: it has no such member, or is between two assignments."""
+    if spec.group is None or client_id is None:
+        return None
+    try:
+        members, state = look_at_group(view, spec.group)
+    except EoscheckError:
+        return None  # a broker that is away keeps nobody from going on
+    own = [each for each in members if client_id in (each.client_id, each.instance_id)]
+    if not own or state != STABLE:
+        return None
+    return sorted(number for each in own for number in each.partitions.get(topic, []))
+
+
+class Work:
+    """Whether one process is seen to work: a partition that it owns is committed further than when
+    it was first seen to own it. Owning alone does not show it: a static member owns its partitions
+    while its process still starts."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, int] = {}
+
+    def seen(self, owned: Iterable[int], committed: Mapping[int, int]) -> bool:
+        """One more look: what it owns, and the group's committed offsets at that moment."""
+        return any(
+            committed.get(partition, 0)
+            > self._first.setdefault(partition, committed.get(partition, 0))
+            for partition in owned
+        )
