@@ -20,6 +20,9 @@ from eoscheck.history.events import Identity
 Integers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
+_DIGITS = "0123456789"
+_LONGEST = 18
+"""Digits of a number that surely fits in 64 bits."""
 _INT64 = range(-(2**63), 2**63)
 _NOTHING = b"\xff" * 16
 _row = struct.Struct("<qq").pack
@@ -46,8 +49,11 @@ def encode(identities: Sequence[Identity | None]) -> tuple[Digests, Flags | None
             pass  # a larger integer among them: taken as text below
         else:
             return Digests(low, np.zeros_like(low)), None
-    rows = b"".join([_digest(each) for each in identities])
-    table = np.frombuffer(rows, dtype="<i8").reshape(-1, 2)
+    if kinds == {str}:
+        rows = [blake2b(text.encode(), digest_size=16).digest() for text in identities]  # type: ignore[union-attr]
+    else:
+        rows = [_digest(each) for each in identities]
+    table = np.frombuffer(b"".join(rows), dtype="<i8").reshape(-1, 2)
     known = None if type(None) not in kinds else np.array([i is not None for i in identities])
     return Digests(table[:, 0].copy(), table[:, 1].copy()), known
 
@@ -62,7 +68,7 @@ def encode_repeating(identities: Sequence[Identity | None]) -> Digests:
 
 def _digest(identity: Identity | None) -> bytes:
     if isinstance(identity, str):
-        return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return blake2b(identity.encode(), digest_size=16).digest()
     if identity is None:
         return _NOTHING
     if identity in _INT64:
@@ -87,25 +93,32 @@ def as_sequence(
 ) -> tuple[list[Identity | None], list[Identity | None]]:
     """Sources and numbers: `order-17` is number 17 of `order-`, an integer one of the source ``.
 
-    Both None where the identity does not end in a number of at most 18 digits.
+    Both None where the identity does not end in a number; one that does not fit in 64 bits is none.
     """
     if set(map(type, identities)) == {int}:
         return [""] * len(identities), list(identities)
+    try:
+        prefixes = [text.rstrip(_DIGITS) for text in identities]  # type: ignore[union-attr]
+        return prefixes, [
+            int(text[len(prefix) :])  # type: ignore[index]
+            for text, prefix in zip(identities, prefixes, strict=True)
+        ]
+    except (AttributeError, ValueError):
+        pass  # not all of them end in a number: one by one
     pairs = [_source_and_number(each) for each in identities]
     return [source for source, _number in pairs], [number for _source, number in pairs]
 
 
 def split_number(text: str) -> tuple[str, str]:
     """The text before the digits at its end, and those digits."""
-    source = text.rstrip("0123456789")
+    source = text.rstrip(_DIGITS)
     return source, text[len(source) :]
 
 
 def _source_and_number(identity: Identity | None) -> tuple[str | None, int | None]:
     if isinstance(identity, str):
-        source = identity.rstrip("0123456789")
-        digits = identity[len(source) :]
-        return (source, int(digits)) if digits and len(digits) <= 18 else (None, None)
+        source, digits = split_number(identity)
+        return (source, int(digits)) if 0 < len(digits) <= _LONGEST else (None, None)
     return (None if identity is None else ""), identity
 
 

@@ -126,14 +126,14 @@ def _compiled(steps: Sequence[str]) -> Identify:
         field = ("step", shape, msgspec.field(name=step))
         shape = msgspec.defstruct("Step", [field], gc=False)
     decode = msgspec.json.Decoder(shape).decode
-    depth = len(steps)
+    inner = tuple(steps)
 
     def identify(_key: bytes | None, value: bytes | None, _headers: Headers) -> Identity | None:
         try:
             found = decode(value)  # type: ignore[arg-type]
         except (msgspec.MsgspecError, TypeError, UnicodeDecodeError):
             return None
-        for _ in range(depth):
+        for _ in inner:
             found = found.step
         return _from_text(found) if isinstance(found, str) else found
 
@@ -174,7 +174,10 @@ def _python(rest: str, expression: str) -> Identify:
 
     def identify(key: bytes | None, value: bytes | None, headers: Headers) -> Identity | None:
         try:
-            return _checked(function(key, value, headers))
+            found = _checked(function(key, value, headers))
+            if isinstance(found, str):
+                found.encode()  # half of a surrogate pair can be neither compared nor shown
+            return found
         except Exception:  # noqa: BLE001 - the user's code: what it raises means "does not fit"
             return None
 

@@ -23,7 +23,8 @@ from eoscheck.cluster.connection import QUIET
 from eoscheck.errors import InfrastructureError
 
 _BATCH = 20_000
-_POLL_S = 0.1
+_POLL_S = 0.05
+_METADATA_S = 10.0
 _SILENCE_S = 60.0
 """No record, no end and no error for so long from a partition: the cluster does not answer."""
 
@@ -78,7 +79,7 @@ def committed_reader(client_config: Mapping[str, str], **settings: str | int) ->
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "auto.offset.reset": "error",  # a deleted range is to be seen, not skipped
-            "fetch.wait.max.ms": 50,
+            "fetch.wait.max.ms": 20,
             **settings,
         }
     )
@@ -163,6 +164,8 @@ class _Scan:
             number: _Progress(span=span, position=span.start, since=now)
             for number, span in self.spans.items()
         }
+        # Known leaders first: the client would look for those of a new topic only a second later.
+        self.consumer.list_topics(self.topic, timeout=_METADATA_S)
         self.consumer.assign(
             [
                 TopicPartition(self.topic, number, partition.position)
@@ -244,7 +247,7 @@ class _Scan:
     def _restart_at_log_start(self, number: int) -> None:
         """Retention or DeleteRecords overtook the reader: go on where the log begins now."""
         place = TopicPartition(self.topic, number)
-        start, _end = self.consumer.get_watermark_offsets(place, timeout=10.0)
+        start, _end = self.consumer.get_watermark_offsets(place, timeout=_METADATA_S)
         partition = self.partitions[number]
         partition.lost_below = start
         partition.position = max(partition.position, start)
