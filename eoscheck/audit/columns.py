@@ -23,6 +23,8 @@ Flags: TypeAlias = NDArray[np.bool_]
 _DIGITS = "0123456789"
 _LONGEST = 18
 """Digits of a number that surely fits in 64 bits."""
+_PLAIN = range(-(10**_LONGEST) + 1, 10**_LONGEST)
+"""Integers that are kept as they are; a longer one is taken as text, as it is in a key."""
 _INT64 = range(-(2**63), 2**63)
 _NOTHING = b"\xff" * 16
 _row = struct.Struct("<qq").pack
@@ -42,13 +44,9 @@ class Digests(NamedTuple):
 def encode(identities: Sequence[Identity | None]) -> tuple[Digests, Flags | None]:
     """Digests of `identities`, and which of them are there (None where all are)."""
     kinds = set(map(type, identities))
-    if kinds == {int}:
-        try:
-            low = np.array(identities, dtype=np.int64)
-        except OverflowError:
-            pass  # a larger integer among them: taken as text below
-        else:
-            return Digests(low, np.zeros_like(low)), None
+    if kinds == {int} and all(map(_PLAIN.__contains__, identities)):
+        low = np.array(identities, dtype=np.int64)
+        return Digests(low, np.zeros_like(low)), None
     if kinds == {str}:
         rows = [blake2b(text.encode(), digest_size=16).digest() for text in identities]  # type: ignore[union-attr]
     else:
@@ -71,7 +69,7 @@ def _digest(identity: Identity | None) -> bytes:
         return blake2b(identity.encode(), digest_size=16).digest()
     if identity is None:
         return _NOTHING
-    if identity in _INT64:
+    if identity in _PLAIN:
         return _row(identity, 0)
     return _digest(str(identity))
 

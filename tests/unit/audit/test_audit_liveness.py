@@ -1,0 +1,88 @@
+"""STALLED: silence while input waits, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from eoscheck.audit.checks.liveness import check_stalled
+from eoscheck.history import (
+    Event,
+    FaultHealed,
+    FaultInjected,
+    GroupSampled,
+    OutputsObserved,
+    RunFinished,
+)
+
+BOUND_S = 10.0
+
+
+def injected(t: float) -> FaultInjected:
+    return FaultInjected(
+        t=t,
+        fault_id="f",
+        kind="kill",
+        instance=0,
+        down_s=1.0,
+        outlasts_session=False,
+        wiped=False,
+        evidence={},
+    )
+
+
+def healed(t: float) -> FaultHealed:
+    return FaultHealed(t=t, fault_id="f", kind="kill", instance=0)
+
+
+def lag(t: float, records: int) -> GroupSampled:
+    return GroupSampled(t=t, lag=records, committed={}, ends={})
+
+
+def output(t: float, topic: str = "out") -> OutputsObserved:
+    return OutputsObserved(
+        t=t, topic=topic, partition=0, first_offset=0, last_offset=0, identities=[1]
+    )
+
+
+def stalled(history: list[Event]) -> list[tuple[float, float]]:
+    found = check_stalled(history, topic="out", liveness_s=BOUND_S).found
+    return [
+        (anomaly.facts["from_s"], anomaly.facts["silence_s"])
+        for each in found
+        for anomaly in each.anomalies
+    ]
+
+
+def test_silence_after_the_heal_while_input_waits_is_a_stall() -> None:
+    history: list[Event] = [output(1), injected(5), healed(6)]
+    history += [lag(t, 50) for t in range(7, 20)]
+    assert stalled(history) == [(6, 13)]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param([lag(t, 50) for t in range(7, 16)], id="shorter than the bound"),
+        pytest.param([lag(t, 50) for t in range(7, 16)] + [output(16), lag(20, 50)], id="output"),
+        pytest.param([lag(t, 0 if t == 12 else 50) for t in range(7, 22)], id="drained once"),
+        pytest.param([lag(t, 0) for t in range(7, 40)], id="nothing waits"),
+        pytest.param([], id="nothing known"),
+        pytest.param([RunFinished(t=8, drained=True, reason=""), lag(30, 50)], id="after the run"),
+    ],
+)
+def test_work_and_idleness_are_no_stall(later: list[Event]) -> None:
+    assert stalled([output(1), injected(5), healed(6), *later]) == []
+
+
+def test_a_stall_may_begin_long_after_the_heal_and_another_topic_does_not_end_it() -> None:
+    history: list[Event] = [injected(5), healed(6), lag(7, 5), output(8), lag(9, 5)]
+    history += [lag(15, 5), output(16, "other"), lag(21, 5)]
+    assert stalled(history) == [(8, 13)]
+
+
+def test_silence_during_the_faults_is_not_judged() -> None:
+    history: list[Event] = [output(0), injected(1)]
+    history += [lag(t, 5) for t in range(2, 30)]
+    history += [healed(30), lag(31, 5), output(32), lag(33, 5)]
+    assert stalled(history) == []
+    assert stalled(history[:30]) != []  # never healed: counts from its planned end
