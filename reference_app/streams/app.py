@@ -231,7 +231,7 @@ class StreamsApp:
                 admin=admin,
                 open_consumer=clients.restore_consumer,
                 stable_offset=lambda partition: StableOffset(
-                    admin, options.application_id, TopicPartition(source, partition)
+                    consumer, TopicPartition(source, partition)
                 ),
                 end_isolation=self._parts.restore_end,
                 on_restored=recorder.restored,
@@ -241,6 +241,7 @@ class StreamsApp:
             input_topic=source,
             commit_interval_s=options.commit_interval / 1000,
             max_poll_records=options.max_poll_records,
+            patience_s=options.default_api_timeout_ms / 1000,
         )
 
     def _committer(self, clients: Clients, consumer: Consumer) -> Committer:

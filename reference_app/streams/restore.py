@@ -166,9 +166,12 @@ class Restorer:
                 self._leave(reading)
 
     def step(self, timeout: float) -> list[tuple[Task, int]]:
-        """Goes on for at most about `timeout` seconds; finished tasks, with their input offset."""
+        """Goes on for a moment; the finished tasks, with the input offset each goes on from.
+
+        `timeout` in seconds bounds the wait for changelog records; 0: other tasks have work to do.
+        """
         for restoring in self._restoring.values():
-            self._advance(restoring)
+            self._advance(restoring, alone=timeout > 0)
         if self._readings:
             self._read(timeout)
         finished = [
@@ -187,11 +190,11 @@ class Restorer:
             self._consumer.close()
             self._consumer = None
 
-    def _advance(self, restoring: _Restoring) -> None:
+    def _advance(self, restoring: _Restoring, *, alone: bool) -> None:
         if restoring.readings is not None:
             return
         if restoring.committed is None:
-            restoring.committed = restoring.offset.poll()
+            restoring.committed = restoring.offset.poll(alone=alone)
             if restoring.committed is not None:
                 # Not before: the ends must include whatever those offsets were committed with.
                 restoring.bounds = self._ask_bounds(restoring.task)

@@ -19,6 +19,7 @@ from reference_app.streams.commit import Committer
 from reference_app.streams.errors import (
     MAX_POLL_EXCEEDED,
     PARTITION_EOF,
+    ProcessingError,
     SessionLost,
     TransactionAborted,
     consumer_failure,
@@ -57,6 +58,7 @@ class Worker:
         input_topic: str,
         commit_interval_s: float,
         max_poll_records: int,
+        patience_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tasks: dict[int, Task] = {}
@@ -68,8 +70,11 @@ class Worker:
         self._input_topic = input_topic
         self._commit_interval_s = commit_interval_s
         self._max_poll_records = max_poll_records
+        self._patience_s = patience_s
         self._clock = clock
         self._commit_at = clock()
+        self._aborts = 0
+        self._aborting_since = clock()
         self._running: dict[int, Task] = {}
         self._fetched: set[int] = set()
         self._rewind = False
@@ -163,6 +168,7 @@ class Worker:
             return
         self.committer.commit(tasks)
         self._progress.committed()
+        self._aborts = 0
         positions = ",".join(f"{task.partition}:{task.position}" for task in tasks)
         event(_LOG, "committed", level=logging.DEBUG, positions=positions)
 
@@ -175,10 +181,22 @@ class Worker:
         self.committer.abort()
         self._progress.aborted()
         event(_LOG, "aborted", level=logging.WARNING, reason=aborted)
+        self._bound_aborts(aborted)
         for task in self._running.values():
             task.rollback()
         self._rewind = True
         self._commit_at = self._clock() + self._commit_interval_s
+
+    def _bound_aborts(self, aborted: TransactionAborted) -> None:
+        """The same records fail again and again: somebody has to look at them, or at the broker."""
+        self._aborts += 1
+        if self._aborts == 1:
+            self._aborting_since = self._clock()
+        elif self._clock() - self._aborting_since > self._patience_s:
+            raise ProcessingError(
+                f"{self._aborts} transactions in a row were aborted within {self._patience_s:g} s, "
+                f"the last one: {aborted}"
+            )
 
     def _restore(self) -> None:
         for task, committed in self._restorer.step(0.0 if self._running else _BUSY_S):
