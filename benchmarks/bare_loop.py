@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    while done < args.records:
+    while done < args.records or positions:
         messages = consumer.consume(2000, 0) or consumer.consume(1, 0.1)
         if messages and transactional and not begun:
             producer.begin_transaction()
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
             positions[partition] = offset + 1
         done += len(messages)
         producer.poll(0)
-        if time.monotonic() < commit_at and done < args.records:
+        if time.monotonic() < commit_at:
             continue
         commit_at = time.monotonic() + args.commit_interval_ms / 1000
         if not positions:

@@ -155,7 +155,6 @@ class Payments:
             {
                 "bootstrap.servers": self.bootstrap,
                 "group.id": self.name,
-                "enable.auto.commit": False,
             }
         )
 
