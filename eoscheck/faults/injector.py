@@ -132,13 +132,17 @@ class _Injector:
         try:
             self._wait_up(fault.instance)
             with self.one_at_a_time:
+                for other in self.subject.instances if fault.alone else ():
+                    self._wait_up(other)
                 if self._over():
                     raise InfrastructureError("the run was stopped before it was due")
                 heal_at, injected = self._strike(fault)
+                self.recorder.record(injected)
+                if fault.alone:
+                    self._wait_until(heal_at)
         except EoscheckError as error:
             self._missed(fault, str(error))
             return
-        self.recorder.record(injected)
         self._wait_until(heal_at)
         self.subject.heal(fault.instance)
         self.recorder.record(
@@ -152,8 +156,8 @@ class _Injector:
 
     def _strike(self, fault: PlannedFault) -> tuple[float, FaultInjected]:
         """When the heal is due, and what happened, told as soon as that is certain."""
-        worked, partitions = self._wait_working(fault)
-        before = self._wait_open_transactions() if fault.open_transaction else []
+        worked = self._wait_working(fault) if fault.working else False
+        partitions, before = self._wait_open_transactions(fault)
         others = [each for each in self.subject.instances if each != fault.instance]
         spared = sum(self.subject.is_up(each) for each in others)
         heal_at, t = self.clock() + fault.down_s, self.recorder.now()
@@ -194,19 +198,16 @@ class _Injector:
                     f"nor {self.trigger_timeout_s:g} s after"
                 )
 
-    def _wait_working(self, fault: PlannedFault) -> tuple[bool, list[int] | None]:
-        """Whether the target was seen to commit, and the partitions it owns; waits, bounded, for
-        such a commit where the fault asks for it."""
+    def _wait_working(self, fault: PlannedFault) -> bool:
+        """Whether the target was seen to commit; waits for that, bounded."""
         deadline = self.clock() + self.trigger_timeout_s
         work = Work()
         while True:
-            partitions = self._partitions_of(fault.instance)
-            if not fault.working:
-                return False, partitions
-            if partitions and work.seen(partitions, self._committed()):
-                return True, partitions
+            owned = self._partitions_of(fault.instance)
+            if owned and work.seen(owned, self._committed()):
+                return True
             if self.clock() >= deadline or not self._pause(_WATCH_POLL_S):
-                return False, partitions
+                return False
 
     def _committed(self) -> dict[int, int]:
         group = self.subject.spec.group
@@ -217,15 +218,22 @@ class _Injector:
         except EoscheckError:
             return {}  # asked again at the next look
 
-    def _wait_open_transactions(self) -> list[OpenTransaction]:
-        """What is open as soon as each instance that is up has one, so the target's is among them;
-        what is open after the time-out where that does not come."""
+    def _wait_open_transactions(
+        self, fault: PlannedFault
+    ) -> tuple[list[int] | None, list[OpenTransaction]]:
+        """What the target owns, and what is open as soon as each instance that is up has a
+        transaction (so the target's is among them); after the time-out, what is open then.
+
+        Ownership is asked for at each look: the group may have moved on while this waited."""
         deadline = self.clock() + self.trigger_timeout_s
         while True:
+            owned = self._partitions_of(fault.instance)
+            if not fault.open_transaction:
+                return owned, []
             found = [each for each in self._ongoing() if mark(each) not in self.orphans]
             up = sum(self.subject.is_up(each) for each in self.subject.instances)
             if len(found) >= up or self.clock() >= deadline or not self._pause(_TRIGGER_POLL_S):
-                return found
+                return owned, found
 
     def _count_left_open(self, orphans: OrphanWatch, *, until: float) -> int | None:
         """Looks until it is certain, or the heal is due; None where the cluster does not tell."""

@@ -32,7 +32,8 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     take longer than the subject's session time-out, whatever `down` says. `wipe`: the number of
     them that lose their state directory. `working`: fire only once the target is seen to work,
     as its group's commits show (a kill of an idle process proves little). `open_transaction`:
-    fire while a transaction is open.
+    fire while a transaction is open. `alone`: it strikes while all others run, and none of them is
+    struck until it is healed, so that one of them can take over.
     `target`: an instance number, or `random`.
     """
 
@@ -45,6 +46,7 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     wipe: int = 0
     working: bool = False
     open_transaction: bool = False
+    alone: bool = False
     target: int | Literal["random"] = "random"
 
     def __post_init__(self) -> None:
@@ -99,6 +101,7 @@ class PlannedFault(msgspec.Struct, frozen=True, kw_only=True):
     wipe: bool
     working: bool
     open_transaction: bool
+    alone: bool
 
 
 def plan(
@@ -209,6 +212,7 @@ def _placed(
                 wipe=draft.wipe,
                 working=draft.spec.working,
                 open_transaction=draft.spec.open_transaction,
+                alone=draft.spec.alone,
             )
         )
     return sorted(planned, key=lambda fault: fault.at_s)

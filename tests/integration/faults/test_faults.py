@@ -139,6 +139,7 @@ def fault(number: int, **changes: Any) -> PlannedFault:
         "wipe": False,
         "working": False,
         "open_transaction": False,
+        "alone": False,
     }
     return PlannedFault(**(usual | changes))
 

@@ -23,12 +23,15 @@ Run = Callable[..., RunResult]
 def run(cluster: Cluster, supervisor: Supervisor, tmp_path: Path) -> Run:
     """A shipped scenario, made shorter, on the session's cluster."""
 
-    def start(name: str, *, kills: int, seed: int = 1, faults: str = "8s") -> RunResult:
+    def start(name: str, *, kills: list[int], seed: int = 1, faults: str = "9s") -> RunResult:
         run_id = new_run_id(name)
         scenario = load_scenario(
             name,
             run_id=run_id,
-            overrides=[f"timing.faults={faults}", f"faults.0.count={kills}"],
+            overrides=[
+                f"timing.faults={faults}",
+                *(f"faults.{table}.count={count}" for table, count in enumerate(kills)),
+            ],
         )
         return run_scenario(
             scenario,
@@ -44,7 +47,7 @@ def run(cluster: Cluster, supervisor: Supervisor, tmp_path: Path) -> Run:
 
 
 def test_exactly_once_survives_kills_with_open_transactions(run: Run) -> None:
-    result = run("kill-exactly-once", kills=4)
+    result = run("kill-exactly-once", kills=[2, 2])
     assert result.verdict is Verdict.PASS, result.reasons
     assert result.audit.findings == []
     assert result.tally.injected == 4
@@ -55,14 +58,14 @@ def test_exactly_once_survives_kills_with_open_transactions(run: Run) -> None:
 
 
 def test_at_least_once_repeats_and_loses_nothing(run: Run) -> None:
-    result = run("kill-at-least-once", kills=4)
+    result = run("kill-at-least-once", kills=[2, 2])
     assert result.verdict is Verdict.PASS, result.reasons
     assert result.audit.allowed[Code.DUPLICATE] > 0
     assert result.audit.anomalies.get(Code.LOST, 0) == 0
 
 
 def test_a_bug_on_purpose_is_found_with_its_evidence(run: Run) -> None:
-    result = run("bug-offsets-before-outputs", kills=3)
+    result = run("bug-offsets-before-outputs", kills=[3])
     assert result.verdict is Verdict.FAIL
     assert result.as_expected
     lost = [each for each in result.audit.findings if each.code is Code.LOST]
@@ -71,7 +74,7 @@ def test_a_bug_on_purpose_is_found_with_its_evidence(run: Run) -> None:
 
 
 def test_a_run_leaves_its_result_and_no_state_behind(run: Run, tmp_path: Path) -> None:
-    result = run("kill-exactly-once", kills=2, faults="5s")
+    result = run("kill-exactly-once", kills=[1, 1], faults="5s")
     folder = tmp_path / result.run_id
     assert msgspec.json.decode((folder / RESULT_FILE).read_bytes(), type=RunResult) == result
     assert list((folder / "instances").rglob("attempt-*.log"))

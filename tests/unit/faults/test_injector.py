@@ -126,6 +126,7 @@ def fault(**changes: Any) -> PlannedFault:
         "wipe": False,
         "working": False,
         "open_transaction": False,
+        "alone": False,
     }
     return PlannedFault(**(usual | changes))
 
@@ -406,6 +407,47 @@ class CommittingView(FakeView):
     def committed(self, group: str, topic: str, **_: Any) -> dict[int, int]:
         bystander = int(self.clock() * 100)
         return {0: 7 if self.clock() < self.since else 8, 1: bystander}
+
+
+def test_while_a_fault_that_strikes_alone_lasts_no_other_does(bench: Bench) -> None:
+    bench.subject = FakeSubject(bench.clock, instances=2)
+    bench.run(
+        fault(fault_id="lone", instance=0, at_s=1.0, down_s=3.0, alone=True),
+        fault(fault_id="other", instance=1, at_s=2.0),
+    )
+    healed = next(each for each in bench.events(FaultHealed) if each.fault_id == "lone")
+    other = next(each for each in bench.events(FaultInjected) if each.fault_id == "other")
+    assert other.t >= healed.t - 0.1
+
+
+def test_a_fault_that_strikes_alone_waits_until_all_others_run(bench: Bench) -> None:
+    bench.subject = FakeSubject(bench.clock, instances=2)
+    bench.run(
+        fault(fault_id="other", instance=1, at_s=0.5, down_s=3.0),
+        fault(fault_id="lone", instance=0, at_s=1.0, alone=True),
+    )
+    lone = next(each for each in bench.events(FaultInjected) if each.fault_id == "lone")
+    assert lone.t >= 3.5
+
+
+def test_the_targets_partitions_are_those_of_the_moment_it_strikes(bench: Bench) -> None:
+    """It may wait for seconds until a transaction is open, and the group moves on meanwhile."""
+    clock = bench.clock
+
+    class Moving(FakeView):
+        def group_members(self, group: str) -> list[Member]:
+            return [Member("app-0", [0, 2] if clock() < 3.0 else [2, 3])]
+
+    bench.subject = FakeSubject(clock, group="g", client_id="app-{instance}")
+    bench.run(
+        fault(open_transaction=True, down_s=0.0),
+        view=Moving(),
+        transactions=FakeTransactions(
+            clock, lambda now: [transaction("t", 1)] if now >= 4.0 else []
+        ),
+    )
+    (injected,) = bench.events(FaultInjected)
+    assert injected.partitions == [2, 3]
 
 
 def test_a_fault_waits_until_its_own_target_is_seen_to_commit(bench: Bench) -> None:
