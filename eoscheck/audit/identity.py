@@ -28,6 +28,7 @@ _FORM_OF = {
     "json": "json:/pointer",
     "python": "python:module:function",
 }
+_ARRAY_INDEX = re.compile(r"0|[1-9][0-9]*")
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
 
 
@@ -115,7 +116,7 @@ def _json(pointer: str, expression: str) -> Identify:
     if re.search(r"~(?![01])", pointer):
         raise UsageError(f"{expression!r}: in a JSON pointer ~ is written ~0 (and / is ~1)")
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-    if any(step.isdecimal() for step in steps):
+    if any(_ARRAY_INDEX.fullmatch(step) for step in steps):
         return _walking(steps)
     return _compiled(steps)
 
@@ -147,12 +148,19 @@ def _walking(steps: Sequence[str]) -> Identify:
         try:
             found = msgspec.json.decode(value or b"")
             for step in steps:
-                found = found[int(step)] if isinstance(found, list) else found[step]
-        except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, LookupError, ValueError):
+                found = found[_index(step)] if isinstance(found, list) else found[step]
+        except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, LookupError):
             return None
         return _checked(found)
 
     return identify
+
+
+def _index(step: str) -> int:
+    """RFC 6901: no sign, no leading zero; anything else names no element."""
+    if not _ARRAY_INDEX.fullmatch(step):
+        raise LookupError(step)
+    return int(step)
 
 
 def _python(rest: str, expression: str) -> Identify:

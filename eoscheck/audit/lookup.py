@@ -33,7 +33,12 @@ class Lookup:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader: AbstractContextManager[Consumer] = committed_reader(
-            client_config, **{"fetch.message.max.bytes": 16_384, "fetch.wait.max.ms": 10}
+            client_config,
+            **{
+                "fetch.message.max.bytes": 16_384,
+                "fetch.wait.max.ms": 10,
+                "queued.min.messages": 1_000,
+            },
         )
         self._clock = clock
         self._seen: dict[Place, StoredRecord | None] = {}

@@ -80,6 +80,8 @@ def committed_reader(client_config: Mapping[str, str], **settings: str | int) ->
             "enable.partition.eof": True,
             "auto.offset.reset": "error",  # a deleted range is to be seen, not skipped
             "fetch.wait.max.ms": 20,
+            "fetch.message.max.bytes": 4 * 1024 * 1024,
+            "queued.min.messages": 200_000,  # fetch on while a batch is worked on
             **settings,
         }
     )

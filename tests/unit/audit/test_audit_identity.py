@@ -53,6 +53,8 @@ from eoscheck.errors import UsageError
         ("json:/id", None, None, None),
         ("json:/items/7", None, b'{"items": [7, 8]}', None),
         ("json:/items/1", None, b'{"items": "text"}', None),
+        ("json:/0/-1", None, b"[[7, 8]]", None),
+        ("json:/0/00", None, b"[[7, 8]]", None),
         ("json:/items/1", None, None, None),
     ],
 )

@@ -1,0 +1,252 @@
+"""Single rules of the checks that random data seldom reaches."""
+
+from __future__ import annotations
+
+import pytest
+
+from eoscheck.audit.checks.identities import (
+    check_acknowledged,
+    check_duplicates,
+    check_losses,
+    check_phantoms,
+)
+from eoscheck.audit.checks.joined import Acknowledged, join
+from eoscheck.audit.checks.order import check_order
+from eoscheck.audit.checks.outcome import Cause, Checked
+from eoscheck.audit.checks.results import TableEntry, check_final_state, check_running_sum
+from eoscheck.audit.checks.sequence import find_sequences
+from eoscheck.audit.checks.transactions import (
+    CoordinatorView,
+    OpenAtCut,
+    check_open_transactions,
+)
+from eoscheck.audit.findings import Code
+from eoscheck.audit.records import Place, Wanted
+from eoscheck.history.events import Identity
+from tests.unit.audit.topics import INPUT, OUTPUT, Row, Topic, line, records
+
+SUMS = Wanted(identity="json:/id", group="key", number="json:/n")
+RESULTS = Wanted(identity="json:/id", number="json:/n")
+REMOVED = ["records of receipts-0 below offset 5 were removed"]
+
+
+def total(checked: Checked) -> int:
+    return sum(found.total for found in checked.found)
+
+
+def causes(checked: Checked) -> list[set[Cause]]:
+    return [set(found.causes) for found in checked.found]
+
+
+def payments(*amounts: int, key: str = "a") -> Topic:
+    return {0: [Row(number, key, amount) for number, amount in enumerate(amounts)]}
+
+
+def receipts(*results: tuple[int, int]) -> Topic:
+    return {0: [Row(number, number=result) for number, result in results]}
+
+
+def test_all_are_counted_and_the_first_of_them_are_shown() -> None:
+    output = {1: line(*range(50), *range(50)), 0: line(*range(50, 60), *range(50, 60))}
+    checked = check_duplicates(join(records(OUTPUT, output)), limit=3)
+    assert total(checked) == 60
+    places = [(a.place.partition, a.offsets) for a in checked.found[0].anomalies]
+    assert places == [(0, [0, 10]), (0, [1, 11]), (0, [2, 12])]
+
+
+def test_one_identity_a_thousand_times_is_one_finding_with_its_first_hundred_offsets() -> None:
+    joined = join(records(OUTPUT, {0: line(*[7] * 1000)}))
+    (anomaly,) = check_duplicates(joined, limit=10).found[0].anomalies
+    assert anomaly.detail == "committed 1000 times, expected once"
+    assert anomaly.offsets == list(range(100))
+
+
+def test_an_output_that_may_be_incomplete_loses_nothing_for_sure() -> None:
+    joined = join(
+        records(OUTPUT, {0: line(1)}), records(INPUT, {0: line(1, 2)}), output_gaps=REMOVED
+    )
+    checked = check_losses(joined, limit=10)
+    assert total(checked) == 0
+    assert checked.unknowns[0].subject == Code.LOST
+    assert REMOVED[0] in checked.unknowns[0].reason
+    complete = join(
+        records(OUTPUT, {0: line(1, 2)}), records(INPUT, {0: line(1, 2)}), output_gaps=REMOVED
+    )
+    assert check_losses(complete, limit=10).unknowns == []
+
+
+def test_an_input_that_may_be_incomplete_makes_phantoms_unknown_and_doubles_still_doubles() -> None:
+    joined = join(
+        records(OUTPUT, {0: line(1, 2, 2)}), records(INPUT, {0: line(1)}), input_gaps=REMOVED
+    )
+    phantoms = check_phantoms(joined, limit=10)
+    assert (total(phantoms), len(phantoms.unknowns)) == (0, 1)
+    assert total(check_duplicates(joined, limit=10)) == 1
+
+
+def acknowledged(*identities: Identity) -> Acknowledged:
+    rows = list(range(len(identities)))
+    return Acknowledged(identities=identities, partitions=[0 for _ in rows], offsets=rows)
+
+
+def test_what_the_load_was_told_is_written_must_be_in_the_input() -> None:
+    output, source = records(OUTPUT, {}), records(INPUT, {0: line(1, "b")})
+    joined = join(output, source, acknowledged=acknowledged(1, "b", "c", 4))
+    (found,) = check_acknowledged(joined, limit=1).found
+    assert found.total == 2
+    assert [(a.identity, a.place) for a in found.anomalies] == [("c", Place(INPUT, 0, 2))]
+    gone = join(output, source, acknowledged=acknowledged("c"), input_gaps=REMOVED)
+    assert total(check_acknowledged(gone, limit=1)) == 0
+    assert check_acknowledged(gone, limit=1).unknowns
+
+
+def test_a_second_copy_elsewhere_or_later_is_a_duplicate_and_no_change_of_order() -> None:
+    source = records(INPUT, {0: line(0, 1, 2, 3)})
+    replayed = join(records(OUTPUT, {0: line(0, 1, 2, 1, 2, 3)}), source)
+    assert total(check_order(replayed, order="partition", limit=10)) == 0
+    moved = join(records(OUTPUT, {0: line(0, 2, 3), 1: line(1, 2)}), source)
+    assert total(check_order(moved, order="partition", limit=10)) == 0
+
+
+def test_one_displaced_output_is_one_finding_on_either_side() -> None:
+    source = records(INPUT, {0: line(*range(1000))})
+    early = join(records(OUTPUT, {0: line(900, *range(900), *range(901, 1000))}), source)
+    (found,) = check_order(early, order="partition", limit=10).found
+    assert (found.total, found.anomalies[0].offsets) == (1, [0])
+    assert found.anomalies[0].detail == (
+        "output of input 900 committed before that of input 0 of payments-0"
+    )
+    late = join(records(OUTPUT, {0: line(*range(1, 900), 0, *range(900, 1000))}), source)
+    (found,) = check_order(late, order="partition", limit=10).found
+    assert (found.total, found.anomalies[0].offsets) == (1, [899])
+    assert found.anomalies[0].facts["displaced"] == "late"
+
+
+def sums(output: Topic, source: Topic) -> Checked:
+    return check_running_sum(
+        join(records(OUTPUT, output, RESULTS), records(INPUT, source, SUMS)), limit=10
+    )
+
+
+def test_a_state_that_counted_replayed_inputs_twice_is_excused_as_reprocessing() -> None:
+    # 1 and 2 were in the state already when they were read again; their first outputs were not
+    # written.
+    replayed = sums(receipts((0, 5), (1, 24), (2, 31), (3, 35)), payments(5, 6, 7, 4))
+    assert causes(replayed) == [{Cause.REPROCESSED}]
+    doubled = sums(receipts((0, 5), (0, 10), (1, 16)), payments(5, 6))
+    assert causes(doubled) == [{Cause.REPROCESSED}]
+    lost_update = sums(receipts((0, 5), (1, 6)), payments(5, 6))
+    assert causes(lost_update) == [set()]
+    after_a_loss = sums(receipts((0, 5), (2, 12)), payments(5, 6, 7))
+    assert causes(after_a_loss) == [{Cause.LOST}]
+
+
+def test_an_error_that_goes_away_and_comes_back_is_two_findings() -> None:
+    checked = sums(receipts((0, 2), (1, 3), (2, 3), (3, 9)), payments(1, 1, 1, 1))
+    assert total(checked) == 2  # off by 1 twice in a row, right, off by 5
+    assert checked.counts["wrong_results"] == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "gaps", "words"),
+    [
+        ({0: [Row(1, number=None)]}, [], "have no key or no amount"),
+        ({0: [Row(1, number=1)]}, REMOVED, "is not complete"),
+        ({0: [Row(1, number=2**62), Row(2, number=2**62)]}, [], "do not fit in 64 bits"),
+    ],
+)
+def test_sums_that_cannot_be_made_are_unknown(source: Topic, gaps: list[str], words: str) -> None:
+    joined = join(
+        records(OUTPUT, receipts((1, 1)), RESULTS), records(INPUT, source, SUMS), input_gaps=gaps
+    )
+    checked = check_running_sum(joined, limit=10)
+    assert (total(checked), len(checked.unknowns)) == (0, 1)
+    assert words in checked.unknowns[0].reason
+
+
+def table(*entries: tuple[Identity, int | None]) -> list[TableEntry]:
+    return [
+        TableEntry(key=key, place=Place("balances", 0, at), value=value)
+        for at, (key, value) in enumerate(entries)
+    ]
+
+
+def final_state(source: Topic, entries: list[TableEntry], **joining: object) -> Checked:
+    joined = join(
+        records(OUTPUT, {}),
+        records(INPUT, source, SUMS),
+        **joining,  # type: ignore[arg-type]
+    )
+    return check_final_state(joined, topic="balances", table=entries, gaps=[], limit=10)
+
+
+def test_only_due_inputs_are_in_a_balance_and_keys_at_work_are_not_judged() -> None:
+    source = {0: [Row(0, "a", 5), Row(1, "b", 5), Row(2, "a", 3)]}
+    inputs = records(INPUT, source, SUMS)
+    due, pending = inputs.offset < 2, inputs.offset >= 2
+    idle = final_state(source, table(("a", 5), ("b", 5)), due=due)
+    assert (total(idle), idle.unknowns) == (0, [])
+    at_work = final_state(source, table(("a", 8), ("b", 6)), due=due, pending=pending)
+    assert [a.identity for f in at_work.found for a in f.anomalies] == ["b"]
+    assert "1 keys of balances are not judged" in at_work.unknowns[0].reason
+    unsettled = final_state(source, table(("a", 8), ("b", 6)), due=due, settled=False)
+    assert (total(unsettled), len(unsettled.unknowns)) == (0, 1)
+
+
+def test_a_deleted_or_absent_balance_of_nothing_is_right() -> None:
+    source = {0: [Row(0, "a", 5), Row(1, "a", -5), Row(2, "b", 1), Row(3, "b", -1)]}
+    assert total(final_state(source, table(("a", None)))) == 0
+    wrong = final_state({0: [Row(0, "a", 5)]}, table(("a", None)))
+    assert [a.detail for f in wrong.found for a in f.anomalies] == [
+        "deleted, expected 5, the sum of 1 inputs"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("identities", "doubt"),
+    [
+        (["o-1", "o-2", "o-4"], False),
+        (["o-1", "o-2", "p-9"], False),  # a source with one record, among others that have more
+        (["o-1", "o-9", "o-99"], True),
+        (["a-1", "b-2", "c-3"], True),  # as random identities are
+        (["o-1", "o-2", "x"], True),
+        ([1, 2, 3, 4000], True),
+        ([], False),
+    ],
+)
+def test_holes_are_looked_for_only_where_most_of_a_sequence_is_there(
+    identities: list[Identity], doubt: bool
+) -> None:
+    wanted = Wanted(identity="json:/id", sequence=True)
+    joined = join(records(OUTPUT, {0: line(*identities)}, wanted))
+    assert (find_sequences(joined).doubt is not None) == doubt
+
+
+def held(coordinator: CoordinatorView | None) -> OpenAtCut:
+    return OpenAtCut(
+        place=Place(OUTPUT, 1, 40),
+        producer_id=9,
+        epoch=2,
+        last_timestamp_ms=0,
+        coordinator=coordinator,
+    )
+
+
+def known(*, overdue: bool) -> CoordinatorView:
+    return CoordinatorView(
+        transactional_id="app-0",
+        state="Ongoing",
+        epoch=2,
+        started_ms=0,
+        timeout_ms=1000,
+        overdue=overdue,
+    )
+
+
+def test_a_transaction_hangs_when_it_is_overdue_or_nobody_knows_it_and_else_is_unknown() -> None:
+    transactions = [held(None), held(known(overdue=True)), held(known(overdue=False))]
+    checked = check_open_transactions(transactions, patience_s=5, sweep_ms=500, limit=10)
+    assert total(checked) == 2
+    assert [a.offsets for a in checked.found[0].anomalies] == [[40], [40]]
+    assert [unknown.subject for unknown in checked.unknowns] == ["receipts-1@40"]
+    assert "'app-0' was still open after 5 s" in checked.unknowns[0].reason
