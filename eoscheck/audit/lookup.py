@@ -44,7 +44,9 @@ class Lookup:
         self._seen: dict[Place, StoredRecord | None] = {}
 
     def record(self, place: Place) -> StoredRecord | None:
-        """None where it cannot be read any more, or not in time."""
+        """None where it cannot be read any more, or not in time, or is no record's place."""
+        if place.offset < 0:
+            return None
         if place not in self._seen:
             try:
                 self._seen[place] = self._fetch(place)
