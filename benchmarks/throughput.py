@@ -210,7 +210,8 @@ def print_table(results: dict[tuple[Setting, str], list[Drain]], args: argparse.
     machine = (
         f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"
     )
-    print(f"{args.records} records, {args.accounts} accounts, {args.rounds} rounds, {machine}")
+    print(f"{args.records} records ({SLOW} times as many at 1000 ms), {args.accounts} accounts")
+    print(f"{args.rounds} rounds; {machine}")
     print(f"{'setting':26} {'app rec/s':>10} {'bare rec/s':>10} {'ratio':>6} {'CPU µs/rec':>12}")
     for setting in SETTINGS:
         rates = {

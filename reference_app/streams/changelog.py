@@ -119,7 +119,9 @@ def prepare_topics(
     names = {s.name: changelog_name(application_id, s.name) for s in topology.stores}
     while True:
         try:
-            found = _describe(admin, {source, *topology.output_topics, *names.values()})
+            request_s = min(max(deadline - clock(), 0.1), _REQUEST_S)
+            wanted = {source, *topology.output_topics, *names.values()}
+            found = _describe(admin, wanted, request_s)
             for topic in (source, *topology.output_topics):
                 if topic not in found:
                     raise ConfigurationError(
@@ -148,9 +150,11 @@ def prepare_topics(
     return Topics(partitions=partitions, changelogs=changelogs)
 
 
-def _describe(admin: AdminClient, topics: Iterable[str]) -> dict[str, TopicDescription]:
+def _describe(
+    admin: AdminClient, topics: Iterable[str], request_s: float
+) -> dict[str, TopicDescription]:
     """Those of `topics` that exist. Unlike a metadata request it never creates one."""
-    futures = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=_REQUEST_S)
+    futures = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=request_s)
     found = {}
     for name, future in futures.items():
         try:

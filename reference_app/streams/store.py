@@ -22,6 +22,7 @@ from rocksdict import (
     WriteOptions,
 )
 
+from reference_app.streams.errors import ConfigurationError
 from reference_app.streams.serde import Serde
 
 K = TypeVar("K")
@@ -34,6 +35,8 @@ Writes: TypeAlias = list[tuple[bytes, bytes | None]]
 # where the write-ahead log is off. A prefix keeps every user key apart from the position's.
 DATA_PREFIX = b"d"
 _POSITION = b"position"
+
+_DAMAGED = ("Corruption", "No such file or directory")
 
 _MISSING = object()
 
@@ -188,8 +191,8 @@ class RocksStore(Generic[K, V]):
         try:
             return Rdict(str(self._path), self._options)
         except Exception as error:  # rocksdict raises nothing narrower
-            if "Corruption" not in str(error):
-                raise
+            if not any(sign in str(error) for sign in _DAMAGED):
+                raise ConfigurationError(f"{self._path} cannot be opened: {error}") from error
             # The changelog is the truth, the directory only saves reading it again.
             shutil.rmtree(self._path)
             self._path.mkdir(parents=True)
