@@ -42,6 +42,7 @@ class Lookup:
         )
         self._clock = clock
         self._seen: dict[Place, StoredRecord | None] = {}
+        self._topics: set[str] = set()
 
     def record(self, place: Place) -> StoredRecord | None:
         """None where it cannot be read any more, or not in time, or is no record's place."""
@@ -55,6 +56,9 @@ class Lookup:
         return self._seen[place]
 
     def _fetch(self, place: Place) -> StoredRecord | None:
+        if place.topic not in self._topics:
+            self._topics.add(place.topic)  # the client would look for its leaders a second later
+            self._consumer.list_topics(place.topic, timeout=_PATIENCE_S)
         self._consumer.assign([TopicPartition(*place)])
         until = self._clock() + _PATIENCE_S
         while self._clock() < until:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from eoscheck.audit import AuditSpec, Code, Verdict, run_audit
+from eoscheck.cli.main import main
 from eoscheck.cluster import Cluster
 from eoscheck.history import (
     Event,
@@ -111,12 +112,20 @@ def test_identities_come_from_keys_headers_and_functions_too(
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    cluster: Cluster, words: list[str], message: str
+    cluster: Cluster,
+    words: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    refused = eoscheck(*words, server=cluster.bootstrap_servers)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert message in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
+    command = ["eoscheck", "audit", "--bootstrap-server", cluster.bootstrap_servers, *words]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out) == (2, "")
+    assert message in shown.err
+    assert len(shown.err.splitlines()) == 1
 
 
 def test_a_broker_that_is_not_there_is_one_line_and_exit_code_2() -> None:
