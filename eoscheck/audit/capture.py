@@ -32,7 +32,7 @@ _MOTION_POLL_S = 0.2
 
 
 class Progress(Protocol):
-    """Called often: `step` in words, `done` of `total` offsets."""
+    """Called often: `step` in words, `done` of `total` (offsets, or findings)."""
 
     def __call__(self, step: str, done: int, total: int) -> None: ...
 

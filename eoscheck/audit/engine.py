@@ -87,7 +87,7 @@ def run_audit(
             evidence = Evidence(
                 spec, lookup=lookup, writers=writers, timeline=FaultTimeline(history)
             )
-            findings = _findings(checked, spec=spec, evidence=evidence)
+            findings = _findings(checked, spec=spec, evidence=evidence, progress=progress)
             hazards = (
                 writers.outside_transactions(captured.output)
                 if spec.expect is Guarantee.EXACTLY_ONCE
@@ -172,22 +172,36 @@ def _acknowledged(history: Sequence[Event], topic: str) -> Acknowledged | None:
     )
 
 
-def _findings(checked: Sequence[Checked], *, spec: AuditSpec, evidence: Evidence) -> list[Finding]:
+def _findings(
+    checked: Sequence[Checked],
+    *,
+    spec: AuditSpec,
+    evidence: Evidence,
+    progress: Progress | None,
+) -> list[Finding]:
     """The first of each code, those that count before those that are allowed."""
     candidates: dict[Code, list[_Candidate]] = {}
     for found in (found for each in checked for found in each.found):
         excused = allowed(found, spec.expect)
         for anomaly in found.anomalies:
-            candidates.setdefault(found.code, []).append(_Candidate(excused, anomaly))
-    return [
-        evidence.finding(code, candidate.anomaly, allowed=candidate.allowed)
+            candidate = _Candidate(found.code, excused, anomaly)
+            candidates.setdefault(found.code, []).append(candidate)
+    chosen = [
+        candidate
         for code in Code
         for candidate in sorted(candidates.get(code, []), key=_Candidate.rank)[: spec.max_findings]
     ]
+    findings = []
+    for number, each in enumerate(chosen):
+        if progress is not None:
+            progress("reading the evidence", number, len(chosen))
+        findings.append(evidence.finding(each.code, each.anomaly, allowed=each.allowed))
+    return findings
 
 
 @dataclass(frozen=True)
 class _Candidate:
+    code: Code
     allowed: bool
     anomaly: Anomaly
 

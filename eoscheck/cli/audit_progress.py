@@ -36,7 +36,7 @@ class AuditProgress:
             self._bar(step, done, total)
         elif now >= self._line_at:
             self._line_at = now + _LINE_EVERY_S
-            self._console.print(Text(f"{step}: {done:,} of {total:,} offsets"), soft_wrap=True)
+            self._console.print(Text(f"{step}: {done:,} of {total:,}"), soft_wrap=True)
 
     def _bar(self, step: str, done: int, total: int) -> None:
         if self._bars is None:

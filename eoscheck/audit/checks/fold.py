@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -108,23 +109,19 @@ class Repeats:
         self._order = np.argsort(numbers, kind="stable")
         self._sorted = numbers[self._order]
         self._amount = amount
+        self._sums: dict[int, _Sums] = {}
 
     def from_row(self, number: int, row: int, error: int) -> bool:
         """A run of this stream's inputs that begins with `row` adds up to `error`."""
-        rows = self._rows(number)
-        wanted = 0
-        for each in rows[np.searchsorted(rows, row) :]:
-            wanted += int(self._amount[each])
-            if wanted == error:
-                return True
-        return False
+        if number not in self._sums:
+            rows = self._rows(number)
+            self._sums[number] = _Sums(rows, list(accumulate(self._amount[rows].tolist())))
+        return self._sums[number].run_from(row, error)
 
     def anywhere(self, number: int, error: int) -> bool:
         """Some run of inputs adds up to `error`."""
         sums = {0}
-        total = 0
-        for each in self._rows(number):
-            total += int(self._amount[each])
+        for total in accumulate(self._amount[self._rows(number)].tolist()):
             if total - error in sums:
                 return True
             sums.add(total)
@@ -133,6 +130,20 @@ class Repeats:
     def _rows(self, number: int) -> Integers:
         start, end = np.searchsorted(self._sorted, [number, number + 1])
         return self._order[start:end]
+
+
+class _Sums:
+    """Sums up to each row, and where each sum comes last: one look answers for a run."""
+
+    def __init__(self, rows: Integers, sums: list[int]) -> None:
+        self._rows = rows
+        self._sums = sums
+        self._last = {total: index for index, total in enumerate(sums)}
+
+    def run_from(self, row: int, error: int) -> bool:
+        index = int(np.searchsorted(self._rows, row))
+        before = self._sums[index - 1] if index else 0
+        return self._last.get(before + error, -1) >= index
 
 
 def by_cause(causes: list[frozenset[Cause]]) -> Iterator[tuple[frozenset[Cause], list[int]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -36,6 +37,18 @@ class Side:
         """How many records each identity has, of all or of the `chosen` rows."""
         code = self.code if chosen is None else self.code[chosen]
         return np.bincount(code, minlength=identities)
+
+    def rows_of(self, code: int) -> list[int]:
+        """Where an identity stands: at most its first hundred rows."""
+        order, codes = self._by_code
+        start, end = np.searchsorted(codes, [code, code + 1])
+        rows: list[int] = order[start : min(end, start + _SHOWN)].tolist()
+        return rows
+
+    @cached_property
+    def _by_code(self) -> tuple[Integers, Integers]:
+        order = np.argsort(self.code, kind="stable")
+        return order, self.code[order]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +116,8 @@ def first_rows_by_code(
 
 
 def places_of(side: Side, code: int) -> list[Place]:
-    """Where the identity stands: at most its first hundred places."""
-    return places(side.records, np.flatnonzero(side.code == code)[:_SHOWN].tolist())
+    """Where an identity stands: at most its first hundred places."""
+    return places(side.records, side.rows_of(code))
 
 
 def places(records: Records, rows: Sequence[int]) -> list[Place]:

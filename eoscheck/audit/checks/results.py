@@ -146,7 +146,7 @@ def _compare(joined: Joined, sums: Fold) -> tuple[Integers, Integers, Integers, 
     result = outputs.number[rows]
     several = np.flatnonzero(copies[joined.output.code[rows]] > 1)
     for index in several:
-        places = np.flatnonzero(joined.input.code == joined.output.code[rows[index]])
+        places = joined.input.rows_of(int(joined.output.code[rows[index]]))
         if result[index] in sums.running[places]:
             expected[index] = result[index]
     return rows, input_row, expected, result - expected

@@ -147,6 +147,15 @@ def test_an_error_that_goes_away_and_comes_back_is_two_findings() -> None:
     assert checked.counts["wrong_results"] == 3
 
 
+def test_a_hundred_thousand_different_errors_of_one_key_are_judged_without_squaring_the_work() -> (
+    None
+):
+    rows = 100_000
+    results = [(number, (number * 7919) % 1_000_003) for number in range(rows)]
+    checked = sums(receipts(*results), payments(*[1] * rows))
+    assert checked.counts["wrong_results"] > rows / 2  # all of them in a second, or a time-out
+
+
 @pytest.mark.parametrize(
     ("source", "gaps", "words"),
     [

@@ -121,7 +121,7 @@ def progress(*times: float, terminal: bool = False) -> str:
 def test_a_quick_audit_shows_no_progress_and_a_long_one_a_line_now_and_then() -> None:
     assert progress(0.5, 1.0, 1.9) == ""
     assert progress(1.0, 2.5, 3.0, 8.0).splitlines() == [
-        "reading receipts: 1,000 of 9,000 offsets",
-        "reading receipts: 3,000 of 9,000 offsets",
+        "reading receipts: 1,000 of 9,000",
+        "reading receipts: 3,000 of 9,000",
     ]
     assert "reading receipts" in progress(3.0, terminal=True)
