@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from eoscheck.audit.records import Content, Place
 from eoscheck.audit.scan import committed_reader
 
 _PATIENCE_S = 5.0
+_NEIGHBOURS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +51,13 @@ class Lookup:
             return None
         if place not in self._seen:
             try:
-                self._seen[place] = self._fetch(place)
+                self._fetch(place)
             except KafkaException:
                 self._seen[place] = None
         return self._seen[place]
 
-    def _fetch(self, place: Place) -> StoredRecord | None:
+    def _fetch(self, place: Place) -> None:
+        self._seen[place] = None
         if place.topic not in self._topics:
             self._topics.add(place.topic)  # the client would look for its leaders a second later
             self._consumer.list_topics(place.topic, timeout=_PATIENCE_S)
@@ -65,14 +67,20 @@ class Lookup:
             message = self._consumer.poll(0.1)
             if message is None or (message.topic(), message.partition()) != place[:2]:
                 continue  # nothing yet, or left over from the place before
-            if message.error() is not None or message.offset() != place.offset:
-                return None
-            _kind, timestamp_ms = message.timestamp()
-            return StoredRecord(
-                content=(message.key(), message.value(), message.headers()),  # type: ignore[arg-type]
-                timestamp_ms=timestamp_ms,
-            )
-        return None
+            # What came in the same answer is kept too: findings are often neighbours.
+            for each in (message, *self._consumer.consume(_NEIGHBOURS, timeout=0)):
+                self._keep(each)
+            return
+
+    def _keep(self, message: Message) -> None:
+        if message.error() is not None:
+            return  # the end of the partition, or of what may be read
+        _kind, timestamp_ms = message.timestamp()
+        place = Place(message.topic(), message.partition(), message.offset())  # type: ignore[arg-type]
+        self._seen[place] = StoredRecord(
+            content=(message.key(), message.value(), message.headers()),  # type: ignore[arg-type]
+            timestamp_ms=timestamp_ms,
+        )
 
     def __enter__(self) -> Self:
         self._consumer = self._reader.__enter__()

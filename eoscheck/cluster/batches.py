@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -61,35 +61,27 @@ class BatchView:
     def header(self, topic: str, partition: int, offset: int) -> BatchHeader | None:
         """The header of the batch with that offset; None where it is gone, or cannot be read."""
         seen = self._seen.setdefault((topic, partition), [])
-        for header in seen:
-            if header.base_offset <= offset <= header.last_offset:
-                return header
-        try:
-            fetched = self._fetch(topic, partition, offset)
-        except (KafkaError, ValueError):  # ValueError: what is no batch
-            return None
-        if fetched is not None:
-            seen.append(fetched)
-        return fetched
+        found = _covering(seen, offset)
+        if found is None:
+            try:
+                seen += self._fetch(topic, partition, offset)
+            except (KafkaError, ValueError):  # ValueError: what is no batch
+                return None
+            found = _covering(seen, offset)
+        return found
 
-    def _fetch(self, topic: str, partition: int, offset: int) -> BatchHeader | None:
+    def _fetch(self, topic: str, partition: int, offset: int) -> list[BatchHeader]:
+        """The batch with that offset, and those that came in the same answer."""
         leader = self._leaders.get((topic, partition), -1)
         request = _fetch_request(topic, partition, offset)
         answer = self._client.send_and_receive(leader, request, timeout_ms=self._timeout_ms)
-        for found in (part for each in answer.responses for part in each.partitions):
-            batch = MemoryRecords(bytes(found.records or b"")).next_batch()
-            if not isinstance(batch, DefaultRecordBatch):
-                return None  # nothing there, or a format from before producers had ids
-            if batch.base_offset <= offset <= batch.last_offset:
-                return BatchHeader(
-                    base_offset=batch.base_offset,
-                    last_offset=batch.last_offset,
-                    producer_id=batch.producer_id if batch.producer_id >= 0 else None,
-                    epoch=batch.producer_epoch,
-                    base_sequence=batch.base_sequence,
-                    transactional=batch.is_transactional,
-                )
-        return None
+        return [
+            _header(batch)
+            for each in answer.responses
+            for found in each.partitions
+            for batch in MemoryRecords(bytes(found.records or b""))
+            if isinstance(batch, DefaultRecordBatch)  # older formats have no producer
+        ]
 
     def close(self) -> None:
         self._client.close()
@@ -104,6 +96,24 @@ class BatchView:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _covering(headers: Sequence[BatchHeader], offset: int) -> BatchHeader | None:
+    for header in headers:
+        if header.base_offset <= offset <= header.last_offset:
+            return header
+    return None
+
+
+def _header(batch: DefaultRecordBatch) -> BatchHeader:
+    return BatchHeader(
+        base_offset=batch.base_offset,
+        last_offset=batch.last_offset,
+        producer_id=batch.producer_id if batch.producer_id >= 0 else None,
+        epoch=batch.producer_epoch,
+        base_sequence=batch.base_sequence,
+        transactional=batch.is_transactional,
+    )
 
 
 def _fetch_request(topic: str, partition: int, offset: int) -> Any:
