@@ -205,6 +205,7 @@ class _Injector:
         while True:
             owned = self._partitions_of(fault.instance)
             if owned and work.seen(owned, self._committed()):
+                self._wait_until(self.clock() + fault.phase_s)
                 return True
             if self.clock() >= deadline or not self._pause(_WATCH_POLL_S):
                 return False

@@ -18,6 +18,10 @@ Kind = Literal["kill", "terminate", "pause", "restart"]
 OUTLAST = (1.2, 1.5)
 """How long a fault that outlasts the session time-out takes, as multiples of it."""
 
+PHASE_S = 0.5
+"""A fault that waited for its target's commit strikes up to this much later: at any moment of a
+commit interval, not always right after a commit, when little is under way."""
+
 SETTLE_S = 1.0
 """At least that long after its heal an instance is not hit again: it would not work yet."""
 
@@ -90,7 +94,8 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class PlannedFault(msgspec.Struct, frozen=True, kw_only=True):
-    """`at_s`: seconds since the faults phase began; `down_s`: from the fault to its heal."""
+    """`at_s`: seconds since the phase began; `down_s`: from the fault to its heal; `phase_s`:
+    from the commit that it waits for, where it does, to the fault."""
 
     fault_id: str
     kind: Kind
@@ -100,6 +105,7 @@ class PlannedFault(msgspec.Struct, frozen=True, kw_only=True):
     outlasts_session: bool
     wipe: bool
     working: bool
+    phase_s: float
     open_transaction: bool
     alone: bool
 
@@ -154,6 +160,7 @@ class _Draft:
     down_s: float
     outlasts_session: bool
     wipe: bool
+    phase_s: float
 
 
 def _drafts(
@@ -185,6 +192,7 @@ def _drafts(
             down_s=down_s,
             outlasts_session=down_s > session_timeout_s,
             wipe=turn in wiped,
+            phase_s=chance.uniform(0, PHASE_S),
         )
 
 
@@ -211,6 +219,7 @@ def _placed(
                 outlasts_session=draft.outlasts_session,
                 wipe=draft.wipe,
                 working=draft.spec.working,
+                phase_s=draft.phase_s,
                 open_transaction=draft.spec.open_transaction,
                 alone=draft.spec.alone,
             )

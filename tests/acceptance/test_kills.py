@@ -38,7 +38,7 @@ def test_exactly_once_survives_ten_kills(eoscheck: Eoscheck, accepted: Accepted,
     outcome = eoscheck("run", "kill-exactly-once", "--seed", seed)
     run = only_run(outcome)
     assert (outcome.exit_code, run["verdict"]) == (0, "pass"), run["reasons"]
-    assert run["audit"]["findings"] == []
+    assert run["findings"] == []
     tally = run["tally"]
     assert tally["injected"] >= KILLS
     assert tally["left_open"] * 2 >= tally["injected"]
@@ -74,7 +74,7 @@ def test_a_wrong_order_of_commit_comes_out_red(
     run = only_run(outcome)
     assert (outcome.exit_code, run["verdict"]) == (1, "fail"), run["reasons"]
     assert run["as_expected"]
-    lost = [each for each in run["audit"]["findings"] if each["code"] == "LOST"]
+    lost = [each for each in run["findings"] if each["code"] == "LOST"]
     assert lost
     assert all(each["offsets"] and each["identity"] is not None for each in lost)
     accepted("A bug of the zoo: red, with evidence", run["repeat"], words(run))

@@ -138,6 +138,7 @@ def fault(number: int, **changes: Any) -> PlannedFault:
         "outlasts_session": False,
         "wipe": False,
         "working": False,
+        "phase_s": 0.0,
         "open_transaction": False,
         "alone": False,
     }

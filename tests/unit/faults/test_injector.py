@@ -125,6 +125,7 @@ def fault(**changes: Any) -> PlannedFault:
         "outlasts_session": False,
         "wipe": False,
         "working": False,
+        "phase_s": 0.0,
         "open_transaction": False,
         "alone": False,
     }
@@ -452,9 +453,9 @@ def test_the_targets_partitions_are_those_of_the_moment_it_strikes(bench: Bench)
 
 def test_a_fault_waits_until_its_own_target_is_seen_to_commit(bench: Bench) -> None:
     bench.subject = FakeSubject(bench.clock, group="g", client_id="app-{instance}")
-    bench.run(fault(working=True), view=CommittingView(bench.clock, since=4.0))
+    bench.run(fault(working=True, phase_s=0.3), view=CommittingView(bench.clock, since=4.0))
     (injected,) = bench.events(FaultInjected)
-    assert injected.t >= 4.0
+    assert injected.t >= 4.3
     assert injected.evidence["worked"] is True
     assert injected.partitions == [0]
 
