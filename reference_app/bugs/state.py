@@ -32,7 +32,8 @@ RESTORE_TO_LSO = Bug(
     "what was committed above an open transaction is not restored.",
     like="KAFKA-10167.",
     anomalies=("WRONG_RESULT", "STATE_DIVERGED", "RESTORE_SHORT"),
-    fault="kill (SIGKILL) with a transaction open and the state directory wiped, twice within one "
-    "transaction time-out: the first leaves an open transaction below the second's commits",
+    fault="an open transaction in the changelog that its owner does not take up again (crash "
+    "before EndTxn, state directory wiped), and within its time-out a second kill with the "
+    "directory wiped: what was committed in between lies above the last stable offset",
     breed=lambda parts: replace(parts, restore_end=IsolationLevel.READ_COMMITTED),
 )

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 # The client's own codes have names with an underscore.
 PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001
+NO_LEADER: int = KafkaError._NOENT  # noqa: SLF001 - of a partition, asked for by the admin client
 MAX_POLL_EXCEEDED: int = KafkaError._MAX_POLL_EXCEEDED  # noqa: SLF001
 _FENCED = frozenset(
     {
@@ -27,9 +28,13 @@ _PASSING = frozenset(
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
         KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
     }
 )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -17,24 +16,18 @@ from typing import Any
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
-    KafkaException,
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    ListOffsetsResultInfo,
-    OffsetSpec,
-)
+from confluent_kafka.admin import AdminClient
 
+from reference_app.streams.bounds import LogBounds
 from reference_app.streams.changelog import ChangelogTopic
 from reference_app.streams.committed import StableOffset
 from reference_app.streams.errors import (
     PARTITION_EOF,
     SessionLost,
     StreamsError,
-    is_retriable,
-    reason,
 )
 from reference_app.streams.logs import event
 from reference_app.streams.store import Position
@@ -42,9 +35,6 @@ from reference_app.streams.task import LoggedStore, Task
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 5_000
-_REQUEST_S = 10.0
-_EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 # Longer than any transaction may be open (`transaction.max.timeout.ms`, 15 minutes by default).
 _STALL_S = 20 * 60.0
 
@@ -115,9 +105,9 @@ class _Restoring:
     task: Task
     offset: StableOffset
     committed: int | None = None
-    bounds: list[Future[ListOffsetsResultInfo]] | None = None
+    bounds: list[LogBounds] = field(default_factory=list)
     readings: list[_Reading] | None = None
-    progressed: float = field(default=0.0)
+    progressed: float = 0.0
 
 
 class Restorer:
@@ -193,39 +183,30 @@ class Restorer:
     def _advance(self, restoring: _Restoring, *, alone: bool) -> None:
         if restoring.readings is not None:
             return
+        self._check_stall(restoring)
         if restoring.committed is None:
             restoring.committed = restoring.offset.poll(alone=alone)
             if restoring.committed is not None:
                 # Not before: the ends must include whatever those offsets were committed with.
-                restoring.bounds = self._ask_bounds(restoring.task)
-                restoring.progressed = self._clock()
-        elif restoring.bounds is not None and all(future.done() for future in restoring.bounds):
-            try:
-                bounds = [future.result().offset for future in restoring.bounds]
-            except KafkaException as error:
-                if not is_retriable(error):
-                    raise SessionLost(f"changelog offsets: {reason(error)}") from error
-                restoring.bounds = self._ask_bounds(restoring.task)
-                return
+                restoring.bounds = [self._bounds_of(logged) for logged in restoring.task.stores]
+            return
+        bounds = [asked.poll() for asked in restoring.bounds]
+        if None not in bounds:
             restoring.readings = [
-                self._begin(restoring.task, logged, log_start=bounds[2 * i], end=bounds[2 * i + 1])
-                for i, logged in enumerate(restoring.task.stores)
+                self._begin(restoring.task, logged, log_start=known[0], end=known[1])
+                for logged, known in zip(restoring.task.stores, bounds, strict=True)
+                if known is not None
             ]
-        self._check_stall(restoring.task.partition, restoring.progressed)
+            restoring.progressed = self._clock()
 
-    def _ask_bounds(self, task: Task) -> list[Future[ListOffsetsResultInfo]]:
-        """Log start and end of each of the task's changelogs, in turn."""
-        futures = []
-        for logged in task.stores:
-            partition = TopicPartition(logged.changelog.topic.name, task.partition)
-            for spec in (_EARLIEST, _LATEST):
-                answer = self._admin.list_offsets(
-                    {partition: spec},
-                    isolation_level=self._end_isolation,
-                    request_timeout=_REQUEST_S,
-                )
-                futures.append(answer[partition])
-        return futures
+    def _bounds_of(self, logged: LoggedStore) -> LogBounds:
+        changelog = logged.changelog
+        return LogBounds(
+            self._admin,
+            TopicPartition(changelog.topic.name, changelog.partition),
+            end_isolation=self._end_isolation,
+            clock=self._clock,
+        )
 
     def _begin(self, task: Task, logged: LoggedStore, *, log_start: int, end: int) -> _Reading:
         topic = logged.changelog.topic
@@ -277,8 +258,7 @@ class Restorer:
                 self._leave(reading)
                 self._finish(reading)
             else:
-                restoring = self._restoring[partition.partition]
-                self._check_stall(partition.partition, restoring.progressed)
+                self._check_stall(self._restoring[partition.partition])
 
     def _apply(self, reading: _Reading, run: Any) -> None:
         records = []
@@ -335,11 +315,11 @@ class Restorer:
         if self._readings.pop(place, None) is not None and self._consumer is not None:
             self._consumer.incremental_unassign([TopicPartition(*place)])
 
-    def _check_stall(self, partition: int, progressed: float) -> None:
-        if self._clock() - progressed > _STALL_S:
+    def _check_stall(self, restoring: _Restoring) -> None:
+        if self._clock() - restoring.progressed > _STALL_S:
             raise StreamsError(
-                f"task {partition} waited {_STALL_S:g} s for a transaction that nobody ends: "
-                "look for it with kafka-transactions.sh find-hanging"
+                f"task {restoring.task.partition} waited {_STALL_S:g} s for a transaction that "
+                "nobody ends: look for it with kafka-transactions.sh find-hanging"
             )
 
 

@@ -24,6 +24,7 @@ from typing import Any
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
+    KafkaException,
     Message,
     Producer,
     TopicPartition,
@@ -291,7 +292,10 @@ class Payments:
         return all(stable[partition] >= end for partition, end in ends.items())
 
     def drained(self) -> bool:
-        return self.committed() == self.ends(self.input)
+        try:
+            return self.committed() == self.ends(self.input)
+        except KafkaException:  # a coordinator that is still loading
+            return False
 
     def wait_drained(self, *, timeout_s: float = 60.0) -> None:
         wait_for("the input to be drained", self.drained, timeout_s=timeout_s)

@@ -110,29 +110,30 @@ def test_a_damaged_directory_is_given_up_for_the_changelog(tmp_path: Path) -> No
     again.close()
 
 
-# Each transaction writes its own number to every key, and its number as the position. Whatever the
-# instant of the kill, all of the store must say one number. `restore` runs the first half of them
-# without the write-ahead log, as a restore does.
+# A restore without the write-ahead log, then transactions: each writes its own number to every key,
+# and is told on stdout once it is committed. Whatever the instant of the kill, the store must say
+# one number, no smaller than the last one told, with all that was restored.
 WRITER = """
 import sys
 from pathlib import Path
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import Position, RocksStore
-folder, keys = Path(sys.argv[1]), int(sys.argv[2])
-store = RocksStore(folder / "store", key=STRING, value=STRING)
+store = RocksStore(Path(sys.argv[1]) / "store", key=STRING, value=STRING)
 number = store.position.offset if store.position else 0
-for _ in range(20):
+print(number, flush=True)
+for batch in range(20):
     number += 1
-    store.restore([(str(k).encode(), str(number).encode()) for k in range(keys)],
-                  Position("topic-id", number, 0.0))
+    restored = [(f"restored-{batch}-{k}".encode(), b"r") for k in range(100)]
+    restored += [(str(k).encode(), str(number).encode()) for k in range(300)]
+    store.restore(restored, Position("topic-id", number, 0.0))
 store.finish_restore(Position("topic-id", number, 0.0))
-print("running", flush=True)
 while True:
+    print(number, flush=True)
     number += 1
-    for k in range(keys):
+    for k in range(300):
         store.put(str(k), str(number))
     store.commit(Position("topic-id", number, 0.0))
-    for k in range(keys):  # never committed
+    for k in range(300):
         store.put(str(k), "uncommitted")
     store.rollback()
 """
@@ -143,26 +144,32 @@ def test_a_store_killed_at_any_instant_opens_at_one_committed_point(
     tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
-    reached = 0
-    for number in range(4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), "300"], stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        if number % 2 == 0:  # else it may die while it restores
-            assert process.stdout.readline() == b"running\n"
-        time.sleep(chance.uniform(0.0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    told = 0
+    complete = False
+    for _ in range(5):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            # The first line comes before the restore, the others after a commit each.
+            lines = [process.stdout.readline() for _ in range(chance.choice([1, 2, 30]))]
+            time.sleep(chance.uniform(0.0, 0.02))
+            process.send_signal(signal.SIGKILL)
+            lines += process.communicate()[0].splitlines(keepends=True)
+        told = max([told, *(int(line) for line in lines if line.endswith(b"\n"))])
         store = open_store(tmp_path)
         content = dict(store.items())
         position = store.position
         store.close()
         if position is None:
             assert content == {}
+            assert told == 0
             continue
+        restored = [content.pop(key) for key in list(content) if key.startswith("restored-")]
         assert set(content.values()) == {str(position.offset)}
         assert len(content) == 300
-        assert position.offset >= reached or number % 2 == 1
-        reached = position.offset
-    assert reached > 20, "no commit was reached: the test proved nothing"
+        assert position.offset >= told, "a committed transaction was lost"
+        complete = complete or len(lines) > 1
+        if complete:
+            assert len(restored) == 2_000, "what was restored before it was lost"
+    assert told > 20, "no commit was reached: the test proved nothing"
