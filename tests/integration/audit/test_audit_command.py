@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -30,37 +30,60 @@ from tests.integration.audit.writing import Out, Topics, payment, receipt
 PROGRAM = Path(sys.executable).with_name("eoscheck")
 
 
-def eoscheck(
-    *words: str, server: str, folder: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def installed(*words: str, server: str) -> Ended:
+    """The program itself, as a process of its own."""
+    done = subprocess.run(
         [str(PROGRAM), "audit", "--bootstrap-server", server, *words],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        cwd=folder,
     )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def eoscheck(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The same in this process, which saves the time to load it."""
+
+    def run(*words: str, server: str) -> Ended:
+        command = ["eoscheck", "audit", "--bootstrap-server", server, *words]
+        monkeypatch.setattr(sys, "argv", command)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 def test_exit_codes_and_json_are_what_scripts_rely_on(
-    cluster: Cluster, topics: Topics, pair: tuple[str, str]
+    cluster: Cluster, topics: Topics, pair: tuple[str, str], eoscheck: Command
 ) -> None:
     source, output = pair
     server = cluster.bootstrap_servers
     topics.commit(source, payment(0, 1), payment(0, 2))
     first = topics.commit(output, receipt(0, 1), receipt(0, 2))
     words = ["--topic", output, "--input", source, "--id", "json:/id"]
-    passed = eoscheck(*words, server=server)
-    assert (passed.returncode, passed.stderr) == (0, "")
-    assert passed.stdout.startswith(f"pass  {output} from {source}: exactly-once held\n")
+    passed = installed(*words, server=server)
+    assert (passed.code, passed.err) == (0, "")
+    assert passed.out.startswith(f"pass  {output} from {source}: exactly-once held\n")
     repeat = f"repeat: eoscheck audit --bootstrap-server {server} {' '.join(words)}"
-    assert passed.stdout.rstrip().endswith(repeat)
+    assert passed.out.rstrip().endswith(repeat)
 
     second = topics.commit(output, receipt(0, 2))
-    failed = eoscheck(*words, "--format", "json", server=server)
-    assert (failed.returncode, failed.stderr) == (1, "")
-    found = json.loads(failed.stdout)
+    failed = installed(*words, "--format", "json", server=server)
+    assert (failed.code, failed.err) == (1, "")
+    found = json.loads(failed.out)
     assert (found["verdict"], found["hazards"]) == ("fail", [])
     (finding,) = found["findings"]
     assert {name: finding[name] for name in ("code", "topic", "partition", "offsets")} == {
@@ -71,34 +94,40 @@ def test_exit_codes_and_json_are_what_scripts_rely_on(
     }
     assert finding["identity"] == 2
     allowed = eoscheck(*words, "--expect", "at-least-once", server=server)
-    assert allowed.returncode == 0
+    assert allowed.code == 0
 
     with topics.open(output, receipt(1, 3)):
         unknown = eoscheck(
             *words, "--expect", "at-least-once", "--patience", "100ms", server=server
         )
-    assert unknown.returncode == 2
-    assert unknown.stdout.startswith("unknown")
+    assert unknown.code == 2
+    assert unknown.out.startswith("unknown")
 
 
 def test_identities_come_from_keys_headers_and_functions_too(
-    cluster: Cluster, topics: Topics, pair: tuple[str, str], tmp_path: Path
+    cluster: Cluster,
+    topics: Topics,
+    pair: tuple[str, str],
+    eoscheck: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source, output = pair
     topics.commit(source, *(Out(0, b"v", key=f"p-{number}") for number in range(3)))
-    tagged = [Out(0, b"x", headers=(("id", b"p-%d" % number),)) for number in (0, 1, 1)]
+    tagged = [Out(0, b"x", headers=(("id", b"p-%d" % number),)) for number in (0, 2, 2)]
     places = topics.commit(output, *tagged)
     (tmp_path / "audit_test_ids.py").write_text(
         "def of(key, value, headers):\n    return dict(headers)['id'].decode()\n"
     )
+    monkeypatch.chdir(tmp_path)
     for expression in ("header:id", "python:audit_test_ids:of"):
         words = ["--topic", output, "--input", source, "--id", expression, "--input-id", "key"]
         server = cluster.bootstrap_servers
-        report = eoscheck(*words, "--format", "json", server=server, folder=tmp_path)
-        assert report.returncode == 1, report.stderr
-        found = [(f["code"], f["identity"]) for f in json.loads(report.stdout)["findings"]]
-        assert found == [("DUPLICATE", "p-1"), ("LOST", "p-2")]
-        assert places[1] in json.loads(report.stdout)["findings"][0]["offsets"]
+        report = eoscheck(*words, "--format", "json", server=server)
+        assert report.code == 1, report.err
+        found = [(f["code"], f["identity"]) for f in json.loads(report.out)["findings"]]
+        assert found == [("DUPLICATE", "p-2"), ("LOST", "p-1")]
+        assert places[1] in json.loads(report.out)["findings"][0]["offsets"]
 
 
 @pytest.mark.parametrize(
@@ -112,27 +141,19 @@ def test_identities_come_from_keys_headers_and_functions_too(
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    cluster: Cluster,
-    words: list[str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    cluster: Cluster, eoscheck: Command, words: list[str], message: str
 ) -> None:
-    command = ["eoscheck", "audit", "--bootstrap-server", cluster.bootstrap_servers, *words]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    shown = capsys.readouterr()
-    assert (ended.value.code, shown.out) == (2, "")
-    assert message in shown.err
-    assert len(shown.err.splitlines()) == 1
+    refused = eoscheck(*words, server=cluster.bootstrap_servers)
+    assert (refused.code, refused.out) == (2, "")
+    assert message in refused.err
+    assert len(refused.err.splitlines()) == 1
 
 
-def test_a_broker_that_is_not_there_is_one_line_and_exit_code_2() -> None:
+def test_a_broker_that_is_not_there_is_one_line_and_exit_code_2(eoscheck: Command) -> None:
     refused = eoscheck("--topic", "t", server="127.0.0.1:1")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "cannot reach Kafka at 127.0.0.1:1" in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
+    assert (refused.code, refused.out) == (2, "")
+    assert "cannot reach Kafka at 127.0.0.1:1" in refused.err
+    assert len(refused.err.splitlines()) == 1
 
 
 def run_started(t: float = 0.0) -> RunStarted:
@@ -163,6 +184,7 @@ def test_what_the_load_was_told_is_held_against_the_input_and_faults_are_named(
     cluster: Cluster,
     topics: Topics,
     pair: tuple[str, str],
+    eoscheck: Command,
     tmp_path: Path,
 ) -> None:
     source, output = pair
@@ -189,8 +211,8 @@ def test_what_the_load_was_told_is_held_against_the_input_and_faults_are_named(
         *("--history", str(tmp_path)),
         server=cluster.bootstrap_servers,
     )
-    assert told.returncode == 1, told.stderr
-    findings = {found["code"]: found for found in json.loads(told.stdout)["findings"]}
+    assert told.code == 1, told.err
+    findings = {found["code"]: found for found in json.loads(told.out)["findings"]}
     assert set(findings) == {"DUPLICATE", "LOST"}
     assert findings["LOST"]["identity"] == "gone"
     assert (findings["LOST"]["topic"], findings["LOST"]["offsets"]) == (source, [40])
