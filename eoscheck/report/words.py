@@ -112,12 +112,14 @@ def _longest(figure: Distribution) -> str:
 
 
 def cost_line(cost: CostFigure) -> str:
-    """The cost with its interval, in words."""
-    interval = ""
-    if cost.cost.low is not None and cost.cost.high is not None:
-        low, high = numbers.percent(cost.cost.low), numbers.percent(cost.cost.high)
-        interval = f" (95 % interval {low} to {high})"
-    share = numbers.percent(cost.cost.value)
+    """The cost with its interval, in words; an interval around nothing is no cost that is known."""
+    measured, baseline, share = cost.measured.label, cost.baseline.label, cost.cost
+    if share.low is None or share.high is None:
+        return f"{measured} costs {numbers.percent(share.value)} of the throughput of {baseline}"
+    interval = f"95 % interval {numbers.percent(share.low)} to {numbers.percent(share.high)}"
+    if share.low <= 0 <= share.high:
+        return f"no cost of {measured} against {baseline} could be told ({interval})"
     return (
-        f"{cost.measured.label} costs {share} of the throughput of {cost.baseline.label}{interval}"
+        f"{measured} costs {numbers.percent(share.value)} of the throughput of {baseline} "
+        f"({interval})"
     )

@@ -1,23 +1,18 @@
-"""Runs the installed command as a user does, and keeps what was shown as a table."""
+"""Runs the installed command as a user does."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
 import pytest
 
-TABLE = Path(__file__).parents[2] / "docs" / "acceptance.md"
 EOSCHECK = Path(sys.executable).parent / "eoscheck"
-_ROWS = pytest.StashKey[list[tuple[str, str, str]]]()
 
 
 class Outcome(NamedTuple):
@@ -57,37 +52,12 @@ def eoscheck(tmp_path: Path) -> Eoscheck:
 
 
 @pytest.fixture
-def accepted(request: pytest.FixtureRequest) -> Accepted:
-    """`accepted(what, command, result)` adds a row to the table of what was shown."""
+def accepted(record_property: Callable[[str, object], None]) -> Accepted:
+    """`accepted(what, command, result)`: this test's row in the table of what was shown."""
 
     def add(what: str, command: str, result: str) -> None:
-        request.config.stash.setdefault(_ROWS, []).append((what, command, result))
+        record_property("what", what)
+        record_property("command", command)
+        record_property("result", result)
 
     return add
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """The table is written by a whole, green `make accept`, and by nothing less."""
-    rows = session.config.stash.get(_ROWS, [])
-    if not rows or exitstatus != 0 or session.config.option.markexpr != "accept":
-        return
-    memory = psutil.virtual_memory().total / 2**30
-    machine = (
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
-        f"Python {platform.python_version()}"
-    )
-    lines = [
-        "# Acceptance results",
-        "",
-        "What must be shown, as the last whole `make accept` showed it (it writes this file).",
-        "",
-        f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        f"- Machine: {machine}",
-        "- Command: `make accept`",
-        "",
-        "| What | Command | Result |",
-        "|---|---|---|",
-        *(f"| {what} | `{command}` | {result} |" for what, command, result in sorted(rows)),
-        "",
-    ]
-    TABLE.write_text("\n".join(lines), encoding="utf-8")
