@@ -1,20 +1,15 @@
-"""The runtime's options, named as in Kafka Streams, and the click options that set them."""
+"""The runtime's options, named as in Kafka Streams."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
-
-import click
 
 from reference_app.streams.errors import ConfigurationError
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 # What the guarantees rest on; Kafka Streams keeps these from its users as well.
 _MANAGED = frozenset(
@@ -122,112 +117,3 @@ def read_properties(lines: Iterable[str], *, origin: str) -> dict[str, str]:
             raise ConfigurationError(f"{origin}, line {number}: expected name=value")
         properties[name.strip()] = value.strip()
     return properties
-
-
-def streams_options(*, application_id: str) -> Callable[[F], F]:
-    """Adds the runtime's options to a click command; `from_command_line` makes them an object."""
-    defaults = StreamsOptions.__dataclass_fields__
-    milliseconds = [
-        ("session-timeout-ms", "Without heartbeats for so long, a member is taken for dead."),
-        ("heartbeat-interval-ms", "Between heartbeats to the group coordinator."),
-        ("max-poll-interval-ms", "Longest time between polls before the member leaves."),
-        ("transaction-timeout-ms", "The coordinator aborts a transaction that is open longer."),
-        ("default-api-timeout-ms", "How long a broker that does not answer is waited for."),
-        ("close-timeout-ms", "A clean close after SIGTERM ends within this, or the process does."),
-        ("max-poll-records", "Most records processed between two looks at the clock."),
-    ]
-    options = [
-        click.option("--bootstrap-server", metavar="HOST:PORT,...", help="Where the cluster is."),
-        click.option(
-            "--application-id",
-            default=application_id,
-            show_default=True,
-            help="Consumer group, and prefix of changelog topics and transactional ids.",
-        ),
-        click.option(
-            "--processing-guarantee",
-            type=click.Choice([g.value for g in Guarantee]),
-            default=Guarantee.EXACTLY_ONCE_V2.value,
-            show_default=True,
-        ),
-        click.option(
-            "--commit-interval-ms",
-            type=click.IntRange(min=0),
-            default=None,
-            show_default="100 for exactly_once_v2, 30000 for at_least_once",
-        ),
-        click.option(
-            "--state-dir",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=defaults["state_dir"].default,
-            show_default=True,
-            help="Stores and process id; one directory for each process.",
-        ),
-        click.option(
-            "--group-instance-id",
-            default=None,
-            help="Static membership: a restart within the session keeps its partitions.",
-        ),
-        *(
-            click.option(
-                f"--{name}",
-                help=text,
-                type=click.IntRange(min=0),
-                show_default=True,
-                default=defaults[name.replace("-", "_")].default,
-            )
-            for name, text in milliseconds
-        ),
-        click.option(
-            "--replication-factor",
-            type=int,
-            default=-1,
-            show_default=True,
-            help="Of changelog topics; -1: the broker's default.",
-        ),
-        click.option(
-            "--metrics-file",
-            type=click.Path(path_type=Path, dir_okay=False),
-            default=None,
-            show_default="metrics.json in the state directory",
-        ),
-        click.option(
-            "--command-config",
-            type=click.Path(path_type=Path, exists=True),
-            default=None,
-            help="A file of client properties, in librdkafka's names.",
-        ),
-        click.option(
-            "--client-property",
-            "client_property",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="One client property; consumer.NAME or producer.NAME for one client.",
-        ),
-    ]
-
-    def decorate(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def from_command_line(
-    *,
-    bootstrap_server: str | None,
-    command_config: Path | None,
-    client_property: tuple[str, ...],
-    **values: Any,
-) -> StreamsOptions:
-    """The parameters that `streams_options` added, as options. Raises ConfigurationError."""
-    if not bootstrap_server:
-        raise ConfigurationError("--bootstrap-server is missing: give a broker's HOST:PORT")
-    properties = {}
-    if command_config is not None:
-        lines = command_config.read_text(encoding="utf-8").splitlines()
-        properties = read_properties(lines, origin=str(command_config))
-    properties |= read_properties(client_property, origin="--client-property")
-    values["processing_guarantee"] = Guarantee(values["processing_guarantee"])
-    return StreamsOptions(bootstrap_server=bootstrap_server, client_properties=properties, **values)

@@ -73,5 +73,5 @@ def test_a_leader_that_changed_is_learned_before_asking_again() -> None:
 
 
 def test_what_does_not_pass_ends_the_session() -> None:
-    with pytest.raises(SessionLost, match="bounds of .*changelog"):
+    with pytest.raises(SessionLost, match=r"bounds of .*changelog"):
         poll(FakeAdmin(KafkaError.TOPIC_AUTHORIZATION_FAILED))
