@@ -206,6 +206,14 @@ def test_only_due_inputs_are_in_a_balance_and_keys_at_work_are_not_judged() -> N
     assert (total(unsettled), len(unsettled.unknowns)) == (0, 1)
 
 
+def test_a_balance_that_cannot_be_read_is_not_judged_and_others_are() -> None:
+    source = {0: [Row(0, "a", 5), Row(1, "b", 5)]}
+    unfit = TableEntry(key="a", place=Place("balances", 0, 0), value=None, fits=False)
+    checked = final_state(source, [unfit, *table(("b", 4))])
+    assert [a.identity for f in checked.found for a in f.anomalies] == ["b"]
+    assert "1 keys of balances are not judged" in checked.unknowns[0].reason
+
+
 def test_a_balance_that_is_off_by_a_run_of_its_inputs_is_excused_as_reprocessing() -> None:
     source = payments(5, 6, 7, 4)
     assert causes(final_state(source, table(("a", 22 + 6 + 7)))) == [{Cause.REPROCESSED}]
