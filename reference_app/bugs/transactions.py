@@ -58,8 +58,8 @@ class _OutputsOutside(_TwoProducers):
         else:
             self._send_plain(topic, value, key)
 
-    def _flush(self) -> None:
-        super()._flush()
+    def _flush(self, tasks: Sequence[Task]) -> None:
+        super()._flush(tasks)
         self._plain.flush(5.0)
 
 

@@ -47,6 +47,7 @@ from reference_app.streams.task import Task
 
 _LOG = logging.getLogger(__name__)
 _CALL_S = 5.0
+_FLUSH_S = 0.5
 _REJOINING = (
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.REBALANCE_IN_PROGRESS,
@@ -135,14 +136,18 @@ class _Sending:
             else:
                 return
 
-    def _flush(self) -> None:
+    def _flush(self, tasks: Sequence[Task]) -> None:
         deadline = time.monotonic() + self._timeout_s
         try:
-            while remaining := self._producer.flush(_CALL_S):
+            while remaining := _unmixed(self._producer.flush, _FLUSH_S):
                 if time.monotonic() >= deadline:
                     raise SessionLost(f"{remaining} records not delivered in {self._timeout_s:g} s")
+                self._while_flushing(tasks)
         except KafkaException as error:
             raise self._failure(error, "flush") from error
+
+    def _while_flushing(self, tasks: Sequence[Task]) -> None:
+        """Called now and then while a flush takes long."""
 
     def _again(
         self, call: Callable[..., Any], *arguments: Any, stopping: Event | None = None
@@ -157,7 +162,7 @@ class _Sending:
             wait=wait_fixed(0.05),
             reraise=True,
         )
-        return retrying(call, *arguments)
+        return retrying(_unmixed, call, *arguments)
 
     def _failure(self, error: KafkaException, call: str) -> TransactionAborted | SessionLost:
         """What a call that failed means, once it is not to be made again."""
@@ -172,11 +177,22 @@ class _Sending:
         ]
 
     def poll(self) -> None:
-        self._producer.poll(0)
+        _unmixed(self._producer.poll, 0)
 
     def close(self) -> None:
         """What is still in the queue was not committed, and is not sent any more."""
         self._producer.purge(blocking=False)
+
+
+def _unmixed(call: Callable[..., Any], *arguments: Any) -> Any:
+    """A fatal error that the client raises while it still serves delivery reports comes out as a
+    SystemError of the report: here it is the KafkaException that it was."""
+    try:
+        return call(*arguments)
+    except SystemError as error:
+        if isinstance(error.__cause__, KafkaException):
+            raise error.__cause__ from None
+        raise
 
 
 class ExactlyOnce(_Sending):
@@ -219,7 +235,7 @@ class ExactlyOnce(_Sending):
     def commit(self, tasks: Sequence[Task]) -> None:
         self.begin()  # control records may have been passed without a record to process
         self._log_changes(tasks)
-        self._flush()
+        self._flush(tasks)
         self._send_offsets(tasks)
         self._commit_transaction()
         self.in_transaction = False
@@ -239,6 +255,13 @@ class ExactlyOnce(_Sending):
     def _log_changes(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             task.log_changes(self.send)
+
+    def _while_flushing(self, tasks: Sequence[Task]) -> None:
+        """Once a transaction has failed nothing is sent any more, and a flush waits for nothing.
+
+        Only a transactional call tells; this one is due next, and may be repeated.
+        """
+        self._send_offsets(tasks)
 
     def _send_offsets(self, tasks: Sequence[Task]) -> None:
         offsets = self._offsets(tasks)
@@ -301,7 +324,7 @@ class AtLeastOnce(_Sending):
     def commit(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             task.log_changes(self.send)
-        self._flush()
+        self._flush(tasks)
         if self._failed is not None:
             raise SessionLost(f"an output was not delivered: {self._failed}")
         for task in tasks:
@@ -310,7 +333,7 @@ class AtLeastOnce(_Sending):
 
     def abort(self) -> None:
         """What was sent stays sent; the caller reprocesses from the last committed offset."""
-        self._flush()
+        self._flush([])
         self._failed = None
 
     def _commit_offsets(self, tasks: Sequence[Task]) -> None:

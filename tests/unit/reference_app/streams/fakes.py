@@ -31,6 +31,7 @@ class FakeProducer:
         self.offsets: list[TopicPartition] = []
         self.member: object = None
         self.undelivered = False
+        self.stalled = False
         self._deliveries: list[Callable[[KafkaError | None, Message], None]] = []
         self._log_end = 0
 
@@ -49,6 +50,8 @@ class FakeProducer:
 
     def flush(self, timeout: float) -> int:
         self._call("flush")
+        if self.stalled:
+            return 1
         error = KafkaError(KafkaError._MSG_TIMED_OUT) if self.undelivered else None
         for deliver in self._deliveries:
             deliver(error, Message(topic="out", offset=self._log_end - 1))

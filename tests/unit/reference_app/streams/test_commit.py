@@ -147,6 +147,35 @@ def test_a_fatal_error_ends_the_session(bench: Bench, call: str) -> None:
     assert "store durable" not in bench.calls
 
 
+def test_a_flush_that_stalls_asks_whether_the_transaction_has_failed(bench: Bench) -> None:
+    """The client sends nothing more then, and does not say so by itself."""
+    bench.producer.stalled = True
+    bench.producer.failures["send_offsets_to_transaction"] = [failure(abort=True)]
+    committer = bench.committer(ExactlyOnce, timeout_s=60)
+    bench.work(committer)
+    with pytest.raises(TransactionAborted):
+        committer.commit([bench.task])
+    assert bench.calls.count("flush") == 1
+
+
+def test_a_fatal_error_in_the_midst_of_delivery_reports_is_told_apart(bench: Bench) -> None:
+    mixed = SystemError("a report returned a result with an exception set")
+    mixed.__cause__ = failure(KafkaError._FENCED, fatal=True)
+    bench.producer.failures["flush"] = [mixed]
+    committer = bench.committer(ExactlyOnce)
+    bench.work(committer)
+    with pytest.raises(SessionLost, match="_FENCED"):
+        committer.commit([bench.task])
+
+
+def test_a_flush_is_not_waited_for_for_ever(bench: Bench) -> None:
+    bench.producer.stalled = True
+    committer = bench.committer(ExactlyOnce, timeout_s=0.05)
+    bench.work(committer)
+    with pytest.raises(SessionLost, match=r"1 records not delivered in 0\.05 s"):
+        committer.commit([bench.task])
+
+
 def test_a_commit_of_unknown_outcome_is_never_aborted(bench: Bench) -> None:
     """It may have happened: only the broker's own offsets and changelog can tell."""
     bench.producer.failures["commit_transaction"] = [failure(retriable=True)] * 1000
