@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.cli.session import open_session, run_options, show
+from eoscheck.errors import InfrastructureError
 from eoscheck.run.demo import DemoPlan, run_demo
 from eoscheck.run.naming import new_run_id, repeat_command
 from eoscheck.run.result import DemoResult
@@ -28,6 +30,8 @@ def command(*, seed: int, duration: str, report: Path, output_format: str) -> in
 
     Exit code 0: exactly-once and at-least-once pass, and the bug on purpose was found.
     """
+    if find_spec("rocksdict") is None:
+        raise InfrastructureError("the demo's app needs an extra: pip install 'eoscheck[demo]'")
     plan = DemoPlan(seed=seed, faults=duration)
     run_id = new_run_id("demo")
     with open_session(ClusterSpec()) as session:

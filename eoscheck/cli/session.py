@@ -15,6 +15,7 @@ from rich.text import Text
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import open_cluster
 from eoscheck.history import Event
+from eoscheck.measure import require_extra
 from eoscheck.process import Supervisor
 from eoscheck.report.as_json import to_json
 from eoscheck.report.html import write_html
@@ -65,6 +66,7 @@ class Session:
 @contextmanager
 def open_session(spec: ClusterSpec) -> Iterator[Session]:
     """A cluster as `spec` says. Whatever it started is gone when the block is left."""
+    require_extra()  # a run without its figures would be found out only at its end
     console = Console(stderr=True)
     with (
         Supervisor() as supervisor,
