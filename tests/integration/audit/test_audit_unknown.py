@@ -246,6 +246,38 @@ def test_balances_at_the_end_are_held_against_the_input(
     assert audit(topics, output, source, final_state=state).verdict is Verdict.PASS
 
 
+def test_balances_of_keys_that_the_subject_worked_on_meanwhile_are_not_judged(
+    topics: Topics, pair: tuple[str, str], fresh_name: Callable[[str], str]
+) -> None:
+    source, output = pair
+    group, table = fresh_name("group"), topics.create(fresh_name("balances"))
+    inputs = topics.commit(source, *(payment(0, n, 10, who) for n, who in enumerate("aba")))
+    topics.commit_offsets(group, source, {0: inputs[2]})
+    topics.commit(output, receipt(0, 0), receipt(0, 1))
+    topics.commit(table, Out(0, {"balance": 20}, key="a"), Out(0, {"balance": 99}, key="b"))
+    progressed = []
+
+    def work_on(step: str, done: int, total: int) -> None:
+        if step == f"reading {source}" and not progressed:
+            progressed.append(step)
+            topics.commit_offsets(group, source, {0: inputs[2] + 1})
+
+    state = FinalState(topic=table, amount="json:/amount", result="json:/balance")
+    report = run_audit(
+        AuditSpec(output=output, input=source, group=group, id="json:/id", final_state=state),
+        client_config=topics.client_config,
+        progress=work_on,
+    )
+    assert progressed
+    assert [(f.code, f.identity) for f in report.findings] == [(Code.WRONG_RESULT, "b")]
+    assert any("at work on them" in unknown.reason for unknown in report.unknowns)
+    again = audit(topics, output, source, group=group, final_state=state)
+    assert [(f.code, f.identity) for f in again.findings] == [
+        (Code.LOST, 2),
+        (Code.WRONG_RESULT, "b"),
+    ]
+
+
 def test_an_audit_leaves_the_cluster_as_it_was(topics: Topics, pair: tuple[str, str]) -> None:
     source, output = pair
     places = topics.commit(source, payment(0, 1))
