@@ -33,6 +33,7 @@ from reference_app.streams.errors import (
 from reference_app.streams.logs import event
 from reference_app.streams.metrics import Recorder
 from reference_app.streams.options import Guarantee, StreamsOptions
+from reference_app.streams.owners import OwnerWatch
 from reference_app.streams.restore import Restorer
 from reference_app.streams.store import RocksStore
 from reference_app.streams.task import LoggedStore, Task, build_steps
@@ -242,7 +243,15 @@ class StreamsApp:
             commit_interval_s=options.commit_interval / 1000,
             max_poll_records=options.max_poll_records,
             patience_s=options.default_api_timeout_ms / 1000,
+            owners=self._owners(admin, topics),
         )
+
+    def _owners(self, admin: AdminClient, topics: Topics) -> OwnerWatch | None:
+        """Dynamic members need none: a dead one's session ends, and with it its hold."""
+        if self._options.group_instance_id is None:
+            return None
+        group, topic = self._options.application_id, self._topology.source.topic
+        return OwnerWatch(admin, group, topic, partitions=topics.partitions)
 
     def _committer(self, clients: Clients, consumer: Consumer) -> Committer:
         options = self._options

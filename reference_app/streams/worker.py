@@ -25,6 +25,7 @@ from reference_app.streams.errors import (
     consumer_failure,
 )
 from reference_app.streams.logs import event
+from reference_app.streams.owners import OwnerWatch
 from reference_app.streams.restore import Restorer
 from reference_app.streams.task import Task
 
@@ -59,6 +60,7 @@ class Worker:
         commit_interval_s: float,
         max_poll_records: int,
         patience_s: float,
+        owners: OwnerWatch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tasks: dict[int, Task] = {}
@@ -71,6 +73,7 @@ class Worker:
         self._commit_interval_s = commit_interval_s
         self._max_poll_records = max_poll_records
         self._patience_s = patience_s
+        self._owners = owners
         self._clock = clock
         self._commit_at = clock()
         self._aborts = 0
@@ -83,12 +86,7 @@ class Worker:
     def start(self, stopping: Event) -> None:
         """Ends what a former self left open, then joins the group."""
         self.committer.open(stopping)
-        self._consumer.subscribe(
-            [self._input_topic],
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        self._join()
 
     def step(self) -> None:
         """One turn: restore a little, process a batch, commit if it is time."""
@@ -100,6 +98,9 @@ class Worker:
         if self._rewind:
             self._rewind = False
             self._fetch_from_committed(list(self._running.values()))
+        if self._owners is not None and self._owners.poll():
+            self._consumer.unsubscribe()
+            self._join()
 
     def close(self) -> None:
         """Clean: commits, then leaves the group; after it a restart restores nothing."""
@@ -232,6 +233,14 @@ class Worker:
             raise consumer_failure(error, self._input_topic)
 
     # -- rebalances
+
+    def _join(self) -> None:
+        self._consumer.subscribe(
+            [self._input_topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Nothing is fetched yet: each partition begins when its task is restored."""
