@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ class _Collector:
         told = {name: str(value) for name, value in report.user_properties}
         function = report.nodeid.rpartition("::")[2].partition("[")[0]
         what = told.get("what") or function.removeprefix("test_").replace("_", " ").capitalize()
-        command = told.get("command") or f"pytest -m accept {report.nodeid.partition('[')[0]}"
+        command = told.get("command") or f"pytest -m accept '{report.nodeid}'"
         outcome = "skipped: " + _reason(report) if report.skipped else report.outcome
         self._rows.append((what, command, told.get("result") or outcome))
 
@@ -56,6 +57,13 @@ def _reason(report: pytest.TestReport) -> str:
     return str(place[2]).removeprefix("Skipped: ") if isinstance(place, tuple) else ""
 
 
+def _commit() -> str:
+    """What was tested; a checkout without git tests what it holds."""
+    git = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    done = subprocess.run(git, cwd=TABLE.parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
 def _lines(rows: Sequence[tuple[str, str, str]]) -> list[str]:
     memory = psutil.virtual_memory().total / 2**30
     return [
@@ -66,6 +74,7 @@ def _lines(rows: Sequence[tuple[str, str, str]]) -> list[str]:
         f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"- Machine: {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"{memory:.0f} GiB, Python {platform.python_version()}",
+        f"- Commit: {_commit()}",
         "- Command: `make accept`",
         "",
         "| What | Command | Result |",
