@@ -89,6 +89,11 @@ class Instance:
         metrics = self.metrics()
         return metrics.get("state") == "running" and bool(metrics["tasks"])
 
+    def owned(self) -> list[int]:
+        """Partitions whose tasks are running."""
+        tasks = self.metrics().get("tasks", [])
+        return [task["partition"] for task in tasks if task["state"] == "running"]
+
     def at_work(self) -> bool:
         """Records were processed since the last commit, as far as the metrics file knows."""
         tasks = self.metrics().get("tasks", [])
@@ -96,6 +101,14 @@ class Instance:
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def terminate(self) -> int:
         return self._end(signal.SIGTERM)

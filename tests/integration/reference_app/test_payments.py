@@ -33,6 +33,26 @@ def test_long_storm_with_dynamic_members(payments: Payments, seed: int) -> None:
     assert audit.clean, audit
 
 
+@pytest.mark.accept
+@pytest.mark.parametrize("transaction_timeout_ms", ["3000", "20000"])
+def test_an_instance_that_comes_back_as_a_zombie_writes_nothing_twice(
+    payments: Payments, transaction_timeout_ms: str
+) -> None:
+    """Paused beyond its session: its partitions have another owner when it goes on."""
+    options = ("--transaction-timeout-ms", transaction_timeout_ms, "--commit-interval-ms", "500")
+    pair = payments.start_pair(*options, static=False)
+    with payments.feeding(rate=2000):
+        for zombie, heir in (pair, pair[::-1]):
+            wait_for("both at work", lambda: all(one.at_work() for one in pair))
+            zombie.pause()
+            wait_for("an heir of all partitions", lambda heir=heir: len(heir.owned()) == 4)
+            zombie.resume()
+            wait_for("the zombie's return", lambda zombie=zombie: 0 < len(zombie.owned()) < 4)
+    payments.wait_drained()
+    audit = payments.audit()
+    assert audit.clean, audit
+
+
 def test_at_least_once_loses_nothing(payments: Payments) -> None:
     pair = payments.start_pair(
         *("--processing-guarantee", "at_least_once", "--commit-interval-ms", "500")
