@@ -9,9 +9,10 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from reference_app.streams import logs
-from reference_app.streams.app import Parts, StreamsApp
+from reference_app.streams.app import StreamsApp
 from reference_app.streams.command_line import from_command_line, streams_options
 from reference_app.streams.errors import StreamsError
+from reference_app.streams.parts import Parts
 from reference_app.streams.topology import Topology
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reference_app.streams.app import Parts
+from reference_app.streams.parts import Parts
 
 
 @dataclass(frozen=True, kw_only=True)

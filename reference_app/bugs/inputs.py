@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reference_app.bugs.bug import Bug
-from reference_app.streams.app import Parts
+from reference_app.streams.parts import Parts
 
 
 def _read_uncommitted(parts: Parts) -> Parts:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from reference_app.bugs.bug import Bug
-from reference_app.streams.app import Parts
 from reference_app.streams.commit import AtLeastOnce, ExactlyOnce
 from reference_app.streams.errors import reason
 from reference_app.streams.logs import event
 from reference_app.streams.options import Guarantee
+from reference_app.streams.parts import Parts
 from reference_app.streams.task import Task
 from reference_app.streams.worker import Worker
 

@@ -10,9 +10,9 @@ from typing import Any
 from confluent_kafka import Consumer, Message
 
 from reference_app.bugs.bug import Bug
-from reference_app.streams.app import Parts
 from reference_app.streams.commit import ExactlyOnce, OnDelivery, OpenProducer
 from reference_app.streams.options import Guarantee
+from reference_app.streams.parts import Parts
 from reference_app.streams.store import RocksStore
 from reference_app.streams.task import Task
 from reference_app.streams.worker import Worker

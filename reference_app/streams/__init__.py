@@ -5,8 +5,9 @@ Describe an app as a `Topology`, run it as a `StreamsApp`; see `reference_app.pa
 
 from __future__ import annotations
 
-from reference_app.streams.app import Parts, StreamsApp
+from reference_app.streams.app import StreamsApp
 from reference_app.streams.options import Guarantee, StreamsOptions
+from reference_app.streams.parts import Parts
 from reference_app.streams.serde import STRING, Serde, json
 from reference_app.streams.topology import (
     Context,

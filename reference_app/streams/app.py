@@ -8,18 +8,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from rocksdict import Cache
 
-from reference_app.streams.changelog import Changelog, Topics, prepare_topics
+from reference_app.streams.building import TaskBuilder
+from reference_app.streams.changelog import Topics, prepare_topics
 from reference_app.streams.clients import Clients
-from reference_app.streams.commit import AtLeastOnce, Committer, ExactlyOnce
+from reference_app.streams.commit import Committer
 from reference_app.streams.committed import StableOffset
 from reference_app.streams.directory import StateDirectory
 from reference_app.streams.errors import (
@@ -32,11 +31,10 @@ from reference_app.streams.errors import (
 )
 from reference_app.streams.logs import event
 from reference_app.streams.metrics import Recorder
-from reference_app.streams.options import Guarantee, StreamsOptions
+from reference_app.streams.options import StreamsOptions
 from reference_app.streams.owners import OwnerWatch
+from reference_app.streams.parts import Parts
 from reference_app.streams.restore import Restorer
-from reference_app.streams.store import RocksStore
-from reference_app.streams.task import LoggedStore, Task, build_steps
 from reference_app.streams.topology import Topology
 from reference_app.streams.worker import Worker
 
@@ -47,28 +45,6 @@ _WORKER = 0
 _BLOCK_CACHE_BYTES = 64 * 1024 * 1024
 _SESSIONS_WITHOUT_COMMIT = 10
 _COLLECT_EVERY_S = 10.0
-
-
-def transactional_id(application_id: str, process_id: str, worker: int) -> str:
-    """The same after every restart, so that a process fences its own former self (KIP-447)."""
-    return f"{application_id}-{process_id}-{worker}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What an app is put together from. The defaults keep every rule; see `reference_app.bugs`."""
-
-    worker: type[Worker] = Worker
-    committers: Mapping[Guarantee, Callable[..., Committer]] = field(
-        default_factory=lambda: {
-            Guarantee.EXACTLY_ONCE_V2: ExactlyOnce,
-            Guarantee.AT_LEAST_ONCE: AtLeastOnce,
-        }
-    )
-    store: Callable[..., RocksStore[Any, Any]] = RocksStore
-    transactional_id: Callable[[str, str, int], str] = transactional_id
-    consumer_overrides: Mapping[str, Any] = field(default_factory=dict)
-    restore_end: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
 
 
 class _Stopped(Exception):  # noqa: N818 - a signal came
@@ -225,6 +201,13 @@ class StreamsApp:
         options, source = self._options, self._topology.source.topic
         consumer = clients.consumer(worker=_WORKER)
         committer = self._committer(clients, consumer)
+        tasks = TaskBuilder(
+            topology=self._topology,
+            topics=topics,
+            directory=directory,
+            parts=self._parts,
+            cache=self._cache,
+        )
         return self._parts.worker(
             consumer=consumer,
             committer=committer,
@@ -237,7 +220,7 @@ class StreamsApp:
                 end_isolation=self._parts.restore_end,
                 on_restored=recorder.restored,
             ),
-            build_task=lambda partition: self._task(partition, topics, directory, committer),
+            build_task=lambda partition: tasks.task(partition, committer.send),
             progress=recorder,
             input_topic=source,
             commit_interval_s=options.commit_interval / 1000,
@@ -272,32 +255,6 @@ class StreamsApp:
             consumer,
             input_topic=self._topology.source.topic,
             timeout_s=patience_ms / 1000,
-        )
-
-    def _task(
-        self, partition: int, topics: Topics, directory: StateDirectory, committer: Committer
-    ) -> Task:
-        stores = {
-            spec.name: self._parts.store(
-                directory.store_path(partition, spec.name),
-                key=spec.key,
-                value=spec.value,
-                cache=self._cache,
-            )
-            for spec in self._topology.stores
-        }
-        logged = [
-            LoggedStore(name, store, Changelog(topics.changelogs[name], partition))
-            for name, store in stores.items()
-        ]
-        return Task(
-            partition=partition,
-            source=self._topology.source,
-            steps=build_steps(
-                self._topology, partition=partition, stores=stores, send=committer.send
-            ),
-            stores=logged,
-            wall_clock=time.time,
         )
 
     # -- stopping

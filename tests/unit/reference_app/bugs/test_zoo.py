@@ -10,7 +10,7 @@ import pytest
 from eoscheck.audit.findings import Code
 from reference_app.bugs import zoo
 from reference_app.bugs.bug import Bug
-from reference_app.streams.app import Parts
+from reference_app.streams.parts import Parts
 from reference_app.streams.errors import ConfigurationError
 
 BY_NAME = pytest.mark.parametrize("bug", zoo.BUGS, ids=lambda bug: bug.name)
@@ -48,7 +48,7 @@ def test_without_a_bug_no_code_of_the_zoo_is_loaded() -> None:
         "import sys\n"
         "import reference_app.payments.__main__\n"
         "from reference_app.launch import _parts\n"
-        "from reference_app.streams.app import Parts\n"
+        "from reference_app.streams.parts import Parts\n"
         "assert _parts(None) == Parts()\n"
         "assert not [name for name in sys.modules if name.startswith('reference_app.bugs')]\n"
         "_parts('auto-commit')\n"

@@ -1,0 +1,56 @@
+"""Makes the task of one partition: its stores, their changelogs, its processors."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from rocksdict import Cache
+
+from reference_app.streams.changelog import Changelog, Send, Topics
+from reference_app.streams.directory import StateDirectory
+from reference_app.streams.parts import Parts
+from reference_app.streams.task import LoggedStore, Task, build_steps
+from reference_app.streams.topology import Topology
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskBuilder:
+    """`cache` is shared by all stores of the process."""
+
+    topology: Topology
+    topics: Topics
+    directory: StateDirectory
+    parts: Parts
+    cache: Cache
+
+    def open_stores(self, partition: int) -> list[LoggedStore]:
+        """The stores of one partition, at their committed points, and their changelogs."""
+        return [
+            LoggedStore(
+                spec.name,
+                self.parts.store(
+                    self.directory.store_path(partition, spec.name),
+                    key=spec.key,
+                    value=spec.value,
+                    cache=self.cache,
+                ),
+                Changelog(self.topics.changelogs[spec.name], partition),
+            )
+            for spec in self.topology.stores
+        ]
+
+    def task(self, partition: int, send: Send) -> Task:
+        logged = self.open_stores(partition)
+        return Task(
+            partition=partition,
+            source=self.topology.source,
+            steps=build_steps(
+                self.topology,
+                partition=partition,
+                stores={each.name: each.store for each in logged},
+                send=send,
+            ),
+            stores=logged,
+            wall_clock=time.time,
+        )
