@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -22,51 +21,18 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from reference_app.streams.bounds import LogBounds
-from reference_app.streams.changelog import ChangelogTopic
 from reference_app.streams.committed import StableOffset
-from reference_app.streams.errors import (
-    PARTITION_EOF,
-    SessionLost,
-    StreamsError,
-)
+from reference_app.streams.errors import StreamsError
 from reference_app.streams.logs import event
+from reference_app.streams.replay import replay, starting_point
 from reference_app.streams.store import Position
 from reference_app.streams.task import LoggedStore, Task
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 5_000
+_REPORT_S = 1.0
 # Longer than any transaction may be open (`transaction.max.timeout.ms`, 15 minutes by default).
 _STALL_S = 20 * 60.0
-
-
-@dataclass(frozen=True)
-class StartingPoint:
-    """`wipe` tells why what is on disk cannot be built on; None where it can."""
-
-    offset: int
-    wipe: str | None
-
-
-def starting_point(
-    position: Position | None, topic: ChangelogTopic, *, log_start: int, end: int, now: float
-) -> StartingPoint:
-    """Where to restore from: the store's own position, unless the changelog has moved on from it.
-
-    Offsets of another topic mean nothing. Below the log's start, or longer ago than tombstones are
-    kept, deletions may have been compacted away, and deleted keys would rise again. Above the end,
-    the log has lost what the store holds.
-    """
-    if position is None:
-        return StartingPoint(log_start, None)
-    if position.topic_id != topic.topic_id:
-        return StartingPoint(log_start, "the changelog was made anew")
-    if position.offset < log_start:
-        return StartingPoint(log_start, f"the changelog starts at {log_start} now")
-    if position.offset > end:
-        return StartingPoint(log_start, f"the changelog ends at {end} now")
-    if now - position.written_at > topic.delete_retention_s:
-        return StartingPoint(log_start, "older than delete.retention.ms")
-    return StartingPoint(position.offset, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +59,7 @@ class _Reading:
     end: int
     wiped: str | None
     began: float
+    report_at: float
     records: int = 0
     bytes: int = 0
     done: bool = False
@@ -222,6 +189,7 @@ class Restorer:
             end=end,
             wiped=start.wipe,
             began=self._clock(),
+            report_at=self._clock(),
         )
         event(
             _LOG,
@@ -260,27 +228,27 @@ class Restorer:
             else:
                 self._check_stall(self._restoring[partition.partition])
 
-    def _apply(self, reading: _Reading, run: Any) -> None:
-        records = []
-        offset = None
-        size = 0
-        for message in run:
-            error = message.error()
-            if error is not None:
-                if error.code() == PARTITION_EOF:
-                    continue
-                raise SessionLost(f"restore of {reading.logged.name}: {error.str()}")
-            key, value = message.key(), message.value()
-            records.append((key, value))
-            size += len(key) + len(value or b"")
-            offset = message.offset()
-        if offset is None:
+    def _apply(self, reading: _Reading, run: Iterable[Message]) -> None:
+        replayed = replay(reading.logged, run, now=self._wall_clock())
+        if replayed.next_offset is None:
             return
-        reading.records += len(records)
-        reading.bytes += size
-        topic_id = reading.logged.changelog.topic.topic_id
-        reading.logged.store.restore(records, Position(topic_id, offset + 1, self._wall_clock()))
-        self._restoring[reading.task.partition].progressed = self._clock()
+        reading.records += replayed.records
+        reading.bytes += replayed.bytes
+        now = self._clock()
+        self._restoring[reading.task.partition].progressed = now
+        if now >= reading.report_at:
+            reading.report_at = now + _REPORT_S
+            event(
+                _LOG,
+                "restore_batch",
+                task=reading.task.partition,
+                store=reading.logged.name,
+                offset=replayed.next_offset,
+                end=reading.end,
+                records=reading.records,
+                bytes=reading.bytes,
+                seconds=now - reading.began,
+            )
 
     def _finish(self, reading: _Reading) -> None:
         topic_id = reading.logged.changelog.topic.topic_id

@@ -15,7 +15,7 @@ STABLE, MOVING = ConsumerGroupState.STABLE, ConsumerGroupState.PREPARING_REBALAN
 
 def group(state: ConsumerGroupState, *owned: int) -> Any:
     places = [TopicPartition("in", partition) for partition in owned]
-    member = SimpleNamespace(assignment=SimpleNamespace(topic_partitions=places))
+    member = SimpleNamespace(client_id="one", assignment=SimpleNamespace(topic_partitions=places))
     return SimpleNamespace(state=state, members=[member])
 
 

@@ -14,7 +14,8 @@ from confluent_kafka.admin import OffsetSpec
 
 from reference_app.streams.changelog import Changelog
 from reference_app.streams.errors import StreamsError
-from reference_app.streams.restore import Restored, Restorer, starting_point
+from reference_app.streams.replay import starting_point
+from reference_app.streams.restore import Restored, Restorer
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import Position, RocksStore
 from reference_app.streams.task import LoggedStore, Task
