@@ -62,26 +62,39 @@ class Clients:
         except KafkaException as error:
             raise _refused(error) from error
 
+    @property
+    def consumer_client_id(self) -> str:
+        """By which the group knows this process's members."""
+        return f"{self.client_id}-consumer"
+
     def restore_consumer(self) -> Consumer:
         """Of changelogs: it is assigned, never subscribes, and commits nothing.
 
         A group id is asked for by the client library and is never used. A start offset that is not
         there is an error: to restore from somewhere else would be to restore something else.
         """
-        properties = {
-            **self._common("restore-consumer", side="consumer."),
-            "group.id": f"{self.options.application_id}-restore",
-            "auto.offset.reset": "error",
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": 64 * 1024,
-            "logger": _LOG,
-        }
+        return self._changelog_consumer("restore-consumer", {"fetch.wait.max.ms": 50})
+
+    def standby_consumer(self, overrides: Mapping[str, Any]) -> Consumer:
+        """As the restore consumer, but in no hurry."""
+        return self._changelog_consumer("standby-consumer", overrides)
+
+    def _changelog_consumer(self, role: str, properties: Mapping[str, Any]) -> Consumer:
         try:
-            return Consumer(properties)
+            return Consumer(
+                {
+                    **self._common(role, side="consumer."),
+                    "group.id": f"{self.options.application_id}-restore",
+                    "auto.offset.reset": "error",
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                    "enable.partition.eof": True,
+                    "isolation.level": "read_committed",
+                    "queued.max.messages.kbytes": 64 * 1024,
+                    "logger": _LOG,
+                    **properties,
+                }
+            )
         except KafkaException as error:
             raise _refused(error) from error
 

@@ -53,6 +53,8 @@ _OPTIONS = [
         "--group-instance-id",
         help="Static membership: a restart within the session keeps its partitions.",
     ),
+    _number("num-stream-threads", "Workers of this process, each with its own clients."),
+    _number("num-standby-replicas", "Other processes that keep a warm copy of each store."),
     _number("session-timeout-ms", "Without heartbeats for so long, a member is taken for dead."),
     _number("heartbeat-interval-ms", "Between heartbeats to the group coordinator."),
     _number("max-poll-interval-ms", "Longest time between polls before the member leaves."),

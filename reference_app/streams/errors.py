@@ -51,6 +51,10 @@ class SessionLost(Exception):  # noqa: N818 - Kafka Streams: TaskMigratedExcepti
     """
 
 
+class Stopped(Exception):  # noqa: N818 - a signal came
+    """A wait ended because the process is to stop."""
+
+
 class StreamsError(Exception):
     """Ends the process with one line on stderr and `exit_code`."""
 

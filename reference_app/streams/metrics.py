@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from reference_app.streams.directory import write_atomically
 from reference_app.streams.restore import Restored
+from reference_app.streams.standby import StandbyOffsets
 from reference_app.streams.task import Task, TaskState
 
 _RESTORES_KEPT = 100
@@ -20,13 +21,16 @@ _RESTORES_KEPT = 100
 class TaskMetrics(msgspec.Struct, frozen=True):
     """`position`: next input offset to process; `committed`: the group's. -1: none yet.
 
-    `changelog_offsets`, by store: the committed point that is durable here.
+    `lag`: records up to the last stable offset, None while not known. `changelog_offsets`, by
+    store: the committed point that is durable here. `worker`: the thread that runs it.
     """
 
     partition: int
+    worker: int
     state: str
     position: int
     committed: int
+    lag: int | None
     changelog_offsets: dict[str, int]
 
 
@@ -42,10 +46,27 @@ class RestoreMetrics(msgspec.Struct, frozen=True):
     ended_at: float
 
 
-class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are Unix seconds. `state`: starting, restoring, running or closed.
+class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker at one moment. `state`: starting, restoring, running or closed."""
 
-    `exit_code` and `reason` are set in the last version that a process writes.
+    worker: int
+    transactional_id: str | None
+    state: str = "starting"
+    in_transaction: bool = False
+    sessions: int = 0
+    records: int = 0
+    commits: int = 0
+    aborts: int = 0
+    dead_letters: int = 0
+    last_commit_at: float | None = None
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are Unix seconds. Counts are sums over the workers.
+
+    `state`: starting, restoring (some task is not running yet), running or closed. `standbys`:
+    changelog offsets of the warm copies kept here. `exit_code` and `reason` are set in the last
+    version that a process writes.
     """
 
     at: float
@@ -53,7 +74,6 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     application_id: str
     process_id: str
-    transactional_id: str | None
     processing_guarantee: str
     state: str
     in_transaction: bool
@@ -61,46 +81,45 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     commits: int
     aborts: int
+    dead_letters: int
     last_commit_at: float | None
+    workers: list[WorkerMetrics]
     tasks: list[TaskMetrics]
+    standbys: list[StandbyOffsets]
     restores: list[RestoreMetrics]
     exit_code: int | None = None
     reason: str | None = None
 
 
 class Recorder:
-    """Counts what happens, and writes it to `path` at most every `interval_s` seconds."""
+    """Counts what one worker does. Belongs to the worker's thread, save for what it `shows`."""
 
     def __init__(
         self,
-        path: Path,
         *,
-        application_id: str,
-        process_id: str,
+        worker: int,
         transactional_id: str | None,
-        processing_guarantee: str,
-        interval_s: float = 0.25,
+        interval_s: float = 0.2,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.sessions = 0
         self.commits = 0
-        self._path = path
-        self._names = {
-            "application_id": application_id,
-            "process_id": process_id,
-            "transactional_id": transactional_id,
-            "processing_guarantee": processing_guarantee,
-        }
+        self.dead_letters = 0
+        self._worker = worker
+        self._transactional_id = transactional_id
         self._interval_s = interval_s
         self._clock = clock
         self._wall_clock = wall_clock
-        self._started_at = wall_clock()
         self._due = clock()
         self._records = 0
         self._aborts = 0
         self._last_commit_at: float | None = None
-        self._restores: deque[RestoreMetrics] = deque(maxlen=_RESTORES_KEPT)
+        self._shown: tuple[WorkerMetrics, list[TaskMetrics]] = (
+            WorkerMetrics(worker=worker, transactional_id=transactional_id),
+            [],
+        )
+        self.restores: deque[RestoreMetrics] = deque(maxlen=_RESTORES_KEPT)
 
     def processed(self, records: int) -> None:
         self._records += records
@@ -112,8 +131,11 @@ class Recorder:
     def aborted(self) -> None:
         self._aborts += 1
 
+    def dead_lettered(self) -> None:
+        self.dead_letters += 1
+
     def restored(self, restored: Restored) -> None:
-        self._restores.append(
+        self.restores.append(
             RestoreMetrics(
                 partition=restored.partition,
                 store=restored.store,
@@ -127,38 +149,93 @@ class Recorder:
             )
         )
 
-    def write_if_due(self, tasks: dict[int, Task], *, in_transaction: bool) -> None:
-        now = self._clock()
-        if now >= self._due:
-            self._due = now + self._interval_s
-            self._write(_state(tasks), tasks, in_transaction=in_transaction)
-
-    def write_last(self, *, exit_code: int, reason: str) -> None:
-        self._write("closed", {}, in_transaction=False, exit_code=exit_code, reason=reason)
-
-    def _write(
+    def show_if_due(
         self,
-        state: str,
         tasks: dict[int, Task],
         *,
         in_transaction: bool,
-        exit_code: int | None = None,
-        reason: str | None = None,
+        lag: Callable[[int], int | None] = lambda _: None,
     ) -> None:
-        metrics = Metrics(
-            at=self._wall_clock(),
-            pid=os.getpid(),
-            started_at=self._started_at,
-            **self._names,  # type: ignore[arg-type]
+        now = self._clock()
+        if now >= self._due:
+            self._due = now + self._interval_s
+            shown = [_task(task, self._worker, lag(task.partition)) for task in tasks.values()]
+            self._show(_state(tasks), shown, in_transaction=in_transaction)
+
+    def show_closed(self) -> None:
+        self._show("closed", [], in_transaction=False)
+
+    @property
+    def shows(self) -> tuple[WorkerMetrics, list[TaskMetrics]]:
+        """What was last shown, never in the middle of a change: for the thread that writes it."""
+        return self._shown
+
+    def _show(self, state: str, tasks: list[TaskMetrics], *, in_transaction: bool) -> None:
+        metrics = WorkerMetrics(
+            worker=self._worker,
+            transactional_id=self._transactional_id,
             state=state,
             in_transaction=in_transaction,
             sessions=self.sessions,
             records=self._records,
             commits=self.commits,
             aborts=self._aborts,
+            dead_letters=self.dead_letters,
             last_commit_at=self._last_commit_at,
-            tasks=[_task(task) for _, task in sorted(tasks.items())],
-            restores=list(self._restores),
+        )
+        self._shown = (metrics, tasks)
+
+
+class MetricsFile:
+    """Puts together what the workers show, and writes it."""
+
+    def __init__(
+        self,
+        path: Path,
+        recorders: Sequence[Recorder],
+        *,
+        application_id: str,
+        process_id: str,
+        processing_guarantee: str,
+        standbys: Callable[[], list[StandbyOffsets]] = list,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._recorders = tuple(recorders)
+        self._application_id = application_id
+        self._process_id = process_id
+        self._processing_guarantee = processing_guarantee
+        self._standbys = standbys
+        self._wall_clock = wall_clock
+        self._started_at = wall_clock()
+
+    def write(self, *, exit_code: int | None = None, reason: str | None = None) -> None:
+        shown = [recorder.shows for recorder in self._recorders]
+        workers = [worker for worker, _ in shown]
+        commits_at = [w.last_commit_at for w in workers if w.last_commit_at is not None]
+        tasks = [task for _, tasks in shown for task in tasks]
+        metrics = Metrics(
+            at=self._wall_clock(),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            application_id=self._application_id,
+            process_id=self._process_id,
+            processing_guarantee=self._processing_guarantee,
+            state=_together(workers) if exit_code is None else "closed",
+            in_transaction=any(worker.in_transaction for worker in workers),
+            sessions=sum(worker.sessions for worker in workers),
+            records=sum(worker.records for worker in workers),
+            commits=sum(worker.commits for worker in workers),
+            aborts=sum(worker.aborts for worker in workers),
+            dead_letters=sum(worker.dead_letters for worker in workers),
+            last_commit_at=max(commits_at, default=None),
+            workers=workers,
+            tasks=sorted(tasks, key=lambda task: task.partition),
+            standbys=self._standbys(),
+            restores=sorted(
+                (restore for recorder in self._recorders for restore in list(recorder.restores)),
+                key=lambda restore: restore.ended_at,
+            ),
             exit_code=exit_code,
             reason=reason,
         )
@@ -172,10 +249,26 @@ def _state(tasks: dict[int, Task]) -> str:
     return "running" if running else "restoring"
 
 
-def _task(task: Task) -> TaskMetrics:
+def _together(workers: Sequence[WorkerMetrics]) -> str:
+    """A worker that owns nothing (more workers than partitions) keeps nobody from running."""
+    states = {worker.state for worker in workers}
+    return next(
+        (state for state in ("restoring", "running", "starting") if state in states), "closed"
+    )
+
+
+def _task(task: Task, worker: int, lag: int | None) -> TaskMetrics:
     offsets = {}
     for logged in task.stores:
         position = logged.store.position
         if position is not None:
             offsets[logged.name] = position.offset
-    return TaskMetrics(task.partition, str(task.state), task.position, task.committed, offsets)
+    return TaskMetrics(
+        partition=task.partition,
+        worker=worker,
+        state=str(task.state),
+        position=task.position,
+        committed=task.committed,
+        lag=lag,
+        changelog_offsets=offsets,
+    )

@@ -48,6 +48,10 @@ class StreamsOptions:
     processing_guarantee: Guarantee = Guarantee.EXACTLY_ONCE_V2
     commit_interval_ms: int | None = None
     """None: 100 under exactly-once, 30,000 under at-least-once, as in Kafka Streams."""
+    num_stream_threads: int = 1
+    """Workers: each has a consumer, a producer and a thread."""
+    num_standby_replicas: int = 0
+    """Other processes that keep a warm copy of each task's stores."""
     state_dir: Path = Path(tempfile.gettempdir()) / "reference-app"
     group_instance_id: str | None = None
     session_timeout_ms: int = 45_000
@@ -73,6 +77,10 @@ class StreamsOptions:
         for name in ("session_timeout_ms", "transaction_timeout_ms", "max_poll_records"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"--{name.replace('_', '-')} must be above 0")
+        if self.num_stream_threads < 1:
+            raise ConfigurationError("--num-stream-threads must be at least 1")
+        if self.num_standby_replicas < 0:
+            raise ConfigurationError("--num-standby-replicas must be 0 or more")
         if self.heartbeat_interval_ms >= self.session_timeout_ms:
             raise ConfigurationError("--heartbeat-interval-ms must be below --session-timeout-ms")
         if self.exactly_once and self.transaction_timeout_ms <= self.commit_interval:

@@ -33,4 +33,5 @@ class Parts:
     store: Callable[..., RocksStore[Any, Any]] = RocksStore
     transactional_id: Callable[[str, str, int], str] = transactional_id
     consumer_overrides: Mapping[str, Any] = field(default_factory=dict)
+    standby_overrides: Mapping[str, Any] = field(default_factory=dict)
     restore_end: IsolationLevel = IsolationLevel.READ_UNCOMMITTED

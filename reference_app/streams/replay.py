@@ -46,11 +46,17 @@ def starting_point(
 @dataclass(frozen=True)
 class Replayed:
     """`next_offset`: the one after the last record, None where there was none; `bytes` of keys and
-    values."""
+    values; `at_end`: the end of the partition came after them."""
 
     records: int
     bytes: int
     next_offset: int | None
+    at_end: bool
+
+
+def place(message: Message) -> tuple[str, int]:
+    """Topic and partition: what consecutive messages are grouped by."""
+    return message.topic() or "", message.partition() or 0
 
 
 def replay(logged: LoggedStore, run: Iterable[Message], *, now: float) -> Replayed:
@@ -61,10 +67,12 @@ def replay(logged: LoggedStore, run: Iterable[Message], *, now: float) -> Replay
     records: list[tuple[bytes, bytes | None]] = []
     offset: int | None = None
     size = 0
+    at_end = False
     for message in run:
         error = message.error()
+        at_end = error is not None and error.code() == PARTITION_EOF
         if error is not None:
-            if error.code() == PARTITION_EOF or error.retriable():
+            if at_end or error.retriable():
                 continue
             raise SessionLost(f"changelog of {logged.name} cannot be read: {error.str()}")
         key, value = message.key(), message.value()
@@ -72,7 +80,7 @@ def replay(logged: LoggedStore, run: Iterable[Message], *, now: float) -> Replay
         size += len(key or b"") + len(value or b"")
         offset = message.offset()
     if offset is None:
-        return Replayed(0, 0, None)
+        return Replayed(0, 0, None, at_end)
     position = Position(logged.changelog.topic.topic_id, offset + 1, now)
     logged.store.restore(records, position)
-    return Replayed(len(records), size, offset + 1)
+    return Replayed(len(records), size, offset + 1, at_end)

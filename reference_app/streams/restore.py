@@ -24,7 +24,7 @@ from reference_app.streams.bounds import LogBounds
 from reference_app.streams.committed import StableOffset
 from reference_app.streams.errors import StreamsError
 from reference_app.streams.logs import event
-from reference_app.streams.replay import replay, starting_point
+from reference_app.streams.replay import place, replay, starting_point
 from reference_app.streams.store import Position
 from reference_app.streams.task import LoggedStore, Task
 
@@ -213,13 +213,13 @@ class Restorer:
     def _read(self, timeout: float) -> None:
         assert self._consumer is not None
         messages = self._consumer.consume(_BATCH, timeout)
-        for place, run in groupby(messages, key=_place):
-            reading = self._readings.get(place)
+        for where, run in groupby(messages, key=place):
+            reading = self._readings.get(where)
             if reading is not None:
                 self._apply(reading, run)
         # The client's position also moves over control and aborted records, which are never
         # delivered; all that was delivered has been applied.
-        at = [TopicPartition(*place) for place in self._readings]
+        at = [TopicPartition(*where) for where in self._readings]
         for partition in self._consumer.position(at):
             reading = self._readings[(partition.topic, partition.partition)]
             if partition.offset >= reading.end:
@@ -279,9 +279,9 @@ class Restorer:
         self._on_restored(restored)
 
     def _leave(self, reading: _Reading) -> None:
-        place = (reading.logged.changelog.topic.name, reading.task.partition)
-        if self._readings.pop(place, None) is not None and self._consumer is not None:
-            self._consumer.incremental_unassign([TopicPartition(*place)])
+        where = (reading.logged.changelog.topic.name, reading.task.partition)
+        if self._readings.pop(where, None) is not None and self._consumer is not None:
+            self._consumer.incremental_unassign([TopicPartition(*where)])
 
     def _check_stall(self, restoring: _Restoring) -> None:
         if self._clock() - restoring.progressed > _STALL_S:
@@ -289,7 +289,3 @@ class Restorer:
                 f"task {restoring.task.partition} waited {_STALL_S:g} s for a transaction that "
                 "nobody ends: look for it with kafka-transactions.sh find-hanging"
             )
-
-
-def _place(message: Message) -> tuple[str, int]:
-    return message.topic() or "", message.partition() or 0

@@ -46,7 +46,8 @@ class Progress(Protocol):
 
 
 class Worker:
-    """`build_task(partition)` opens the stores of one partition and builds its processors."""
+    """`build_task(partition)` opens the stores of one partition and builds its processors;
+    `task_closed(partition)` hears that they are closed again."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Worker:
         committer: Committer,
         restorer: Restorer,
         build_task: Callable[[int], Task],
+        task_closed: Callable[[int], None] = lambda _: None,
         progress: Progress,
         input_topic: str,
         commit_interval_s: float,
@@ -68,6 +70,7 @@ class Worker:
         self._consumer = consumer
         self._restorer = restorer
         self._build_task = build_task
+        self._task_closed = task_closed
         self._progress = progress
         self._input_topic = input_topic
         self._commit_interval_s = commit_interval_s
@@ -129,6 +132,15 @@ class Worker:
         self._restorer.close()
         self._consumer.close()
         self.committer.close()
+
+    def lag(self, partition: int) -> int | None:
+        """Records from a task's position to the last stable offset, as last fetched."""
+        task = self._running.get(partition)
+        if task is None:
+            return None
+        at = TopicPartition(self._input_topic, partition)
+        _, end = self._consumer.get_watermark_offsets(at, cached=True)
+        return max(end - max(task.position, 0), 0) if end >= 0 else None
 
     # -- the loop
 
@@ -278,6 +290,7 @@ class Worker:
             task = self.tasks.pop(partition, None)
             if task is not None:
                 task.close()
+                self._task_closed(partition)
                 event(_LOG, "closed", task=partition, position=task.committed)
 
 
