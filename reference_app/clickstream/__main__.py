@@ -18,19 +18,16 @@ Example:
 """
 
 
-class _Share(click.ParamType):
-    name = "share"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Fraction:
-        try:
-            share = Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is no fraction: give one such as 1/64", param, ctx)
-        if not 0 < share <= 1:
-            self.fail(f"{value} is not above 0 and at most 1", param, ctx)
-        return share
+def _share(_: click.Context, __: click.Parameter, value: str | None) -> Fraction | None:
+    if value is None:
+        return None
+    try:
+        share = Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"{value!r} is no fraction: give one such as 1/64") from None
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{value} is not above 0 and at most 1")
+    return share
 
 
 @click.command(
@@ -62,7 +59,7 @@ class _Share(click.ParamType):
 )
 @click.option(
     "--key-sample",
-    type=_Share(),
+    callback=_share,
     metavar="1/N",
     help="Count this share of the keys, always the same ones, and leave out the others.",
 )

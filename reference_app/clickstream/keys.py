@@ -13,7 +13,7 @@ CountedBy: TypeAlias = Callable[[str, int], str | None]
 _HASHES = 2**64
 
 
-def each_key(key: str, partition: int) -> str | None:
+def each_key(key: str, _: int) -> str | None:
     return key
 
 
@@ -35,7 +35,7 @@ def sampled(share: Fraction) -> CountedBy:
     one."""
     limit = share * _HASHES
 
-    def counted_by(key: str, partition: int) -> str | None:
+    def counted_by(key: str, _: int) -> str | None:
         return key if _hash(key) < limit else None
 
     return counted_by

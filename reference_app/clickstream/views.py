@@ -33,7 +33,7 @@ def views_topology(
         send = context.sink(sink)
         partition = context.partition
 
-        def step(key: str, click: Click, message: Message) -> None:
+        def step(key: str, click: Click, _: Message) -> None:
             counted = counted_by(key, partition)
             if counted is None:
                 return
