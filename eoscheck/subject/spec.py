@@ -16,10 +16,11 @@ PLACEHOLDERS = ("bootstrap_server", "instance", "python", "run_id", "state_dir")
 
 
 class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A command, run as `instances` processes numbered from 0.
+    """A command and its last arguments, run as `instances` processes numbered from 0.
 
     `{bootstrap_server}`, `{instance}`, `{state_dir}`, `{run_id}` and `{python}` (this interpreter)
-    are filled in, in `command` and in the values of `env`; `{{name}}` is a literal `{name}`.
+    are filled in, in `command`, `args` and the values of `env`; `{{name}}` is a literal `{name}`.
+    `args` are added to `command`, so that one run can have them and the next one not.
 
     `group` is the consumer group it reads its input with. `client_id` says how a member of that
     group is told to be of an instance: a template for its `client.id` or `group.instance.id`.
@@ -28,6 +29,7 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     command: list[str]
+    args: list[str] = []
     instances: int = 1
     env: dict[str, str] = {}
     group: str | None = None
@@ -45,7 +47,7 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if parse_duration(getattr(self, name), what=f"subject.{name}") == 0:
                 raise UsageError(f"subject.{name} must be above 0")
         example = dict.fromkeys(PLACEHOLDERS, "")
-        _fill_command(self.command, example)
+        _fill_command([*self.command, *self.args], example)
         _fill_environment(self.env, example)
         if self.client_id is not None:
             self.client_id_of(0, run_id="")
@@ -89,7 +91,8 @@ def invocation(
         "state_dir": state_dir,
     }
     return Invocation(
-        command=_fill_command(spec.command, values), env=_fill_environment(spec.env, values)
+        command=_fill_command([*spec.command, *spec.args], values),
+        env=_fill_environment(spec.env, values),
     )
 
 

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 
 from rocksdict import Cache
 
-from reference_app.streams.clients import Clients
 from reference_app.streams.directory import StateDirectory
 from reference_app.streams.errors import DirtyCloseError, StreamsError
 from reference_app.streams.logs import event
@@ -79,7 +78,7 @@ class StreamsApp:
             options=self._options,
             parts=self._parts,
             directory=directory,
-            clients=Clients(
+            clients=self._parts.clients(
                 options=self._options,
                 client_id=f"{self._options.application_id}-{directory.process_id}",
                 consumer_overrides=self._parts.consumer_overrides,

@@ -8,8 +8,10 @@ from typing import Any
 
 from confluent_kafka import IsolationLevel
 
+from reference_app.streams.clients import Clients
 from reference_app.streams.commit import AtLeastOnce, Committer, ExactlyOnce
 from reference_app.streams.options import Guarantee
+from reference_app.streams.restore import Restorer
 from reference_app.streams.store import RocksStore
 from reference_app.streams.worker import Worker
 
@@ -24,6 +26,8 @@ class Parts:
     """What an app is put together from. The defaults keep every rule; see `reference_app.bugs`."""
 
     worker: type[Worker] = Worker
+    clients: type[Clients] = Clients
+    restorer: type[Restorer] = Restorer
     committers: Mapping[Guarantee, Callable[..., Committer]] = field(
         default_factory=lambda: {
             Guarantee.EXACTLY_ONCE_V2: ExactlyOnce,

@@ -37,7 +37,6 @@ from reference_app.streams.metrics import Recorder
 from reference_app.streams.options import StreamsOptions
 from reference_app.streams.owners import OwnerWatch
 from reference_app.streams.parts import Parts
-from reference_app.streams.restore import Restorer
 from reference_app.streams.standby import Standbys
 from reference_app.streams.task import Task
 from reference_app.streams.topology import Topology
@@ -176,7 +175,7 @@ class StreamThread:
         return process.parts.worker(
             consumer=consumer,
             committer=committer,
-            restorer=Restorer(
+            restorer=process.parts.restorer(
                 admin=admin,
                 open_consumer=process.clients.restore_consumer,
                 stable_offset=lambda partition: StableOffset(

@@ -62,3 +62,8 @@ def test_the_client_id_of_an_instance_is_told_by_its_template() -> None:
 def test_a_subject_that_cannot_be_is_refused_with_the_fix(wrong: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         SubjectSpec(**({"command": ["app"]} | wrong))
+
+
+def test_args_are_added_to_the_command_and_filled_in() -> None:
+    spec = SubjectSpec(command=["app", "--first"], args=["--name", "n-{instance}"])
+    assert filled(spec, instance=1).command == ["app", "--first", "--name", "n-1"]
