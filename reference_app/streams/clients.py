@@ -100,6 +100,12 @@ class Clients:
 
     def producer(self, *, transactional_id: str | None) -> Producer:
         """Transactional with an id, else idempotent: no retry reorders or repeats a record."""
+        try:
+            return Producer(self._producer_properties(transactional_id))
+        except KafkaException as error:
+            raise _refused(error) from error
+
+    def _producer_properties(self, transactional_id: str | None) -> dict[str, Any]:
         properties: dict[str, Any] = {
             # Inside a transaction nobody sees a record before the commit, which flushes: waiting
             # for fuller batches costs no latency. A user may set less for at-least-once.
@@ -115,10 +121,7 @@ class Clients:
         if transactional_id is not None:
             properties["transactional.id"] = transactional_id
             properties["transaction.timeout.ms"] = self.options.transaction_timeout_ms
-        try:
-            return Producer(properties)
-        except KafkaException as error:
-            raise _refused(error) from error
+        return properties
 
     def _common(self, role: str, *, side: str | None = None) -> dict[str, Any]:
         side = side or f"{role}."

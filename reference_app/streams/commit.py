@@ -267,12 +267,15 @@ class ExactlyOnce(_Sending):
         offsets = self._offsets(tasks)
         if not offsets:
             return
-        # Fresh each time: an old generation would be a zombie's (KIP-447).
-        member = self._consumer.consumer_group_metadata()
+        member = self._member()
         try:
             self._again(self._producer.send_offsets_to_transaction, offsets, member, _CALL_S)
         except KafkaException as error:
             raise self._failure(error, "send_offsets_to_transaction") from error
+
+    def _member(self) -> Any:
+        """Fresh each time: an old generation would be a zombie's (KIP-447)."""
+        return self._consumer.consumer_group_metadata()
 
     def _commit_transaction(self) -> None:
         try:
