@@ -112,6 +112,7 @@ class StandbyReader:
     def drop(self, partition: int) -> None:
         """Closes the stores of a standby, as far as they have come; then a task may open them."""
         copies = self._copies.pop(partition, [])
+        offsets = ",".join(f"{copy.logged.name}:{_offset(copy)}" for copy in copies)
         for copy in copies:
             store = copy.logged.store
             position = store.position
@@ -124,7 +125,6 @@ class StandbyReader:
                 )
             store.close()
         if copies:
-            offsets = ",".join(f"{copy.logged.name}:{_offset(copy)}" for copy in copies)
             event(_LOG, "standby_closed", task=partition, offsets=offsets)
 
     def offsets(self) -> list[StandbyOffsets]:
