@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from reference_app.streams.commit import Committer
+from reference_app.streams.options import Guarantee
 from reference_app.streams.parts import Parts
 
 
@@ -12,8 +16,12 @@ from reference_app.streams.parts import Parts
 class Bug:
     """One departure from one rule.
 
-    `anomalies` are the codes an audit can find; `fault` is what brings them out, and `like` a real
-    system or report that had the same error. `breed` replaces the parts that keep the rule.
+    `like` is a real system or report that had the same error, `anomalies` are the codes it can
+    cause, and `fault` is what brings them out. `breed` replaces the parts that keep the rule.
+
+    It is proven red by `scenario`, with `options` of the app and `settings` of the scenario; or,
+    where no verdict of today's audit shows it, by `test`, a pytest node. `needs` says what neither
+    of them can do yet.
     """
 
     name: str
@@ -22,3 +30,32 @@ class Bug:
     anomalies: tuple[str, ...]
     fault: str
     breed: Callable[[Parts], Parts]
+    scenario: str = ""
+    options: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    test: str = ""
+    needs: str = ""
+
+    @property
+    def proof(self) -> str:
+        """A command line that comes out red; empty where there is none yet."""
+        if self.test:
+            return shlex.join(["pytest", "-m", "", self.test])
+        if not self.scenario:
+            return ""
+        args = json.dumps([*self.options, "--bug", self.name])
+        settings = [*self.settings, f"subject.args={args}"]
+        words = [word for setting in settings for word in ("--set", setting)]
+        return shlex.join(["eoscheck", "run", self.scenario, *words])
+
+
+def exactly_once_by(committer: Callable[..., Committer], parts: Parts) -> Parts:
+    """`parts` with another order of commit under exactly-once."""
+    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: committer}
+    return replace(parts, committers=committers)
+
+
+def at_least_once_by(committer: Callable[..., Committer], parts: Parts) -> Parts:
+    """The same under at-least-once."""
+    committers = {**parts.committers, Guarantee.AT_LEAST_ONCE: committer}
+    return replace(parts, committers=committers)

@@ -19,5 +19,7 @@ READ_UNCOMMITTED_INPUT = Bug(
     like="isolation.level left at the Java client's default of read_uncommitted.",
     anomalies=("PHANTOM", "WRONG_RESULT"),
     fault="none: a load that aborts some of its transactions",
+    scenario="zoo-kills",
+    settings=("faults=[]",),
     breed=_read_uncommitted,
 )

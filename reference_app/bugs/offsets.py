@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from confluent_kafka import KafkaException, Message, TopicPartition
 
-from reference_app.bugs.bug import Bug
+from reference_app.bugs.bug import Bug, exactly_once_by
+from reference_app.bugs.reading_ahead import ReadsAhead
 from reference_app.streams.commit import AtLeastOnce, ExactlyOnce
 from reference_app.streams.errors import reason
 from reference_app.streams.logs import event
-from reference_app.streams.options import Guarantee
 from reference_app.streams.parts import Parts
 from reference_app.streams.task import Task
 from reference_app.streams.worker import Worker
@@ -43,14 +43,25 @@ class _WithoutOffsets(ExactlyOnce):
         """They were committed on poll."""
 
 
+class _CommitsItsPosition(ExactlyOnce):
+    def _offsets(self, tasks: Sequence[Task]) -> list[TopicPartition]:
+        offsets = super()._offsets(tasks)
+        for place in offsets:
+            (at,) = self._consumer.position([TopicPartition(place.topic, place.partition)])
+            place.offset = max(at.offset, place.offset)
+        return offsets
+
+
+class _CommitsTheLast(ExactlyOnce):
+    def _offsets(self, tasks: Sequence[Task]) -> list[TopicPartition]:
+        offsets = super()._offsets(tasks)
+        for place in offsets:
+            place.offset -= 1
+        return offsets
+
+
 def _offsets_before_outputs(parts: Parts) -> Parts:
-    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: _WithoutOffsets}
-    return replace(parts, worker=_CommitsOnPoll, committers=committers)
-
-
-def _no_transaction(parts: Parts) -> Parts:
-    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: AtLeastOnce}
-    return replace(parts, committers=committers)
+    return replace(exactly_once_by(_WithoutOffsets, parts), worker=_CommitsOnPoll)
 
 
 def _auto_commit(parts: Parts) -> Parts:
@@ -69,6 +80,7 @@ OFFSETS_BEFORE_OUTPUTS = Bug(
     like="Services that acknowledge first and work afterwards: at-most-once by accident.",
     anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
     fault="kill (SIGKILL) with a transaction open",
+    scenario="zoo-kills",
     breed=_offsets_before_outputs,
 )
 OFFSETS_AFTER_OUTPUTS = Bug(
@@ -79,7 +91,8 @@ OFFSETS_AFTER_OUTPUTS = Bug(
     "with the producer's session.",
     anomalies=("DUPLICATE", "WRONG_RESULT", "REORDERED"),
     fault="kill (SIGKILL) between two commits",
-    breed=_no_transaction,
+    scenario="zoo-kills",
+    breed=lambda parts: exactly_once_by(AtLeastOnce, parts),
 )
 AUTO_COMMIT = Bug(
     name="auto-commit",
@@ -87,5 +100,26 @@ AUTO_COMMIT = Bug(
     like="enable.auto.commit left at its default of true beside a transactional producer.",
     anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
     fault="kill (SIGKILL) with a transaction open",
+    scenario="zoo-kills",
     breed=_auto_commit,
+)
+CONSUMER_POSITION_COMMITTED = Bug(
+    name="consumer-position-committed",
+    breaks="The committed offset is the next record to process: here it is the consumer's "
+    "position, which is past what a worker that reads ahead still has in its buffer.",
+    like="commitSync() without arguments, or position(), where records are handed to a queue.",
+    anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
+    fault="kill (SIGKILL) at any time",
+    scenario="zoo-kills",
+    breed=lambda parts: replace(exactly_once_by(_CommitsItsPosition, parts), worker=ReadsAhead),
+)
+LAST_OFFSET_COMMITTED = Bug(
+    name="last-offset-committed",
+    breaks="The committed offset is the next record to process: here it is the last one that was "
+    "processed.",
+    like="record.offset() committed instead of record.offset() + 1.",
+    anomalies=("DUPLICATE", "WRONG_RESULT"),
+    fault="kill (SIGKILL), or any other restart",
+    scenario="zoo-kills",
+    breed=lambda parts: exactly_once_by(_CommitsTheLast, parts),
 )

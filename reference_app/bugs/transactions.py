@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 from confluent_kafka import Consumer, Message
 
-from reference_app.bugs.bug import Bug
+from reference_app.bugs.bug import Bug, exactly_once_by
 from reference_app.streams.commit import ExactlyOnce, OnDelivery, OpenProducer
-from reference_app.streams.options import Guarantee
+from reference_app.streams.errors import SessionLost, TransactionAborted
 from reference_app.streams.parts import Parts
 from reference_app.streams.store import RocksStore
 from reference_app.streams.task import Task
@@ -89,18 +90,33 @@ class _ChangesAtAnyTime(RocksStore[Any, Any]):
         self._pending = None
 
 
-def _output_outside(parts: Parts) -> Parts:
-    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: _OutputsOutside}
-    return replace(parts, committers=committers)
-
-
 def _changelog_outside(parts: Parts) -> Parts:
-    committers = {**parts.committers, Guarantee.EXACTLY_ONCE_V2: _ChangelogsOutside}
-    return replace(parts, worker=_LogsEachBatch, store=_ChangesAtAnyTime, committers=committers)
+    outside = exactly_once_by(_ChangelogsOutside, parts)
+    return replace(outside, worker=_LogsEachBatch, store=_ChangesAtAnyTime)
+
+
+class _RetriesAsNew(ExactlyOnce):
+    def __init__(self, open_producer: OpenProducer, consumer: Consumer, **rest: Any) -> None:
+        super().__init__(open_producer, consumer, **rest)
+        self._open_producer = open_producer
+
+    def _commit_transaction(self) -> None:
+        try:
+            super()._commit_transaction()
+        except SessionLost as lost:
+            self._producer = self._open_producer(transactional=True)
+            self._produce = self._producer.produce
+            self.open(Event())
+            self.in_transaction = False
+            raise TransactionAborted(str(lost)) from lost
 
 
 def _random_id(application_id: str, _process_id: str, worker: int) -> str:
     return f"{application_id}-{uuid.uuid4()}-{worker}"
+
+
+def _service_id(application_id: str, _process_id: str, worker: int) -> str:
+    return f"{application_id}-{worker}"
 
 
 OUTPUT_OUTSIDE_TRANSACTION = Bug(
@@ -110,7 +126,8 @@ OUTPUT_OUTSIDE_TRANSACTION = Bug(
     "processor.",
     anomalies=("DUPLICATE",),
     fault="kill (SIGKILL) with a transaction open",
-    breed=_output_outside,
+    scenario="zoo-kills",
+    breed=lambda parts: exactly_once_by(_OutputsOutside, parts),
 )
 CHANGELOG_OUTSIDE_TRANSACTION = Bug(
     name="changelog-outside-transaction",
@@ -119,6 +136,7 @@ CHANGELOG_OUTSIDE_TRANSACTION = Bug(
     like="State kept in a compacted topic of one's own, written beside the transaction.",
     anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
     fault="kill (SIGKILL) with a transaction open",
+    scenario="zoo-kills",
     breed=_changelog_outside,
 )
 RANDOM_TRANSACTIONAL_ID = Bug(
@@ -128,5 +146,37 @@ RANDOM_TRANSACTIONAL_ID = Bug(
     like="transactional.id set to a random UUID, as in many how-tos.",
     anomalies=("STALLED",),
     fault="kill (SIGKILL) with a transaction open, its time-out above the liveness bound",
+    scenario="zoo-kills",
+    options=("--transaction-timeout-ms", "60000"),
+    settings=(
+        "faults.0.count=1",
+        "timing.faults=3s",
+        "timing.settle=7s",
+        "timing.liveness=5s",
+        "timing.drain=1s",
+        "audit.patience_s=1",
+    ),
     breed=lambda parts: replace(parts, transactional_id=_random_id),
+)
+SHARED_TRANSACTIONAL_ID = Bug(
+    name="shared-transactional-id",
+    breaks="Each process has a transactional id of its own: here all have the same, and fence "
+    "each other again and again.",
+    like="transactional.id set to the name of the service, and a second replica started.",
+    anomalies=("STALLED",),
+    fault="none: two instances",
+    scenario="zoo-kills",
+    options=("--commit-interval-ms", "2500"),
+    settings=("faults=[]", "timing.faults=12s", "timing.liveness=5s", "timing.drain=1s"),
+    breed=lambda parts: replace(parts, transactional_id=_service_id),
+)
+COMMIT_RETRIED_AS_NEW = Bug(
+    name="commit-retried-as-new",
+    breaks="A commit that timed out has an unknown outcome, and the committed offsets have to be "
+    "read back: here it is taken for failed, and the work is done again in a new transaction.",
+    like="A retry around the whole of begin, produce and commit, with a new producer.",
+    anomalies=("DUPLICATE", "WRONG_RESULT"),
+    fault="the answer to a commit is lost until the client gives up",
+    needs="part 4: network",
+    breed=lambda parts: exactly_once_by(_RetriesAsNew, parts),
 )

@@ -1,0 +1,80 @@
+"""Bugs in what a producer promises, under at-least-once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from confluent_kafka import KafkaError, Message
+
+from reference_app.bugs.bug import Bug, at_least_once_by
+from reference_app.streams.clients import Clients
+from reference_app.streams.commit import AtLeastOnce
+from reference_app.streams.task import Task
+from reference_app.streams.worker import Worker
+
+_AT_LEAST_ONCE = ("--processing-guarantee", "at_least_once")
+
+
+class _HearsNoErrors(AtLeastOnce):
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        """Somebody else's concern."""
+
+
+class _InAHurry(AtLeastOnce):
+    closing = False
+
+    def _flush(self, tasks: Sequence[Task]) -> None:
+        if not self.closing:
+            super()._flush(tasks)
+
+
+class _ClosesInAHurry(Worker):
+    def close(self) -> None:
+        if isinstance(self.committer, _InAHurry):
+            self.committer.closing = True
+        super().close()
+
+
+class _NotIdempotent(Clients):
+    def _producer_properties(self, transactional_id: str | None) -> dict[str, Any]:
+        properties = super()._producer_properties(transactional_id)
+        return {**properties, "enable.idempotence": False}
+
+
+DELIVERY_ERRORS_IGNORED = Bug(
+    name="delivery-errors-ignored",
+    breaks="At-least-once: every delivery report is checked before offsets are committed: here "
+    "nobody looks at them.",
+    like="produce() without a callback, in librdkafka's clients, and flush() taken for success.",
+    anomalies=("LOST", "OFFSET_AHEAD"),
+    fault="pause: receipts grow too old in the producer's queue, and their topic refuses them",
+    scenario="zoo-rollbacks",
+    options=_AT_LEAST_ONCE,
+    settings=("audit.expect=at-least-once",),
+    breed=lambda parts: at_least_once_by(_HearsNoErrors, parts),
+)
+FLUSH_SKIPPED_AT_CLOSE = Bug(
+    name="flush-skipped-at-close",
+    breaks="A clean close waits for its outputs before it commits their offsets: here it commits "
+    "and leaves, with outputs still in the producer's queue.",
+    like="A consumer that is closed, and commits, before the producer is flushed.",
+    anomalies=("LOST", "OFFSET_AHEAD"),
+    fault="terminate (SIGTERM) at work",
+    scenario="zoo-handovers",
+    options=(*_AT_LEAST_ONCE, "--client-property", "producer.linger.ms=200"),
+    settings=("audit.expect=at-least-once",),
+    breed=lambda parts: replace(at_least_once_by(_InAHurry, parts), worker=_ClosesInAHurry),
+)
+NON_IDEMPOTENT_PRODUCER = Bug(
+    name="non-idempotent-producer",
+    breaks="At-least-once, too, has an idempotent producer, so that a retry neither repeats nor "
+    "overtakes: here it is a plain one with several requests in flight.",
+    like="retries above 0 with max.in.flight.requests.per.connection above 1, the default of "
+    "Kafka's clients before idempotence was.",
+    anomalies=("DUPLICATE", "REORDERED"),
+    fault="a request whose answer is lost, or that a broker refuses for a while",
+    needs="part 4: network",
+    breed=lambda parts: replace(parts, clients=_NotIdempotent),
+)
