@@ -183,7 +183,7 @@ class StreamsApp:
                     interval_s=_OWNERS_EVERY_S,
                 ),
                 open_stores=process.tasks(topics).open_stores,
-                member=process.clients.consumer_client_id,
+                member=process.clients.process_name,
                 replicas=replicas,
             )
 

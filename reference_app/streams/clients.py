@@ -63,9 +63,9 @@ class Clients:
             raise _refused(error) from error
 
     @property
-    def consumer_client_id(self) -> str:
-        """By which the group knows this process's members."""
-        return f"{self.client_id}-consumer"
+    def process_name(self) -> str:
+        """By which `Owners` know this process's members."""
+        return self.options.group_instance_id or f"{self.client_id}-consumer"
 
     def restore_consumer(self) -> Consumer:
         """Of changelogs: it is assigned, never subscribes, and commits nothing.

@@ -21,7 +21,7 @@ _REQUEST_S = 5.0
 
 @dataclass(frozen=True)
 class Owners:
-    """By partition, the client id of the member that owns it; `members`: all client ids.
+    """By partition, the process of the member that owns it; `members`: all processes.
 
     Not `stable` while the group rebalances or cannot be asked: then nothing is known.
     """
@@ -29,6 +29,16 @@ class Owners:
     stable: bool
     by_partition: Mapping[int, str]
     members: frozenset[str]
+
+
+def process_name(client_id: str, instance_id: str | None) -> str:
+    """Which process a member of the group belongs to.
+
+    A static member that comes back keeps the client id that its first self joined with, even where
+    it has another one now (a wiped state directory): only its instance id tells. That ends in the
+    worker's number.
+    """
+    return client_id if instance_id is None else instance_id.rpartition("-")[0]
 
 
 _UNKNOWN = Owners(stable=False, by_partition={}, members=frozenset())
@@ -77,8 +87,12 @@ class GroupWatch:
             return _UNKNOWN
         if group.state is not ConsumerGroupState.STABLE:
             return _UNKNOWN
+        names = {
+            member.member_id: process_name(member.client_id, member.group_instance_id)
+            for member in group.members
+        }
         owners = {
-            place.partition: member.client_id
+            place.partition: names[member.member_id]
             for member in group.members
             for place in member.assignment.topic_partitions
             if place.topic == self._topic
@@ -86,7 +100,7 @@ class GroupWatch:
         return Owners(
             stable=True,
             by_partition=owners,
-            members=frozenset(member.client_id for member in group.members),
+            members=frozenset(names.values()),
         )
 
 

@@ -8,14 +8,19 @@ from typing import Any
 
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 
-from reference_app.streams.owners import OwnerWatch
+from reference_app.streams.owners import OwnerWatch, process_name
 
 STABLE, MOVING = ConsumerGroupState.STABLE, ConsumerGroupState.PREPARING_REBALANCING
 
 
 def group(state: ConsumerGroupState, *owned: int) -> Any:
     places = [TopicPartition("in", partition) for partition in owned]
-    member = SimpleNamespace(client_id="one", assignment=SimpleNamespace(topic_partitions=places))
+    member = SimpleNamespace(
+        member_id="1",
+        client_id="one",
+        group_instance_id=None,
+        assignment=SimpleNamespace(topic_partitions=places),
+    )
     return SimpleNamespace(state=state, members=[member])
 
 
@@ -78,3 +83,9 @@ def test_a_rebalance_in_progress_is_waited_for() -> None:
 def test_no_answer_is_no_finding() -> None:
     failed = KafkaException(KafkaError(KafkaError.COORDINATOR_NOT_AVAILABLE))
     assert told(group(STABLE, 0), failed, group(STABLE, 0)) == [False, False, False]
+
+
+def test_a_static_member_is_known_by_its_instance_id_whatever_client_id_it_came_with() -> None:
+    """The broker keeps the one of its first self: a wiped successor would not know itself."""
+    assert process_name("app-1st-consumer", "member-0-3") == "member-0"
+    assert process_name("app-1st-consumer", None) == "app-1st-consumer"
