@@ -20,6 +20,6 @@ READ_UNCOMMITTED_INPUT = Bug(
     anomalies=("PHANTOM", "WRONG_RESULT"),
     fault="none: a load that aborts some of its transactions",
     scenario="zoo-kills",
-    settings=("faults=[]",),
+    settings=("faults=[]", "timing.steady=3s", "load.abort_ratio=0.3"),
     breed=_read_uncommitted,
 )

@@ -18,11 +18,6 @@ class _GivesUpUncommitted(Worker):
         self._give_up(consumer, partitions)
 
 
-class _CommitsWhatIsLost(Worker):
-    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._on_revoke(consumer, partitions)
-
-
 class _FirstMember(ExactlyOnce):
     _first: Any = None
 
@@ -53,18 +48,6 @@ NO_COMMIT_ON_REVOKE = Bug(
     scenario="zoo-handovers",
     breed=lambda parts: replace(parts, worker=_GivesUpUncommitted),
 )
-COMMIT_ON_LOST = Bug(
-    name="commit-on-lost",
-    breaks="What belongs to lost partitions is never committed: here it is, as for revoked ones, "
-    "when the client has already forgotten which member it was.",
-    like="The Java consumer's onPartitionsLost, which calls onPartitionsRevoked unless it is "
-    "overridden (KIP-429).",
-    anomalies=("DUPLICATE", "WRONG_RESULT", "REORDERED"),
-    fault="pause beyond the session's time-out, with a commit interval that is not over",
-    scenario="zoo-zombies",
-    options=("--commit-interval-ms", "6000"),
-    breed=lambda parts: replace(parts, worker=_CommitsWhatIsLost),
-)
 CACHED_GROUP_METADATA = Bug(
     name="cached-group-metadata",
     breaks="Offsets are sent with the member's metadata of now: here with that of the first "
@@ -73,6 +56,7 @@ CACHED_GROUP_METADATA = Bug(
     anomalies=("STALLED",),
     fault="any rebalance",
     scenario="zoo-handovers",
+    settings=("faults.0.count=1", "timing.faults=5s", "timing.liveness=5s", "timing.drain=8s"),
     breed=lambda parts: exactly_once_by(_FirstMember, parts),
 )
 OFFSETS_WITHOUT_MEMBER = Bug(

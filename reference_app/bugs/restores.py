@@ -59,9 +59,12 @@ class _ByKey(ExactlyOnce):
         return self._known
 
 
-# One record a request: a changelog is being written for most of the time between two commits, and
-# a kill finds it half written.
-_SLOW_CHANGELOG = ("--client-property", "producer.batch.num.messages=1")
+# A fetch of one batch, and then a pause: the restore of a few seconds' work takes as long.
+_SLOW_RESTORE = (
+    *("--client-property", "consumer.queued.min.messages=1"),
+    *("--client-property", "consumer.fetch.queue.backoff.ms=100"),
+    *("--client-property", "consumer.max.partition.fetch.bytes=1000"),
+)
 
 RESTORE_TO_LSO = Bug(
     name="restore-to-lso",
@@ -72,9 +75,8 @@ RESTORE_TO_LSO = Bug(
     fault="an open transaction in the changelog that its owner does not take up again (crash "
     "before EndTxn, state directory wiped), and within its time-out a second kill with the "
     "directory wiped: what was committed in between lies above the last stable offset",
-    scenario="zoo-kills",
-    options=(*_SLOW_CHANGELOG, "--transaction-timeout-ms", "9000"),
-    settings=("subject.instances=1", "faults.0.wipe=3"),
+    test="tests/integration/reference_app/test_bugs.py::"
+    "test_a_restore_to_the_last_stable_offset_misses_what_was_committed_above_it",
     breed=lambda parts: replace(parts, restore_end=IsolationLevel.READ_COMMITTED),
 )
 RESTORE_READS_UNCOMMITTED = Bug(
@@ -83,9 +85,9 @@ RESTORE_READS_UNCOMMITTED = Bug(
     "wrote to the changelog.",
     like="isolation.level left at the Java client's default for the consumer that rebuilds state.",
     anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
-    fault="kill (SIGKILL) while a changelog is being written",
-    scenario="zoo-kills",
-    options=_SLOW_CHANGELOG,
+    fault="pause beyond the session's time-out: the zombie's transaction is aborted, its changelog "
+    "records among it, which are older than those of the owner that came after it",
+    scenario="zoo-zombies",
     breed=lambda parts: replace(parts, clients=_ReadsUncommitted),
 )
 LOCAL_STATE_TRUSTED = Bug(
@@ -106,6 +108,14 @@ INTERRUPTED_RESTORE_CLAIMED_DONE = Bug(
     anomalies=("WRONG_RESULT", "STATE_DIVERGED", "RESTORE_SHORT"),
     fault="terminate (SIGTERM) while a wiped store is being restored",
     scenario="zoo-handovers",
+    options=_SLOW_RESTORE,
+    settings=(
+        "load.rate=300",
+        "load.zipf=0",
+        "subject.instances=1",
+        'faults=[{kind="terminate", count=4, wipe=2, down="100ms"}]',
+        "timing.steady=4s",
+    ),
     breed=lambda parts: replace(parts, restorer=_ClaimsToBeDone),
 )
 CHANGELOG_BY_KEY = Bug(

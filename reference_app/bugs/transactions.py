@@ -147,8 +147,9 @@ RANDOM_TRANSACTIONAL_ID = Bug(
     anomalies=("STALLED",),
     fault="kill (SIGKILL) with a transaction open, its time-out above the liveness bound",
     scenario="zoo-kills",
-    options=("--transaction-timeout-ms", "60000"),
+    options=("--transaction-timeout-ms", "60000", "--commit-interval-ms", "1000"),
     settings=(
+        "subject.instances=1",
         "faults.0.count=1",
         "timing.faults=3s",
         "timing.settle=7s",
@@ -166,8 +167,7 @@ SHARED_TRANSACTIONAL_ID = Bug(
     anomalies=("STALLED",),
     fault="none: two instances",
     scenario="zoo-kills",
-    options=("--commit-interval-ms", "2500"),
-    settings=("faults=[]", "timing.faults=12s", "timing.liveness=5s", "timing.drain=1s"),
+    settings=("faults=[]", "timing.steady=12s", "timing.liveness=5s", "timing.drain=1s"),
     breed=lambda parts: replace(parts, transactional_id=_service_id),
 )
 COMMIT_RETRIED_AS_NEW = Bug(

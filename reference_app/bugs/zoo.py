@@ -21,7 +21,6 @@ from reference_app.bugs.offsets import (
 )
 from reference_app.bugs.rebalances import (
     CACHED_GROUP_METADATA,
-    COMMIT_ON_LOST,
     NO_COMMIT_ON_REVOKE,
     OFFSETS_WITHOUT_MEMBER,
 )
@@ -51,6 +50,19 @@ from reference_app.bugs.transactions import (
 )
 from reference_app.streams.errors import ConfigurationError
 
+_PAGE = """# The bug zoo
+
+Written by `python -m reference_app.bugs > docs/bugs.md`; a test compares it with the code.
+
+Each bug takes one rule of exactly-once away from the reference app, and is switched on with
+`--bug NAME`; none ever emits or drops a record itself. Each is proven red: its proof below exits
+with code 1 and finds one of its codes, and the same run without `--bug` passes
+(`tests/acceptance/test_zoo.py`). A proof that is a test shows what only a coming check of the audit
+will tell.
+
+| Bug | The rule, and what is done instead | Like | Can cause | Brought out by |
+|---|---|---|---|---|"""
+
 BUGS: tuple[Bug, ...] = (
     OFFSETS_BEFORE_OUTPUTS,
     OFFSETS_AFTER_OUTPUTS,
@@ -66,7 +78,6 @@ BUGS: tuple[Bug, ...] = (
     ABORT_WITHOUT_STORE_ROLLBACK,
     BUFFER_KEPT_AFTER_ABORT,
     NO_COMMIT_ON_REVOKE,
-    COMMIT_ON_LOST,
     CACHED_GROUP_METADATA,
     OFFSETS_WITHOUT_MEMBER,
     STORE_WRITTEN_BEFORE_COMMIT,
@@ -95,8 +106,18 @@ def find(name: str) -> Bug:
 
 
 def listing() -> str:
-    """Every bug with its rule, its like, its anomaly codes and its fault."""
+    """Every bug with its rule, its like, its anomaly codes, its fault and its proof."""
     return "\n\n".join(_entry(bug) for bug in BUGS)
+
+
+def markdown() -> str:
+    """The same as a page of the documentation: docs/bugs.md."""
+    rows = [
+        f"| `{bug.name}` | {bug.breaks} | {bug.like} | {_codes(bug)} | {bug.fault} |"
+        for bug in BUGS
+    ]
+    proofs = [f"**{bug.name}**: {_proof(bug, '`')}" for bug in BUGS]
+    return "\n".join([_PAGE, *rows, "", "## Proofs", "", "\n\n".join(proofs), ""])
 
 
 def _entry(bug: Bug) -> str:
@@ -107,4 +128,15 @@ def _entry(bug: Bug) -> str:
         f"Brought out by: {bug.fault}",
     ]
     body = "\n".join(fill(line, width=92, subsequent_indent="  ") for line in lines)
-    return f"{bug.name}\n{indent(body, '    ')}"
+    # One line, however long: it is there to be copied.
+    return f"{bug.name}\n{indent(body, '    ')}\n    Proof: {_proof(bug)}"
+
+
+def _codes(bug: Bug) -> str:
+    return ", ".join(f"`{code}`" for code in bug.anomalies)
+
+
+def _proof(bug: Bug, quote: str = "") -> str:
+    if not bug.proof:
+        return f"none yet, it needs {bug.needs}"
+    return f"{quote}{bug.proof}{quote}"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from eoscheck.audit.findings import Code
+from eoscheck.run.runner import plan_faults
+from eoscheck.run.scenario import load_scenario
 from reference_app.bugs import zoo
 from reference_app.bugs.bug import Bug
-from reference_app.streams.parts import Parts
 from reference_app.streams.errors import ConfigurationError
+from reference_app.streams.parts import Parts
 
+ROOT = Path(__file__).parents[4]
 BY_NAME = pytest.mark.parametrize("bug", zoo.BUGS, ids=lambda bug: bug.name)
 
 
@@ -34,8 +39,35 @@ def test_a_bug_says_what_it_breaks_and_what_brings_it_out(bug: Bug) -> None:
 
 
 @BY_NAME
-def test_a_bug_can_be_found_by_the_audit(bug: Bug) -> None:
-    assert set(bug.anomalies) & set(Code)
+def test_a_bug_that_a_scenario_proves_can_be_found_by_the_audit(bug: Bug) -> None:
+    if bug.scenario:
+        assert set(bug.anomalies) & set(Code)
+
+
+@BY_NAME
+def test_a_bug_has_one_proof_or_says_what_it_needs(bug: Bug) -> None:
+    assert [bool(each) for each in (bug.scenario, bug.test, bug.needs)].count(True) == 1
+    assert bool(bug.proof) is not bool(bug.needs)
+
+
+@BY_NAME
+def test_a_proof_can_be_run(bug: Bug) -> None:
+    """Refused before a broker starts: a typo in a scenario's key, a fault that does not fit."""
+    if bug.test:
+        path, _, name = bug.test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
+    elif bug.scenario:
+        command, subcommand, source, *words = shlex.split(bug.proof)
+        assert (command, subcommand) == ("eoscheck", "run")
+        assert set(words[::2]) == {"--set"}
+        scenario = load_scenario(source, run_id="r1", overrides=words[1::2])
+        assert scenario.subject.args == [*bug.options, "--bug", bug.name]
+        plan_faults(scenario, seed=1)
+
+
+def test_the_documentation_is_that_of_the_code() -> None:
+    page = (ROOT / "docs" / "bugs.md").read_text(encoding="utf-8")
+    assert page == zoo.markdown(), "write it anew: python -m reference_app.bugs > docs/bugs.md"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
