@@ -123,7 +123,8 @@ def test_a_fenced_producer_is_replaced_and_nothing_is_lost(payments: Payments) -
     instance.start()
     with payments.feeding(rate=1000):
         wait_for("the instance at work", instance.at_work)
-        usurper = payments.producer(**{"transactional.id": instance.metrics()["workers"][0]["transactional_id"]})
+        (worker,) = instance.metrics()["workers"]
+        usurper = payments.producer(**{"transactional.id": worker["transactional_id"]})
         usurper.init_transactions(10)
         wait_for("a second session", lambda: instance.metrics()["sessions"] >= 2)
         wait_for("work in it", instance.at_work)
