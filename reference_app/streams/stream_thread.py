@@ -59,7 +59,7 @@ class Process:
     stopping: Event
 
     def topics(self, admin: AdminClient, *, timeout_s: float | None) -> Topics:
-        """Looked up, and made where missing. None: a broker is waited for until the process stops."""
+        """Looked up, and made where missing. None: a broker is waited for until stopped."""
         return prepare_topics(
             admin,
             self.topology,
