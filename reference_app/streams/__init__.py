@@ -17,7 +17,10 @@ from reference_app.streams.topology import (
     Sink,
     Source,
     Step,
+    TimeWindows,
     Topology,
+    Windowed,
+    WindowStore,
 )
 
 __all__ = [
@@ -34,6 +37,9 @@ __all__ = [
     "Step",
     "StreamsApp",
     "StreamsOptions",
+    "TimeWindows",
     "Topology",
+    "WindowStore",
+    "Windowed",
     "json",
 ]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from rocksdict import Cache
 
 from reference_app.streams.changelog import Changelog, Send, Topics
+from reference_app.streams.context import build_steps
 from reference_app.streams.directory import StateDirectory
 from reference_app.streams.parts import Parts
-from reference_app.streams.task import LoggedStore, Task, build_steps
-from reference_app.streams.topology import Topology
+from reference_app.streams.store import StateStore
+from reference_app.streams.task import LoggedStore, Task
+from reference_app.streams.topology import AnyStore, Topology, WindowStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +31,7 @@ class TaskBuilder:
         return [
             LoggedStore(
                 spec.name,
-                self.parts.store(
-                    self.directory.store_path(partition, spec.name),
-                    key=spec.key,
-                    value=spec.value,
-                    cache=self.cache,
-                ),
+                self._open(spec, partition),
                 Changelog(self.topics.changelogs[spec.name], partition),
             )
             for spec in self.topology.stores
@@ -42,6 +39,7 @@ class TaskBuilder:
 
     def task(self, partition: int, send: Send) -> Task:
         logged = self.open_stores(partition)
+        stream_time = self.parts.stream_time()
         return Task(
             partition=partition,
             source=self.topology.source,
@@ -50,7 +48,22 @@ class TaskBuilder:
                 partition=partition,
                 stores={each.name: each.store for each in logged},
                 send=send,
+                output_partitions=self.topics.outputs,
+                stream_time=stream_time,
             ),
             stores=logged,
             wall_clock=time.time,
+            stream_time=stream_time,
         )
+
+    def _open(self, spec: AnyStore, partition: int) -> StateStore:
+        path = self.directory.store_path(partition, spec.name)
+        if isinstance(spec, WindowStore):
+            return self.parts.window_store(
+                path,
+                key=spec.key,
+                value=spec.value,
+                retention_ms=spec.kept_ms,
+                cache=self.cache,
+            )
+        return self.parts.store(path, key=spec.key, value=spec.value, cache=self.cache)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,10 +25,12 @@ from reference_app.streams.errors import (
 )
 from reference_app.streams.logs import event
 from reference_app.streams.store import Writes
-from reference_app.streams.topology import Topology
+from reference_app.streams.topology import AnyStore, Topology, WindowStore
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_S = 5.0
+# Kafka Streams' `windowstore.changelog.additional.retention.ms`.
+_RETENTION_SLACK_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +94,14 @@ def changelog_name(application_id: str, store: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Topics:
-    """The topics of an app as they were found or made."""
+    """The topics of an app as they were found or made.
+
+    `partitions` of the input; `changelogs` by store name; `outputs`: partitions by topic.
+    """
 
     partitions: int
     changelogs: dict[str, ChangelogTopic]
-    """By store name."""
+    outputs: dict[str, int]
 
 
 def prepare_topics(
@@ -116,11 +121,11 @@ def prepare_topics(
     """
     deadline = clock() + timeout_s
     source = topology.source.topic
-    names = {s.name: changelog_name(application_id, s.name) for s in topology.stores}
+    stores = {changelog_name(application_id, store.name): store for store in topology.stores}
     while True:
         try:
             request_s = min(max(deadline - clock(), 0.1), _REQUEST_S)
-            wanted = {source, *topology.output_topics, *names.values()}
+            wanted = {source, *topology.output_topics, *stores}
             found = _describe(admin, wanted, request_s)
             for topic in (source, *topology.output_topics):
                 if topic not in found:
@@ -128,8 +133,10 @@ def prepare_topics(
                         f"topic {topic!r} does not exist: create it first, or name another "
                         "(the app creates its changelogs only)"
                     )
+            outputs = {topic: len(found[topic].partitions) for topic in topology.output_topics}
+            check_outputs(topology, outputs)
             partitions = len(found[source].partitions)
-            missing = [name for name in names.values() if name not in found]
+            missing = {name: store for name, store in stores.items() if name not in found}
             if not missing:
                 break
             _create(admin, missing, partitions, replication_factor)
@@ -143,11 +150,14 @@ def prepare_topics(
                 "is --bootstrap-server right, and the broker up?"
             )
         sleep(0.1)
-    changelogs = {
-        store: _changelog(admin, found[name], partitions=partitions)
-        for store, name in names.items()
-    }
-    return Topics(partitions=partitions, changelogs=changelogs)
+    return Topics(
+        partitions=partitions,
+        changelogs={
+            store.name: _changelog(admin, found[name], store, partitions=partitions)
+            for name, store in stores.items()
+        },
+        outputs=outputs,
+    )
 
 
 def _describe(
@@ -165,15 +175,40 @@ def _describe(
     return found
 
 
-def _create(admin: AdminClient, names: list[str], partitions: int, replication_factor: int) -> None:
+def check_outputs(topology: Topology, partitions: Mapping[str, int]) -> None:
+    """Refuses an output topic whose sink needs more partitions than it has."""
+    for sink in (sink for processor in topology.processors for sink in processor.sinks):
+        if partitions[sink.topic] < sink.least_partitions:
+            raise ConfigurationError(
+                f"topic {sink.topic!r} has {partitions[sink.topic]} partitions and needs "
+                f"{sink.least_partitions}: give it more, or name another"
+            )
+
+
+def topic_config(store: AnyStore) -> dict[str, str]:
+    """The settings of a store's changelog topic.
+
+    Old windows leave the changelog by time. A record's time is when it was written, which is never
+    before the stream time of its window: a backlog that is worked off is not deleted on arrival.
+    """
+    config = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
+    if isinstance(store, WindowStore):
+        config["cleanup.policy"] = "compact,delete"
+        config["retention.ms"] = str(store.kept_ms + _RETENTION_SLACK_MS)
+    return config
+
+
+def _create(
+    admin: AdminClient, stores: dict[str, AnyStore], partitions: int, replication_factor: int
+) -> None:
     topics = [
         NewTopic(
             name,
             num_partitions=partitions,
             replication_factor=replication_factor,
-            config={"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"},
+            config=topic_config(store),
         )
-        for name in names
+        for name, store in stores.items()
     ]
     for name, future in admin.create_topics(topics, request_timeout=_REQUEST_S).items():
         try:
@@ -185,7 +220,9 @@ def _create(admin: AdminClient, names: list[str], partitions: int, replication_f
                 raise
 
 
-def _changelog(admin: AdminClient, topic: TopicDescription, *, partitions: int) -> ChangelogTopic:
+def _changelog(
+    admin: AdminClient, topic: TopicDescription, store: AnyStore, *, partitions: int
+) -> ChangelogTopic:
     if len(topic.partitions) != partitions:
         raise ConfigurationError(
             f"changelog {topic.name!r} has {len(topic.partitions)} partitions and the input "
@@ -198,14 +235,34 @@ def _changelog(admin: AdminClient, topic: TopicDescription, *, partitions: int) 
         raise ConfigurationError(
             f"the settings of {topic.name!r} cannot be read: {reason(error)}"
         ) from error
-    policy = config["cleanup.policy"].value
-    if policy != "compact":
-        raise ConfigurationError(
-            f"changelog {topic.name!r} has cleanup.policy={policy}: it must be compact, "
-            "or state that is still needed would be deleted"
-        )
+    settings = {name: str(entry.value) for name, entry in config.items()}
+    check_policy(topic.name, settings, store)
     return ChangelogTopic(
         name=topic.name,
         topic_id=str(topic.topic_id),
-        delete_retention_s=int(config["delete.retention.ms"].value) / 1000,
+        delete_retention_s=int(settings["delete.retention.ms"]) / 1000,
     )
+
+
+def check_policy(topic: str, settings: Mapping[str, str], store: AnyStore) -> None:
+    """Refuses a topic that would delete state that is still needed, or keep windows for ever."""
+    found = settings["cleanup.policy"]
+    policy = {each.strip() for each in found.split(",")}
+    if not isinstance(store, WindowStore):
+        if policy != {"compact"}:
+            raise ConfigurationError(
+                f"changelog {topic!r} has cleanup.policy={found}: it must be compact, "
+                "or state that is still needed would be deleted"
+            )
+        return
+    if policy != {"compact", "delete"}:
+        raise ConfigurationError(
+            f"changelog {topic!r} has cleanup.policy={found}: a window store's must be "
+            "compact,delete, or old windows would stay for ever"
+        )
+    retention_ms = int(settings["retention.ms"])
+    if 0 <= retention_ms < store.kept_ms:
+        raise ConfigurationError(
+            f"changelog {topic!r} has retention.ms={retention_ms}, and store {store.name!r} keeps "
+            f"windows for {store.kept_ms}: set it to {store.kept_ms + _RETENTION_SLACK_MS}"
+        )

@@ -171,7 +171,7 @@ class _Sending:
     def _offsets(self, tasks: Sequence[Task]) -> list[TopicPartition]:
         """The next offset to process of each task that has gone on since its last commit."""
         return [
-            TopicPartition(self._input_topic, task.partition, task.position)
+            TopicPartition(self._input_topic, task.partition, task.position, task.offset_metadata)
             for task in tasks
             if task.needs_commit
         ]

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from reference_app.streams.errors import SessionLost, is_passing, reason
 from reference_app.streams.logs import event
+from reference_app.streams.stream_time import Committed, from_metadata
 
 _LOG = logging.getLogger(__name__)
 _FIRST_TRY_S = 0.1
@@ -43,8 +44,8 @@ class StableOffset:
         self._ask_at = clock()
         self._report_at = clock() + _REPORT_S
 
-    def poll(self, *, alone: bool) -> int | None:
-        """The next offset to process, -1 where none was committed; None: not known yet.
+    def poll(self, *, alone: bool) -> Committed | None:
+        """The next offset to process, and the stream time committed with it; None: not known yet.
 
         Blocks for a second at most. `alone`: no other task is running; else it asks no more than a
         fifth of the time. Raises SessionLost for an error that does not pass.
@@ -59,7 +60,7 @@ class StableOffset:
         if found.error is not None:
             self._wait(KafkaException(found.error))
             return None
-        return max(found.offset, -1)
+        return Committed(max(found.offset, -1), from_metadata(found.metadata))
 
     def _wait(self, error: KafkaException) -> None:
         if not is_passing(error.args[0]):

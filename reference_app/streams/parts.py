@@ -13,6 +13,8 @@ from reference_app.streams.commit import AtLeastOnce, Committer, ExactlyOnce
 from reference_app.streams.options import Guarantee
 from reference_app.streams.restore import Restorer
 from reference_app.streams.store import RocksStore
+from reference_app.streams.stream_time import StreamTime
+from reference_app.streams.windows import WindowedStore
 from reference_app.streams.worker import Worker
 
 
@@ -35,6 +37,8 @@ class Parts:
         }
     )
     store: Callable[..., RocksStore[Any, Any]] = RocksStore
+    window_store: Callable[..., WindowedStore[Any, Any]] = WindowedStore
+    stream_time: Callable[[], StreamTime] = StreamTime
     transactional_id: Callable[[str, str, int], str] = transactional_id
     consumer_overrides: Mapping[str, Any] = field(default_factory=dict)
     standby_overrides: Mapping[str, Any] = field(default_factory=dict)

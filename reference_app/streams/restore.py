@@ -26,6 +26,7 @@ from reference_app.streams.errors import StreamsError
 from reference_app.streams.logs import event
 from reference_app.streams.replay import place, replay, starting_point
 from reference_app.streams.store import Position
+from reference_app.streams.stream_time import Committed
 from reference_app.streams.task import LoggedStore, Task
 
 _LOG = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class _Restoring:
 
     task: Task
     offset: StableOffset
-    committed: int | None = None
+    committed: Committed | None = None
     bounds: list[LogBounds] = field(default_factory=list)
     readings: list[_Reading] | None = None
     progressed: float = 0.0
@@ -122,8 +123,8 @@ class Restorer:
             if not reading.done:
                 self._leave(reading)
 
-    def step(self, timeout: float) -> list[tuple[Task, int]]:
-        """Goes on for a moment; the finished tasks, with the input offset each goes on from.
+    def step(self, timeout: float) -> list[tuple[Task, Committed]]:
+        """Goes on for a moment; the finished tasks, with what each goes on from.
 
         `timeout` in seconds bounds the wait for changelog records; 0: other tasks have work to do.
         """

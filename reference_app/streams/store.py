@@ -24,6 +24,7 @@ from rocksdict import (
 
 from reference_app.streams.errors import ConfigurationError
 from reference_app.streams.serde import Serde
+from reference_app.streams.stream_time import StreamTime
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -59,6 +60,11 @@ class StateStore(Protocol):
 
     @property
     def position(self) -> Position | None: ...
+
+    def follow(self, stream_time: StreamTime) -> None: ...
+
+    @property
+    def has_changes(self) -> bool: ...
 
     def pending(self) -> Writes: ...
 
@@ -110,6 +116,14 @@ class RocksStore(Generic[K, V]):
         self._overlay[key] = None
 
     # -- the open transaction
+
+    def follow(self, stream_time: StreamTime) -> None:
+        """The owning task's: nothing here depends on it."""
+
+    @property
+    def has_changes(self) -> bool:
+        """True where a commit would change something on disk."""
+        return bool(self._overlay)
 
     def pending(self) -> Writes:
         """The overlay's last write of each key, encoded: what the changelog has to be told.
@@ -208,12 +222,16 @@ class RocksStore(Generic[K, V]):
                 batch.delete(DATA_PREFIX + key)
             else:
                 put(DATA_PREFIX + key, value)
+        self._complete(batch)
         put(_POSITION, msgspec.msgpack.encode(position))
         options = WriteOptions()
         # Not synced: the page cache outlives the process, and after a power cut the log's prefix
         # is again a committed point.
         options.disable_wal = not wal  # type: ignore[method-assign,assignment]
         self._db.write(batch, options)
+
+    def _complete(self, batch: WriteBatch) -> None:
+        """Room for what a kind of store adds to every write batch, after the records."""
 
 
 def _options(cache: Cache | None) -> Options:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from confluent_kafka import KafkaException, Message
 
@@ -23,18 +23,8 @@ from reference_app.streams.errors import (
     consumer_failure,
 )
 from reference_app.streams.store import Position, StateStore
-from reference_app.streams.topology import (
-    KeyValues,
-    KeyValueStore,
-    Processor,
-    Sink,
-    Source,
-    Step,
-    Topology,
-)
-
-K = TypeVar("K")
-V = TypeVar("V")
+from reference_app.streams.stream_time import Committed, StreamTime, to_metadata
+from reference_app.streams.topology import Source, Step
 
 NOTHING_COMMITTED = -1
 
@@ -76,6 +66,7 @@ class Task:
         steps: Sequence[Step],
         stores: Sequence[LoggedStore],
         wall_clock: Callable[[], float],
+        stream_time: StreamTime | None = None,
     ) -> None:
         self.partition = partition
         self.stores = tuple(stores)
@@ -85,14 +76,18 @@ class Task:
         self._source = source
         self._steps = tuple(steps)
         self._wall_clock = wall_clock
+        self._time = stream_time or StreamTime()
+        for logged in self.stores:
+            logged.store.follow(self._time)
 
     def start_restoring(self) -> None:
         self._become(TaskState.RESTORING)
 
-    def run(self, committed: int) -> None:
+    def run(self, committed: Committed) -> None:
         """The stores are restored; processing starts at the group's committed offset."""
         self._become(TaskState.RUNNING)
-        self.position = self.committed = committed
+        self.position = self.committed = committed.offset
+        self._time.resume(committed.stream_time)
 
     def process(self, run: Iterable[Message], begin: Callable[[], None]) -> int:
         """Passes the records of one partition, in order, through all processors.
@@ -136,19 +131,25 @@ class Task:
         """True also where only control records were passed, so that no lag is left behind."""
         return self.state is TaskState.RUNNING and self.position != self.committed
 
+    @property
+    def offset_metadata(self) -> str:
+        """What is committed beside `position`: the stream time, where one is kept."""
+        return "" if self._source.timestamp is None else to_metadata(self._time.now)
+
     def log_changes(self, send: Send) -> None:
         """Writes what the stores' overlays hold to their changelogs."""
         for logged in self.stores:
             logged.changelog.append(send, logged.store.pending())
 
     def mark_committed(self, position: int) -> None:
-        """The group's committed offset is `position` now."""
+        """The group's committed offset is `position` now, and the stream time with it."""
         self.committed = position
+        self._time.commit()
 
     def apply_changes(self) -> None:
         """The changelog records are committed: makes the overlays durable, with their offsets."""
         for logged in self.stores:
-            if not logged.store.pending():
+            if not logged.store.has_changes:
                 continue
             end = logged.changelog.end
             if end is None:
@@ -171,6 +172,7 @@ class Task:
         for logged in self.stores:
             logged.store.rollback()
         self.position = self.committed
+        self._time.rollback()
 
     def close(self) -> None:
         """Drops what is uncommitted and frees the stores: each stays at its committed point."""
@@ -195,44 +197,3 @@ class Task:
         if error.retriable():
             return position
         raise consumer_failure(error, f"{self._source.topic}-{self.partition}")
-
-
-@dataclass(frozen=True)
-class TaskContext:
-    """The `Context` a processor is built with."""
-
-    partition: int
-    processor: Processor
-    stores: dict[str, Any]
-    send: Send
-
-    def store(self, store: KeyValueStore[K, V]) -> KeyValues[K, V]:
-        if store not in self.processor.stores:
-            raise LookupError(f"processor {self.processor.name!r} does not declare {store.name!r}")
-        opened: KeyValues[K, V] = self.stores[store.name]
-        return opened
-
-    def sink(self, sink: Sink[K, V]) -> Callable[[K, V], None]:
-        if sink not in self.processor.sinks:
-            raise LookupError(f"processor {self.processor.name!r} does not declare {sink.topic!r}")
-        send, topic, encode_key, encode_value = (
-            self.send,
-            sink.topic,
-            sink.key.encode,
-            sink.value.encode,
-        )
-
-        def forward(key: K, value: V) -> None:
-            send(topic, encode_value(value), encode_key(key))
-
-        return forward
-
-
-def build_steps(
-    topology: Topology, *, partition: int, stores: dict[str, Any], send: Send
-) -> list[Step]:
-    """The steps of one task, in the topology's order."""
-    return [
-        processor.build(TaskContext(partition, processor, stores, send))
-        for processor in topology.processors
-    ]

@@ -216,7 +216,7 @@ class Worker:
             task.run(committed)
             self._running[task.partition] = task
             self._fetch_from_committed([task])
-            event(_LOG, "running", task=task.partition, position=committed)
+            event(_LOG, "running", task=task.partition, position=committed.offset)
 
     def _fetch_from_committed(self, tasks: Sequence[Task]) -> None:
         """Starts, or starts again, at the committed offset; what was fetched before is dropped.

@@ -18,6 +18,7 @@ from reference_app.streams.options import StreamsOptions
 from reference_app.streams.restore import Restored, Restorer
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import RocksStore
+from reference_app.streams.stream_time import Committed
 from reference_app.streams.task import LoggedStore, Task
 from reference_app.streams.topology import Source
 from tests.integration.reference_app.payments_driver import wait_for
@@ -146,9 +147,9 @@ def test_an_offset_is_not_believed_while_a_transaction_holds_it(bench: Bench) ->
     asked = bench.offset()
     assert {asked.poll(alone=True) for _ in range(3)} == {None}
     pending.commit_transaction(20)
-    assert wait_for("the offset", lambda: asked.poll(alone=True)) == 7
+    assert wait_for("the offset", lambda: asked.poll(alone=True)) == Committed(7)
 
 
 def test_a_group_that_has_committed_nothing_starts_at_the_beginning(bench: Bench) -> None:
     asked = bench.offset()
-    assert wait_for("the answer", lambda: asked.poll(alone=True)) == -1
+    assert wait_for("the answer", lambda: asked.poll(alone=True)) == Committed(-1)

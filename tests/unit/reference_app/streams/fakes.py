@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from reference_app.streams.changelog import Changelog, ChangelogTopic
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import Position, RocksStore
+from reference_app.streams.stream_time import Committed
 from reference_app.streams.task import LoggedStore, Task
 from reference_app.streams.topology import Source
 
@@ -142,7 +143,7 @@ def make_task(folder: Path, calls: Calls, *, committed: int = 10) -> Task:
     """A running task; see `new_task`."""
     task = new_task(folder, calls)
     task.start_restoring()
-    task.run(committed)
+    task.run(Committed(committed))
     return task
 
 

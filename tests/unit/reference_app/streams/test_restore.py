@@ -18,6 +18,7 @@ from reference_app.streams.replay import starting_point
 from reference_app.streams.restore import Restored, Restorer
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import Position, RocksStore
+from reference_app.streams.stream_time import Committed
 from reference_app.streams.task import LoggedStore, Task
 from reference_app.streams.topology import Source
 from tests.unit.reference_app.streams.fakes import CHANGELOG, TOPIC
@@ -95,9 +96,9 @@ class FakeChangelog:
 
 class FakeOffset:
     def __init__(self) -> None:
-        self.answer: int | None = None
+        self.answer: Committed | None = None
 
-    def poll(self, *, alone: bool) -> int | None:
+    def poll(self, *, alone: bool) -> Committed | None:
         return self.answer
 
 
@@ -126,7 +127,7 @@ class Bench:
         )
         self.restorer.add(self.task)
 
-    def steps(self, until: Callable[[], object] = lambda: False) -> list[tuple[Task, int]]:
+    def steps(self, until: Callable[[], object] = lambda: False) -> list[tuple[Task, Committed]]:
         for _ in range(10):
             finished = self.restorer.step(0.0)
             if finished or until():
@@ -147,25 +148,25 @@ def change(offset: int, key: str, value: str | None) -> Message:
 def test_the_end_is_not_asked_for_before_the_offset_is_stable(bench: Bench) -> None:
     assert bench.steps() == []
     assert bench.admin.asked == []
-    bench.offset.answer = 7
+    bench.offset.answer = Committed(7)
     bench.steps(until=lambda: bench.admin.asked)
     assert bench.admin.asked == [IsolationLevel.READ_UNCOMMITTED] * 2
 
 
 def test_a_restore_is_done_when_the_position_reaches_the_end(bench: Bench) -> None:
-    bench.offset.answer = 7
+    bench.offset.answer = Committed(7)
     bench.changelog.batches = [[change(0, "a", "1"), change(1, "b", "1")]]
     bench.changelog.reached = 2
     assert bench.steps() == []
     bench.changelog.reached = 3  # the marker behind the last record
-    assert bench.steps() == [(bench.task, 7)]
+    assert bench.steps() == [(bench.task, Committed(7))]
     assert dict(bench.store.items()) == {"a": "1", "b": "1"}
     assert bench.store.position == Position("topic-id", 3, 1000.0)
     assert (bench.restored[0].records, bench.restored[0].bytes) == (2, 4)
 
 
 def test_a_deletion_in_the_changelog_deletes(bench: Bench) -> None:
-    bench.offset.answer = 7
+    bench.offset.answer = Committed(7)
     bench.changelog.batches = [[change(0, "a", "1"), change(1, "a", None)]]
     bench.changelog.reached = 3
     bench.steps()
@@ -173,7 +174,7 @@ def test_a_deletion_in_the_changelog_deletes(bench: Bench) -> None:
 
 
 def test_a_restore_that_is_interrupted_keeps_what_it_has(bench: Bench) -> None:
-    bench.offset.answer = 7
+    bench.offset.answer = Committed(7)
     bench.changelog.batches = [[change(0, "a", "1")]]
     bench.steps()
     bench.restorer.remove(0)
@@ -184,8 +185,8 @@ def test_a_restore_that_is_interrupted_keeps_what_it_has(bench: Bench) -> None:
 def test_a_store_at_the_end_is_not_read_at_all(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.store.commit(Position("topic-id", 3, 1000.0))
-    bench.offset.answer = 7
-    assert bench.steps() == [(bench.task, 7)]
+    bench.offset.answer = Committed(7)
+    assert bench.steps() == [(bench.task, Committed(7))]
     assert bench.changelog.assigned == []
 
 
@@ -193,7 +194,7 @@ def test_a_restore_starts_at_the_stores_own_position(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.store.put("a", "1")
     bench.store.commit(Position("topic-id", 2, 1000.0))
-    bench.offset.answer = 7
+    bench.offset.answer = Committed(7)
     bench.steps()
     assert bench.changelog.assigned == [2]
     assert bench.store.get("a") == "1"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reference_app.payments.topology import payments_topology
+from reference_app.streams.context import build_steps
 from reference_app.streams.errors import ConfigurationError
 from reference_app.streams.serde import STRING
-from reference_app.streams.task import build_steps
 from reference_app.streams.topology import (
     Context,
     KeyValueStore,

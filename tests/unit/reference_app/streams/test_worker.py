@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from reference_app.streams.commit import ExactlyOnce
 from reference_app.streams.errors import FencedError, ProcessingError, SessionLost
+from reference_app.streams.stream_time import Committed
 from reference_app.streams.task import Task
 from reference_app.streams.worker import Worker
 from tests.unit.reference_app.streams.fakes import (
@@ -44,9 +45,9 @@ class FakeRestorer:
     def remove(self, partition: int) -> None:
         self.tasks = [task for task in self.tasks if task.partition != partition]
 
-    def step(self, timeout: float) -> list[tuple[Task, int]]:
+    def step(self, timeout: float) -> list[tuple[Task, Committed]]:
         ready, self.tasks = self.tasks, []
-        return [(task, COMMITTED) for task in ready]
+        return [(task, Committed(COMMITTED)) for task in ready]
 
     def close(self) -> None:
         self.tasks = []
