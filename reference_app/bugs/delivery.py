@@ -63,7 +63,7 @@ FLUSH_SKIPPED_AT_CLOSE = Bug(
     anomalies=("LOST", "OFFSET_AHEAD"),
     fault="terminate (SIGTERM) at work",
     scenario="zoo-handovers",
-    options=(*_AT_LEAST_ONCE, "--client-property", "producer.linger.ms=200"),
+    options=(*_AT_LEAST_ONCE, "--client-property", "producer.linger.ms=5000"),
     settings=("audit.expect=at-least-once",),
     breed=lambda parts: replace(at_least_once_by(_InAHurry, parts), worker=_ClosesInAHurry),
 )

@@ -90,6 +90,19 @@ RESTORE_READS_UNCOMMITTED = Bug(
     scenario="zoo-zombies",
     breed=lambda parts: replace(parts, clients=_ReadsUncommitted),
 )
+STANDBY_READS_UNCOMMITTED = Bug(
+    name="standby-reads-uncommitted",
+    breaks="A standby is never ahead of what is committed: here it also takes what an aborted "
+    "transaction wrote to the changelog, and is promoted with it.",
+    like="A warm copy fed by a consumer whose isolation.level is the Java client's default.",
+    anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
+    fault="pause beyond the session's time-out: the zombie's changelog records are aborted, and "
+    "copied; then the same to the owner that came after it",
+    scenario="zoo-zombies",
+    options=("--num-standby-replicas", "1"),
+    settings=("faults.0.count=3", "timing.faults=12s"),
+    breed=lambda parts: replace(parts, standby_overrides={"isolation.level": "read_uncommitted"}),
+)
 LOCAL_STATE_TRUSTED = Bug(
     name="local-state-trusted",
     breaks="A restore reads on from the store's own position: here a store that is found on disk "

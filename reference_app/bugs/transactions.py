@@ -154,7 +154,7 @@ RANDOM_TRANSACTIONAL_ID = Bug(
         "timing.faults=3s",
         "timing.settle=7s",
         "timing.liveness=5s",
-        "timing.drain=1s",
+        "timing.drain=5s",
         "audit.patience_s=1",
     ),
     breed=lambda parts: replace(parts, transactional_id=_random_id),
@@ -165,9 +165,16 @@ SHARED_TRANSACTIONAL_ID = Bug(
     "each other again and again.",
     like="transactional.id set to the name of the service, and a second replica started.",
     anomalies=("STALLED",),
-    fault="none: two instances",
+    fault="none: a second instance that comes while the first is at work",
     scenario="zoo-kills",
-    settings=("faults=[]", "timing.steady=12s", "timing.liveness=5s", "timing.drain=1s"),
+    options=("--commit-interval-ms", "3000", "--transaction-timeout-ms", "10000"),
+    settings=(
+        'faults=[{kind="terminate", count=1, target=1, down="5s"}]',
+        "timing.faults=7s",
+        "timing.settle=10s",
+        "timing.liveness=6s",
+        "timing.drain=5s",
+    ),
     breed=lambda parts: replace(parts, transactional_id=_service_id),
 )
 COMMIT_RETRIED_AS_NEW = Bug(

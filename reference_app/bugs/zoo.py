@@ -19,6 +19,7 @@ from reference_app.bugs.offsets import (
     OFFSETS_AFTER_OUTPUTS,
     OFFSETS_BEFORE_OUTPUTS,
 )
+from reference_app.bugs.outputs import CRC32_PARTITIONER
 from reference_app.bugs.rebalances import (
     CACHED_GROUP_METADATA,
     NO_COMMIT_ON_REVOKE,
@@ -30,6 +31,7 @@ from reference_app.bugs.restores import (
     LOCAL_STATE_TRUSTED,
     RESTORE_READS_UNCOMMITTED,
     RESTORE_TO_LSO,
+    STANDBY_READS_UNCOMMITTED,
 )
 from reference_app.bugs.rollback import (
     ABORT_WITHOUT_SEEK,
@@ -85,10 +87,12 @@ BUGS: tuple[Bug, ...] = (
     POSITION_DURABLE_BEFORE_DATA,
     RESTORE_TO_LSO,
     RESTORE_READS_UNCOMMITTED,
+    STANDBY_READS_UNCOMMITTED,
     LOCAL_STATE_TRUSTED,
     INTERRUPTED_RESTORE_CLAIMED_DONE,
     CHANGELOG_BY_KEY,
     READ_UNCOMMITTED_INPUT,
+    CRC32_PARTITIONER,
     DELIVERY_ERRORS_IGNORED,
     FLUSH_SKIPPED_AT_CLOSE,
     NON_IDEMPOTENT_PRODUCER,
