@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test accept lint format unit lock clean
+.PHONY: help demo test accept bench lint format unit lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,13 @@ test: lint  ## lint, types, import rules, and a slice of every test
 
 accept: $(STAMP)-dev  ## the full lists of what must be shown (long)
 	$(BIN)/python -m pytest -m 'accept'
+
+# BENCH="--only restore --quick" narrows it down; --help says more.
+bench: $(STAMP)-dev  ## speed beside Kafka Streams, on a quiet machine; writes docs/benchmarks.md (35 min)
+	@if command -v mvn >/dev/null && command -v javac >/dev/null; \
+	then $(MAKE) --no-print-directory -C benchmarks/peers/java-streams; \
+	else echo "no mvn and javac here: the Kafka Streams peer is left out"; fi
+	$(BIN)/python -m benchmarks $(BENCH)
 
 unit: $(STAMP)-dev  ## the tests that need no broker
 	$(BIN)/python -m pytest tests/unit

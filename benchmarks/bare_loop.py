@@ -3,7 +3,7 @@
 One flat loop with the same clients, settings, encodings and store as `reference_app.payments`:
 consume a batch, decode, add to a balance in an overlay, produce a receipt, and at each commit
 produce the changelog, commit, write the overlay to RocksDB. No rebalance, no restore, no error is
-handled. Runs until the input's end is reached and committed.
+handled. Runs until it is stopped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--commit-interval-ms", type=int, required=True)
     parser.add_argument("--at-least-once", action="store_true")
-    parser.add_argument("--records", type=int, required=True)
     args = parser.parse_args()
     run(args)
 
@@ -73,13 +72,12 @@ def run(args: argparse.Namespace) -> None:
             failed.append(str(error))
 
     on_delivery = None if transactional else report
-    done = 0
     begun = False
     commit_at = time.monotonic()
     gc.collect()
     gc.freeze()
     gc.disable()
-    while done < args.records or positions:
+    while True:
         messages = consumer.consume(2000, 0) or consumer.consume(1, 0.1)
         if messages and transactional and not begun:
             producer.begin_transaction()
@@ -111,7 +109,6 @@ def run(args: argparse.Namespace) -> None:
             )
             produce(args.output, encode(receipt), account.encode(), -1, on_delivery)
             positions[partition] = offset + 1
-        done += len(messages)
         producer.poll(0)
         if time.monotonic() < commit_at:
             continue
@@ -142,7 +139,6 @@ def run(args: argparse.Namespace) -> None:
             stores[partition].write(batch)
             overlays[partition].clear()
         positions.clear()
-    consumer.close()
 
 
 if __name__ == "__main__":

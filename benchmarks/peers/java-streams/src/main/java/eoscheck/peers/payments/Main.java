@@ -52,7 +52,7 @@ public final class Main {
     }
 
     private void run() {
-        Topology topology = PaymentsTopology.build(options.input, options.output);
+        Topology topology = options.buildTopology();
         if (options.describe) {
             System.out.print(topology.describe());
             System.exit(CLEAN);
@@ -82,6 +82,9 @@ public final class Main {
 
     /** Never returns: the process ends in here, by its signal or by the first failure. */
     private static void runUntilStopped(KafkaStreams streams) {
+        Events events = new Events();
+        streams.setStateListener(events);
+        streams.setGlobalStateRestoreListener(events);
         CompletableFuture<Throwable> failure = new CompletableFuture<>();
         streams.setUncaughtExceptionHandler(
                 error -> {

@@ -7,6 +7,7 @@ import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
 import picocli.CommandLine.Option;
 
 /**
@@ -18,6 +19,14 @@ final class Options {
         exactly_once_v2,
         at_least_once
     }
+
+    enum Kind {
+        payments,
+        values
+    }
+
+    @Option(names = "--topology", description = "${COMPLETION-CANDIDATES}; values: keeps them only.")
+    Kind topology = Kind.payments;
 
     @Option(names = "--bootstrap-server", required = true, paramLabel = "HOST:PORT,...")
     String bootstrapServer;
@@ -69,6 +78,13 @@ final class Options {
 
     @Option(names = "--help", usageHelp = true, description = "Print this and exit.")
     boolean help;
+
+    Topology buildTopology() {
+        return switch (topology) {
+            case payments -> PaymentsTopology.build(input, output);
+            case values -> ValuesTopology.build(input);
+        };
+    }
 
     /** As Kafka Streams wants them. Options win over --client-property. */
     Properties streamsProperties() {

@@ -1,0 +1,1 @@
+"""Speed of the reference app, side by side with Kafka Streams: `make bench`."""
