@@ -35,6 +35,15 @@ class PageView(msgspec.Struct, frozen=True, gc=False):
     views: int
 
 
+class UniqueView(msgspec.Struct, frozen=True, gc=False):
+    """A page view that was not seen before."""
+
+    event_id: str
+    user: str
+    url: str
+    time_ms: int
+
+
 class LatestView(msgspec.Struct, frozen=True, gc=False):
     """The last unique view of a key, and how many unique views it had."""
 

@@ -1,47 +1,36 @@
-"""payments -> settle (store: balances) -> receipts."""
+"""payments -> receipts, and on demand -> ledger and -> fraud-alerts."""
 
 from __future__ import annotations
 
-from confluent_kafka import Message
-
-from reference_app.payments.model import Balance, Payment, Receipt, SourceOffset
-from reference_app.streams import (
-    STRING,
-    Context,
-    KeyValueStore,
-    Processor,
-    Sink,
-    Source,
-    Step,
-    Topology,
-    json,
-)
-
-BALANCES: KeyValueStore[str, Balance] = KeyValueStore("balances", STRING, json(Balance))
+from reference_app.payments.fraud import FraudRule, paid_at, watching
+from reference_app.payments.ledger import posting
+from reference_app.payments.model import Payment
+from reference_app.payments.receipts import settling
+from reference_app.streams import STRING, Source, Topology, json
 
 
-def payments_topology(*, payments: str = "payments", receipts: str = "receipts") -> Topology:
-    """The app's topology on the given topics."""
-    sink: Sink[str, Receipt] = Sink(receipts, STRING, json(Receipt))
+def payments_topology(
+    *,
+    payments: str = "payments",
+    receipts: str = "receipts",
+    ledger: str | None = None,
+    fraud_alerts: str | None = None,
+    fraud_rule: FraudRule | None = None,
+) -> Topology:
+    """The app's topology on the given topics; what is None is not made, and costs nothing.
 
-    def settle(context: Context) -> Step:
-        balances = context.store(BALANCES)
-        send_receipt = context.sink(sink)
-        partition = context.partition
-
-        def step(account: str, payment: Payment, message: Message) -> None:
-            before = balances.get(account)
-            amount = payment.amount
-            balance = amount if before is None else before.balance + amount
-            balances.put(account, Balance(balance))
-            source = SourceOffset(partition, message.offset())  # type: ignore[arg-type]
-            receipt = Receipt(payment.payment_id, payment.account, amount, balance, source)
-            send_receipt(account, receipt)
-
-        return step
-
+    `fraud_alerts` asks for a `fraud_rule`.
+    """
+    processors = [settling(receipts)]
+    if ledger is not None:
+        processors.append(posting(ledger))
+    timestamp = None
+    if fraud_alerts is not None:
+        assert fraud_rule is not None
+        processors.append(watching(fraud_alerts, fraud_rule))
+        timestamp = paid_at
     return Topology(
         name="payments",
-        source=Source(payments, STRING, json(Payment)),
-        processors=(Processor("settle", settle, stores=(BALANCES,), sinks=(sink,)),),
+        source=Source(payments, STRING, json(Payment), timestamp=timestamp),
+        processors=tuple(processors),
     )

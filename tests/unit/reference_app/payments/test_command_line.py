@@ -27,6 +27,20 @@ def test_describe_needs_no_broker() -> None:
     assert "Sink: out" in result.output
 
 
+def test_describe_shows_the_whole_topology_where_it_is_asked_for() -> None:
+    text = run("--describe", "--ledger", "books", "--fraud-alerts", "alerts").output
+    assert "Source: payments\n    --> settle, post, watch" in text
+    assert "Processor: post (stores: [none])\n    --> books" in text
+    assert "stores: [payment-counts (windows of 60000 ms every 60000 ms, grace 10000 ms" in text
+    assert "Sink: alerts\n    <-- watch" in text
+
+
+def test_without_their_topics_ledger_and_alerts_are_not_there() -> None:
+    text = run("--describe").output
+    assert "    --> settle\n" in text
+    assert "payment-counts" not in text
+
+
 def test_the_zoo_can_be_listed_without_a_broker() -> None:
     result = run("--bug", "list")
     assert result.exit_code == 0
@@ -44,6 +58,7 @@ def test_the_zoo_can_be_listed_without_a_broker() -> None:
             ("--bootstrap-server", "x:1", "--commit-interval-ms", "99999"),
             "--transaction-timeout-ms",
         ),
+        (("--fraud-window-ms", "10", "--fraud-advance-ms", "20"), "advance_ms must be above 0"),
     ],
 )
 def test_bad_options_are_one_line_and_code_2(arguments: tuple[str, ...], message: str) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from confluent_kafka import Message
 
-from reference_app.payments.topology import BALANCES, payments_topology
+from reference_app.payments.receipts import BALANCES
+from reference_app.payments.topology import payments_topology
+from reference_app.streams.context import build_steps
 from reference_app.streams.store import Position, RocksStore
-from reference_app.streams.task import build_steps
 
 
 def test_receipts_carry_the_running_balance_and_their_source(tmp_path: Path) -> None:
