@@ -10,6 +10,7 @@ from zlib import crc32
 from confluent_kafka import Consumer, IsolationLevel
 
 from reference_app.bugs.bug import Bug, exactly_once_by
+from reference_app.streams.changelog import CHANGELOG_SUFFIX, Headers
 from reference_app.streams.clients import Clients
 from reference_app.streams.commit import ExactlyOnce, OnDelivery
 from reference_app.streams.restore import Restorer
@@ -45,13 +46,14 @@ class _ByKey(ExactlyOnce):
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int = -1,
         on_delivery: OnDelivery | None = None,
+        headers: Headers | None = None,
     ) -> None:
-        if partition >= 0:  # a changelog's record: only those name their partition
-            partition = crc32(key) % self._partitions(topic)
-        super().send(topic, value, key, partition, on_delivery)
+        if topic.endswith(CHANGELOG_SUFFIX):
+            partition = crc32(key or b"") % self._partitions(topic)
+        super().send(topic, value, key, partition, on_delivery, headers)
 
     def _partitions(self, topic: str) -> int:
         if self._known is None:

@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, Message
 
 from reference_app.bugs.bug import Bug, exactly_once_by
+from reference_app.streams.changelog import CHANGELOG_SUFFIX, Headers
 from reference_app.streams.commit import ExactlyOnce, OnDelivery, OpenProducer
 from reference_app.streams.errors import SessionLost, TransactionAborted
 from reference_app.streams.parts import Parts
@@ -38,11 +39,12 @@ class _TwoProducers(ExactlyOnce):
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int = -1,
         on_delivery: OnDelivery | None = None,
+        headers: Headers | None = None,
     ) -> None:
-        self._plain.produce(topic, value, key, partition, on_delivery)
+        self._plain.produce(topic, value, key, partition, on_delivery, headers=headers or [])
 
 
 class _OutputsOutside(_TwoProducers):
@@ -50,14 +52,15 @@ class _OutputsOutside(_TwoProducers):
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int = -1,
         on_delivery: OnDelivery | None = None,
+        headers: Headers | None = None,
     ) -> None:
-        if partition >= 0:  # a changelog's record: only those name their partition
+        if topic.endswith(CHANGELOG_SUFFIX):
             super().send(topic, value, key, partition, on_delivery)
         else:
-            self._send_plain(topic, value, key)
+            self._send_plain(topic, value, key, partition, headers=headers)
 
     def _flush(self, tasks: Sequence[Task]) -> None:
         super()._flush(tasks)

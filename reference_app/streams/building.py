@@ -9,6 +9,7 @@ from rocksdict import Cache
 
 from reference_app.streams.changelog import Changelog, Send, Topics
 from reference_app.streams.context import build_steps
+from reference_app.streams.dead_letters import DeadLetters
 from reference_app.streams.directory import StateDirectory
 from reference_app.streams.parts import Parts
 from reference_app.streams.store import StateStore
@@ -37,7 +38,7 @@ class TaskBuilder:
             for spec in self.topology.stores
         ]
 
-    def task(self, partition: int, send: Send) -> Task:
+    def task(self, partition: int, send: Send, *, dead_letters: DeadLetters | None = None) -> Task:
         logged = self.open_stores(partition)
         stream_time = self.parts.stream_time()
         return Task(
@@ -54,6 +55,7 @@ class TaskBuilder:
             stores=logged,
             wall_clock=time.time,
             stream_time=stream_time,
+            dead_letters=dead_letters,
         )
 
     def _open(self, spec: AnyStore, partition: int) -> StateStore:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -28,6 +28,7 @@ from reference_app.streams.store import Writes
 from reference_app.streams.topology import AnyStore, Topology, WindowStore
 
 _LOG = logging.getLogger(__name__)
+CHANGELOG_SUFFIX = "-changelog"
 _REQUEST_S = 5.0
 # Kafka Streams' `windowstore.changelog.additional.retention.ms`.
 _RETENTION_SLACK_MS = 24 * 3600 * 1000
@@ -42,6 +43,9 @@ class ChangelogTopic:
     delete_retention_s: float
 
 
+Headers: TypeAlias = list[tuple[str, str | bytes | None]]
+
+
 class Send(Protocol):
     """Hands one record to the producer; `on_delivery` hears what became of it."""
 
@@ -49,9 +53,10 @@ class Send(Protocol):
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int = -1,
         on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
+        headers: Headers | None = None,
     ) -> None: ...
 
 
@@ -89,7 +94,7 @@ class Changelog:
 
 
 def changelog_name(application_id: str, store: str) -> str:
-    return f"{application_id}-{store}-changelog"
+    return f"{application_id}-{store}{CHANGELOG_SUFFIX}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,7 @@ def prepare_topics(
     application_id: str,
     replication_factor: int,
     timeout_s: float,
+    dead_letter_topic: str | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Topics:
@@ -121,13 +127,15 @@ def prepare_topics(
     """
     deadline = clock() + timeout_s
     source = topology.source.topic
+    if dead_letter_topic == source:
+        raise ConfigurationError("--dead-letter-topic is the input: poison would come again")
+    given = {source, *topology.output_topics, *([dead_letter_topic] if dead_letter_topic else [])}
     stores = {changelog_name(application_id, store.name): store for store in topology.stores}
     while True:
         try:
             request_s = min(max(deadline - clock(), 0.1), _REQUEST_S)
-            wanted = {source, *topology.output_topics, *stores}
-            found = _describe(admin, wanted, request_s)
-            for topic in (source, *topology.output_topics):
+            found = _describe(admin, {*given, *stores}, request_s)
+            for topic in sorted(given):
                 if topic not in found:
                     raise ConfigurationError(
                         f"topic {topic!r} does not exist: create it first, or name another "

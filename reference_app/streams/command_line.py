@@ -63,6 +63,13 @@ _OPTIONS = [
     _number("default-api-timeout-ms", "How long a broker that does not answer is waited for."),
     _number("close-timeout-ms", "After SIGTERM, a clean close ends within this or not at all."),
     click.option(
+        "--dead-letter-topic",
+        metavar="NAME",
+        default=_default("dead_letter_topic"),
+        help="An existing topic for records that cannot be processed; without it the first one "
+        "stops the app, with exit code 1.",
+    ),
+    click.option(
         "--replication-factor",
         type=int,
         default=_default("replication_factor"),

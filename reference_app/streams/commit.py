@@ -34,6 +34,7 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
+from reference_app.streams.changelog import Headers
 from reference_app.streams.errors import (
     SessionLost,
     TransactionAborted,
@@ -73,9 +74,10 @@ class Committer(Protocol):
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int = -1,
         on_delivery: OnDelivery | None = None,
+        headers: Headers | None = None,
     ) -> None: ...
 
     def commit(self, tasks: Sequence[Task]) -> None:
@@ -120,16 +122,17 @@ class _Sending:
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int,
         on_delivery: OnDelivery | None,
+        headers: Headers | None,
     ) -> None:
         """Slow path of a full local queue: the broker has `timeout_s` to make room."""
         deadline = time.monotonic() + self._timeout_s
         while True:
             self._producer.poll(0.1)
             try:
-                self._produce(topic, value, key, partition, on_delivery)
+                self._produce(topic, value, key, partition, on_delivery, headers=headers)
             except BufferError as error:
                 if time.monotonic() >= deadline:
                     raise SessionLost(f"no room for output in {self._timeout_s:g} s") from error
@@ -220,15 +223,19 @@ class ExactlyOnce(_Sending):
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int = -1,
         on_delivery: OnDelivery | None = None,
+        headers: Headers | None = None,
     ) -> None:
         # No delivery report for each record: one that failed makes the commit fail.
         try:
-            self._produce(topic, value, key, partition, on_delivery)
+            if headers is None:
+                self._produce(topic, value, key, partition, on_delivery)
+            else:
+                self._produce(topic, value, key, partition, on_delivery, headers=headers)
         except BufferError:
-            self._queue(topic, value, key, partition, on_delivery)
+            self._queue(topic, value, key, partition, on_delivery, headers)
         except KafkaException as error:
             raise self._failure(error, "produce") from error
 
@@ -312,15 +319,19 @@ class AtLeastOnce(_Sending):
         self,
         topic: str,
         value: bytes | None,
-        key: bytes,
+        key: bytes | None,
         partition: int = -1,
         on_delivery: OnDelivery | None = None,
+        headers: Headers | None = None,
     ) -> None:
         report = self._delivered if on_delivery is None else self._both(on_delivery)
         try:
-            self._produce(topic, value, key, partition, report)
+            if headers is None:
+                self._produce(topic, value, key, partition, report)
+            else:
+                self._produce(topic, value, key, partition, report, headers=headers)
         except BufferError:
-            self._queue(topic, value, key, partition, report)
+            self._queue(topic, value, key, partition, report, headers)
         except KafkaException as error:
             raise self._failure(error, "produce") from error
 

@@ -75,6 +75,10 @@ class ProcessingError(StreamsError):
     exit_code = 1
 
 
+class StateError(StreamsError):
+    """A state directory cannot be read: no record is to blame for it."""
+
+
 class FencedError(StreamsError):
     """Another process claims this one's identity, again and again."""
 

@@ -59,6 +59,8 @@ class StreamsOptions:
     max_poll_interval_ms: int = 300_000
     max_poll_records: int = 2_000
     transaction_timeout_ms: int = 10_000
+    dead_letter_topic: str | None = None
+    """Takes the records that cannot be processed; None: the first one ends the process."""
     replication_factor: int = -1
     """Of changelog topics; -1: the broker's default."""
     default_api_timeout_ms: int = 60_000

@@ -22,7 +22,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from reference_app.streams.errors import ConfigurationError
+from reference_app.streams.errors import ConfigurationError, StateError
 from reference_app.streams.serde import Serde
 from reference_app.streams.stream_time import StreamTime
 
@@ -106,7 +106,11 @@ class RocksStore(Generic[K, V]):
         value = self._overlay.get(key, _MISSING)
         if value is not _MISSING:
             return value  # type: ignore[return-value]
-        stored = self._db.get(DATA_PREFIX + self._encode_key(key))
+        encoded = DATA_PREFIX + self._encode_key(key)
+        try:
+            stored = self._db.get(encoded)
+        except Exception as error:  # rocksdict raises nothing narrower
+            raise StateError(f"{self._path} cannot be read: {error}") from error
         return None if stored is None else self._decode_value(stored)
 
     def put(self, key: K, value: V) -> None:

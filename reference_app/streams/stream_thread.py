@@ -21,6 +21,7 @@ from reference_app.streams.changelog import Topics, prepare_topics
 from reference_app.streams.clients import Clients
 from reference_app.streams.commit import Committer
 from reference_app.streams.committed import StableOffset
+from reference_app.streams.dead_letters import DeadLetters
 from reference_app.streams.directory import StateDirectory
 from reference_app.streams.errors import (
     DirtyCloseError,
@@ -66,6 +67,7 @@ class Process:
             application_id=self.options.application_id,
             replication_factor=self.options.replication_factor,
             timeout_s=timeout_s if timeout_s is not None else float("inf"),
+            dead_letter_topic=self.options.dead_letter_topic,
             sleep=self.sleep,
         )
 
@@ -195,11 +197,16 @@ class StreamThread:
         )
 
     def _task_of(self, tasks: TaskBuilder, committer: Committer) -> Callable[[int], Task]:
+        topic = self._process.options.dead_letter_topic
+        dead_letters = (
+            DeadLetters(topic, committer.send, self._recorder.dead_lettered) if topic else None
+        )
+
         def build(partition: int) -> Task:
             if self._standbys is not None:
                 self._standbys.claim(partition)
             try:
-                return tasks.task(partition, committer.send)
+                return tasks.task(partition, committer.send, dead_letters=dead_letters)
             except BaseException:
                 self._task_closed(partition)
                 raise

@@ -15,10 +15,12 @@ from typing import Any
 from confluent_kafka import KafkaException, Message
 
 from reference_app.streams.changelog import Changelog, Send
+from reference_app.streams.dead_letters import DeadLetters, RecordRefused, Refused
 from reference_app.streams.errors import (
     PARTITION_EOF,
     ProcessingError,
     SessionLost,
+    StreamsError,
     TransactionAborted,
     consumer_failure,
 )
@@ -67,6 +69,7 @@ class Task:
         stores: Sequence[LoggedStore],
         wall_clock: Callable[[], float],
         stream_time: StreamTime | None = None,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
         self.partition = partition
         self.stores = tuple(stores)
@@ -76,6 +79,8 @@ class Task:
         self._source = source
         self._steps = tuple(steps)
         self._wall_clock = wall_clock
+        self._dead_letters = dead_letters
+        self._refused: Refused | None = None
         self._time = stream_time or StreamTime()
         for logged in self.stores:
             logged.store.follow(self._time)
@@ -93,9 +98,15 @@ class Task:
         """Passes the records of one partition, in order, through all processors.
 
         `begin` is called before the first of them.
-        Returns how many there were. Raises ProcessingError, with the record's offset, for a record
-        that cannot be decoded or that a processor refuses.
+        Returns how many there were. A record that cannot be decoded, or that a processor refuses,
+        raises ProcessingError with its offset; where there are dead letters it goes there, the
+        refused one after RecordRefused, when it comes again.
         """
+        if self._refused is None:
+            return self._process(run, begin)
+        return sum(self._process_past(self._refused, message, begin) for message in run)
+
+    def _process(self, run: Iterable[Message], begin: Callable[[], None]) -> int:
         decode_key, decode_value = self._source.key.decode, self._source.value.decode
         steps = self._steps
         position = self.position
@@ -114,17 +125,52 @@ class Task:
                 value = decode_value(message.value())  # type: ignore[arg-type]
                 for step in steps:
                     step(key, value, message)
-            except (KafkaException, TransactionAborted, SessionLost):
-                raise  # the output could not be sent: nothing is wrong with the record
-            except Exception as error:
-                raise ProcessingError(
-                    f"{self._source.topic}-{self.partition} offset {offset} cannot be processed: "
-                    f"{type(error).__name__}: {error}"
-                ) from error
+            except (KafkaException, TransactionAborted, SessionLost, StreamsError):
+                raise  # of clients or state: nothing is wrong with the record
+            except Exception as error:  # noqa: BLE001 - whatever a processor raises
+                self._put_aside(message, error)
             position = offset + 1
             processed += 1
         self.position = position
         return processed
+
+    def _process_past(self, refused: Refused, message: Message, begin: Callable[[], None]) -> int:
+        if message.error() is not None or not message.offset() == refused.offset >= self.position:
+            return self._process([message], begin)
+        begin()
+        assert self._dead_letters is not None
+        self._dead_letters.put(message, refused.error)
+        self.position = refused.offset + 1
+        return 1
+
+    def _put_aside(self, message: Message, error: Exception) -> None:
+        """Into the dead letters, if there are any and the record has had no effect yet."""
+        where = f"{self._source.topic}-{self.partition} offset {message.offset()}"
+        why = f"{type(error).__name__}: {error}"
+        if self._dead_letters is None:
+            raise ProcessingError(f"{where} cannot be processed: {why}") from error
+        if self._decodes(message):
+            self._refused = Refused(message.offset() or 0, error)
+            raise RecordRefused(f"{where} was refused: {why}") from error
+        self._dead_letters.put(message, error)
+
+    def _decodes(self, message: Message) -> bool:
+        try:
+            self._source.key.decode(message.key())  # type: ignore[arg-type]
+            self._source.value.decode(message.value())  # type: ignore[arg-type]
+        except Exception:  # noqa: BLE001 - whatever a serde raises
+            return False
+        return True
+
+    @property
+    def is_wary(self) -> bool:
+        """A refused record lies ahead, or is not committed yet: small steps lose little more."""
+        return self._refused is not None
+
+    @property
+    def is_past_refused(self) -> bool:
+        """To be committed at once: the next refused record would take this one back as well."""
+        return self._refused is not None and self.position > self._refused.offset
 
     @property
     def needs_commit(self) -> bool:
@@ -145,6 +191,8 @@ class Task:
         """The group's committed offset is `position` now, and the stream time with it."""
         self.committed = position
         self._time.commit()
+        if self.is_past_refused:
+            self._refused = None
 
     def apply_changes(self) -> None:
         """The changelog records are committed: makes the overlays durable, with their offsets."""

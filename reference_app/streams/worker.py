@@ -16,6 +16,7 @@ from typing import Protocol
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from reference_app.streams.commit import Committer
+from reference_app.streams.dead_letters import RecordRefused
 from reference_app.streams.errors import (
     MAX_POLL_EXCEEDED,
     PARTITION_EOF,
@@ -84,6 +85,7 @@ class Worker:
         self._running: dict[int, Task] = {}
         self._fetched: set[int] = set()
         self._rewind = False
+        self._wary = False
         self._abandoned = False
 
     def start(self, stopping: Event) -> None:
@@ -96,7 +98,9 @@ class Worker:
         if self._restorer.active:
             self._restore()
         self._process(self._poll())
-        if self._clock() >= self._commit_at:
+        if self._clock() >= self._commit_at or (
+            self._wary and any(task.is_past_refused for task in self._running.values())
+        ):
             self._commit_or_roll_back()
         if self._rewind:
             self._rewind = False
@@ -146,7 +150,7 @@ class Worker:
 
     def _poll(self) -> list[Message]:
         """What is there, or else what comes first within the time that may be waited."""
-        messages = self._consumer.consume(self._max_poll_records, 0)
+        messages = self._consumer.consume(1 if self._wary else self._max_poll_records, 0)
         if messages:
             return messages
         wait = _BUSY_S if self._restorer.active else _IDLE_S
@@ -182,6 +186,8 @@ class Worker:
         self.committer.commit(tasks)
         self._progress.committed()
         self._aborts = 0
+        if self._wary:
+            self._wary = any(task.is_wary for task in tasks)
         positions = ",".join(f"{task.partition}:{task.position}" for task in tasks)
         event(_LOG, "committed", level=logging.DEBUG, positions=positions)
 
@@ -194,7 +200,10 @@ class Worker:
         self.committer.abort()
         self._progress.aborted()
         event(_LOG, "aborted", level=logging.WARNING, reason=aborted)
-        self._bound_aborts(aborted)
+        if isinstance(aborted, RecordRefused):
+            self._wary = True
+        else:
+            self._bound_aborts(aborted)
         for task in self._running.values():
             task.rollback()
         self._rewind = True

@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from reference_app.streams.changelog import Changelog, ChangelogTopic
+from reference_app.streams.changelog import Changelog, ChangelogTopic, Headers
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import Position, RocksStore
 from reference_app.streams.stream_time import Committed
@@ -30,6 +30,7 @@ class FakeProducer:
         self.calls = calls
         self.failures: dict[str, list[Exception]] = {}
         self.offsets: list[TopicPartition] = []
+        self.headers: list[tuple[str, bytes | None, bytes | None, dict[str, Any]]] = []
         self.member: object = None
         self.undelivered = False
         self.stalled = False
@@ -43,8 +44,11 @@ class FakeProducer:
         key: bytes | None = None,
         partition: int = -1,
         on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
+        headers: Headers | None = None,
     ) -> None:
         self._call(f"produce {topic}")
+        if headers is not None:
+            self.headers.append((topic, key, value, dict(headers)))
         self._log_end += 1
         if on_delivery is not None:
             self._deliveries.append(on_delivery)
