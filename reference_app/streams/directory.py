@@ -76,6 +76,11 @@ class StateDirectory:
         write_atomically(path, msgspec.json.encode(_Process(process_id)), durable=True)
         return process_id
 
+    def partitions_of(self, store: str) -> list[int]:
+        """The partitions of which this directory has, or once had, the store."""
+        names = (path.parent.name for path in self._root.glob(f"*/{store}"))
+        return sorted(int(name) for name in names if name.isdecimal())
+
     def store_path(self, partition: int, store: str) -> Path:
         return self._root / str(partition) / store
 

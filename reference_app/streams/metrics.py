@@ -23,6 +23,7 @@ class TaskMetrics(msgspec.Struct, frozen=True):
 
     `lag`: records up to the last stable offset, None while not known. `changelog_offsets`, by
     store: the committed point that is durable here. `worker`: the thread that runs it.
+    `late_writes` came to windows past their retention, and were refused.
     """
 
     partition: int
@@ -32,6 +33,7 @@ class TaskMetrics(msgspec.Struct, frozen=True):
     committed: int
     lag: int | None
     changelog_offsets: dict[str, int]
+    late_writes: int = 0
 
 
 class RestoreMetrics(msgspec.Struct, frozen=True):
@@ -271,4 +273,5 @@ def _task(task: Task, worker: int, lag: int | None) -> TaskMetrics:
         committed=task.committed,
         lag=lag,
         changelog_offsets=offsets,
+        late_writes=sum(logged.store.refused for logged in task.stores),
     )

@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 from rocksdict import (
+    AccessType,
     BlockBasedOptions,
     Cache,
     Options,
@@ -66,6 +67,9 @@ class StateStore(Protocol):
     @property
     def has_changes(self) -> bool: ...
 
+    @property
+    def refused(self) -> int: ...
+
     def pending(self) -> Writes: ...
 
     def commit(self, position: Position) -> None: ...
@@ -87,9 +91,16 @@ class RocksStore(Generic[K, V]):
     """A `StateStore` and a processor's `KeyValues` on one RocksDB directory."""
 
     def __init__(
-        self, path: Path, *, key: Serde[K], value: Serde[V], cache: Cache | None = None
+        self,
+        path: Path,
+        *,
+        key: Serde[K],
+        value: Serde[V],
+        cache: Cache | None = None,
+        read_only: bool = False,
     ) -> None:
         self._path = path
+        self._read_only = read_only
         self._options = _options(cache)
         self._encode_key = key.encode
         self._decode_key = key.decode
@@ -118,6 +129,11 @@ class RocksStore(Generic[K, V]):
 
     def delete(self, key: K) -> None:
         self._overlay[key] = None
+
+    @property
+    def refused(self) -> int:
+        """Writes that came too late to be taken; here there are none."""
+        return 0
 
     # -- the open transaction
 
@@ -205,6 +221,8 @@ class RocksStore(Generic[K, V]):
         self._db.close()
 
     def _open(self) -> Rdict:
+        if self._read_only:
+            return self._look_at()
         self._path.mkdir(parents=True, exist_ok=True)
         try:
             return Rdict(str(self._path), self._options)
@@ -215,6 +233,13 @@ class RocksStore(Generic[K, V]):
             shutil.rmtree(self._path)
             self._path.mkdir(parents=True)
             return Rdict(str(self._path), self._options)
+
+    def _look_at(self) -> Rdict:
+        """What is damaged is told, and stays as it is."""
+        try:
+            return Rdict(str(self._path), self._options, access_type=AccessType.read_only(False))
+        except Exception as error:  # rocksdict raises nothing narrower
+            raise StateError(f"{self._path} cannot be read: {error}") from error
 
     def _write(
         self, records: Iterable[tuple[bytes, bytes | None]], position: Position, *, wal: bool

@@ -50,8 +50,7 @@ class WindowedStore(RocksStore[tuple[int, K], V]):
     restore brings back says by itself how far stream time has come at least, so that a standby,
     which has no task, drops segments too.
 
-    `floor`: windows that start below it are dropped, for good. `refused` counts writes to windows
-    past their retention.
+    `floor`: windows that start below it are dropped, for good.
     """
 
     def __init__(
@@ -66,13 +65,21 @@ class WindowedStore(RocksStore[tuple[int, K], V]):
     ) -> None:
         super().__init__(path, key=windowed(key), value=value, cache=cache)
         self.retention_ms = retention_ms
-        self.refused = 0
+        self._refused = 0
         self._segment_ms = max(retention_ms // 2, _SHORTEST_SEGMENT_MS)
         self._stream_time = StreamTime()
         self._restored_to = -1
         self._clock = clock
         self._compact_at = clock()
         self.floor = self._compacted_to = self._read_floor()
+
+    @property
+    def refused(self) -> int:
+        return self._refused
+
+    def refuse(self) -> None:
+        """Counts a write to a window past its retention."""
+        self._refused += 1
 
     def follow(self, stream_time: StreamTime) -> None:
         self._stream_time = stream_time
@@ -172,7 +179,7 @@ class Windows(Generic[K, V]):
         if start > now:
             raise ValueError(f"a window at {start} has no record yet: stream time is {now}")
         if start + self._kept_ms <= now or start < self._store.floor:
-            self._store.refused += 1
+            self._store.refuse()
             return False
         return True
 
