@@ -48,7 +48,7 @@ DELIVERY_ERRORS_IGNORED = Bug(
     breaks="At-least-once: every delivery report is checked before offsets are committed: here "
     "nobody looks at them.",
     like="produce() without a callback, in librdkafka's clients, and flush() taken for success.",
-    anomalies=("LOST", "OFFSET_AHEAD"),
+    anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
     fault="pause: receipts grow too old in the producer's queue, and their topic refuses them",
     scenario="zoo-rollbacks",
     options=_AT_LEAST_ONCE,
@@ -60,7 +60,7 @@ FLUSH_SKIPPED_AT_CLOSE = Bug(
     breaks="A clean close waits for its outputs before it commits their offsets: here it commits "
     "and leaves, with outputs still in the producer's queue.",
     like="A consumer that is closed, and commits, before the producer is flushed.",
-    anomalies=("LOST", "OFFSET_AHEAD"),
+    anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
     fault="terminate (SIGTERM) at work",
     scenario="zoo-handovers",
     options=(*_AT_LEAST_ONCE, "--client-property", "producer.linger.ms=5000"),

@@ -102,7 +102,7 @@ STANDBY_READS_UNCOMMITTED = Bug(
     "copied; then the same to the owner that came after it",
     scenario="zoo-zombies",
     options=("--num-standby-replicas", "1"),
-    settings=("faults.0.count=3", "timing.faults=12s"),
+    settings=("faults.0.count=3", "timing.faults=14s"),
     breed=lambda parts: replace(parts, standby_overrides={"isolation.level": "read_uncommitted"}),
 )
 LOCAL_STATE_TRUSTED = Bug(

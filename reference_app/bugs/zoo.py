@@ -50,6 +50,7 @@ from reference_app.bugs.transactions import (
     RANDOM_TRANSACTIONAL_ID,
     SHARED_TRANSACTIONAL_ID,
 )
+from reference_app.bugs.windows import STREAM_TIME_LOST, WINDOW_RETENTION_IGNORED
 from reference_app.streams.errors import ConfigurationError
 
 _PAGE = """# The bug zoo
@@ -91,6 +92,8 @@ BUGS: tuple[Bug, ...] = (
     LOCAL_STATE_TRUSTED,
     INTERRUPTED_RESTORE_CLAIMED_DONE,
     CHANGELOG_BY_KEY,
+    STREAM_TIME_LOST,
+    WINDOW_RETENTION_IGNORED,
     READ_UNCOMMITTED_INPUT,
     CRC32_PARTITIONER,
     DELIVERY_ERRORS_IGNORED,

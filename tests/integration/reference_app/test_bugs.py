@@ -6,10 +6,20 @@ All others are proven by `tests/acceptance/test_zoo.py`.
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.reference_app.payments_driver import Audit, Payments
+from eoscheck.cluster import Cluster
+from reference_app.streams.serde import STRING
+from reference_app.streams.serde import json as json_serde
+from reference_app.streams.windows import WindowedStore
+from tests.integration.reference_app.payments_driver import Audit, Instance, Payments
+from tests.integration.reference_app.whole_payments import WholePayments
 
 COMMIT = ("--commit-interval-ms", "500")
 
@@ -75,3 +85,72 @@ def test_a_restore_to_the_last_stable_offset_misses_what_was_committed_above_it(
         payments.wait_drained()
     assert payments.audit().clean is right
     del orphan
+
+
+@dataclass
+class TimedPayments(WholePayments):
+    """Its payments are of one account, at the time that the test says it is."""
+
+    now_ms: int = 0
+
+    def payment(self, chance: random.Random, accounts: int) -> dict[str, Any]:
+        return {**super().payment(chance, 1), "time_ms": self.now_ms}
+
+    def feed_at(self, now_ms: int, count: int) -> None:
+        self.now_ms = now_ms
+        self.feed(count)
+        self.wait_drained()
+
+
+@pytest.fixture
+def timed(
+    cluster: Cluster, fresh_name: Callable[[str], str], tmp_path: Path
+) -> Iterator[TimedPayments]:
+    app = TimedPayments(cluster.bootstrap_servers, fresh_name("app"), tmp_path)
+    yield app
+    app.stop()
+
+
+@pytest.mark.accept
+@pytest.mark.parametrize(("bug", "right"), [((), True), (("--bug", "stream-time-lost"), False)])
+def test_a_window_that_was_closed_stays_closed_after_a_restart(
+    timed: TimedPayments, bug: tuple[str, ...], *, right: bool
+) -> None:
+    instance = timed.instance(*bug)
+    instance.start()
+    timed.feed_at(10_000, timed.rule.threshold - 1)
+    timed.feed_at(20_000, 1)
+    assert instance.terminate() == 0
+    instance.start()
+    timed.feed_at(10_500, 1)  # would be the window's last missing payment
+    audit = timed.audit_whole()
+    assert audit.receipts.clean
+    assert bool(audit.unfounded) is not right
+
+
+def windows_on_disk(instance: Instance, app: Payments) -> set[int]:
+    """Starts of the windows in all of an instance's stores; it is not running."""
+    found = set()
+    for path in (instance.state_dir / app.name).glob("*/payment-counts"):
+        store = WindowedStore(path, key=STRING, value=json_serde(int), retention_ms=2**62)
+        found |= {start for (start, _), _ in store.items()}
+        store.close()
+    return found
+
+
+@pytest.mark.accept
+@pytest.mark.parametrize(
+    ("bug", "right"), [((), True), (("--bug", "window-retention-ignored"), False)]
+)
+def test_windows_past_their_retention_leave_the_store(
+    timed: TimedPayments, bug: tuple[str, ...], *, right: bool
+) -> None:
+    instance = timed.instance(*bug)
+    instance.start()
+    hour_ms = 3_600_000
+    for number in range(1, 4):
+        timed.feed_at(number * hour_ms, 5)
+    assert instance.terminate() == 0
+    found = windows_on_disk(instance, timed)
+    assert 3 * hour_ms in found
+    assert (found == {3 * hour_ms}) is right

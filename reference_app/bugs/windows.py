@@ -1,0 +1,46 @@
+"""Bugs in windows and in the stream time that closes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reference_app.bugs.bug import Bug
+from reference_app.streams.stream_time import NO_TIME, StreamTime
+from reference_app.streams.windows import WindowedStore
+
+_FOR_EVER_MS = 2**62
+
+
+class _StartsAnew(StreamTime):
+    def resume(self, at: int) -> None:
+        super().resume(NO_TIME)
+
+
+def _for_ever(path: Path, **rest: Any) -> WindowedStore[Any, Any]:
+    return WindowedStore(path, **{**rest, "retention_ms": _FOR_EVER_MS})
+
+
+STREAM_TIME_LOST = Bug(
+    name="stream-time-lost",
+    breaks="Stream time is committed with the offset and goes on from there: here it starts anew "
+    "with each start of a task, and windows that were closed take late records again.",
+    like="Kafka Streams before it kept a partition's time in the metadata of its committed offset.",
+    anomalies=("WRONG_RESULT",),
+    fault="terminate, and late records after the restart",
+    test="tests/integration/reference_app/test_bugs.py::"
+    "test_a_window_that_was_closed_stays_closed_after_a_restart",
+    breed=lambda parts: replace(parts, stream_time=_StartsAnew),
+)
+WINDOW_RETENTION_IGNORED = Bug(
+    name="window-retention-ignored",
+    breaks="Windows are dropped, in whole segments, once they are past their retention: here they "
+    "are kept, readable, for ever.",
+    like="Windows in a key-value store, as keys with a time in them that nobody deletes.",
+    anomalies=("RETENTION_BREACH",),
+    fault="none: stream time goes on",
+    test="tests/integration/reference_app/test_bugs.py::"
+    "test_windows_past_their_retention_leave_the_store",
+    breed=lambda parts: replace(parts, window_store=_for_ever),
+)
