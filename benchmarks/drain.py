@@ -14,11 +14,13 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.backlog import PARTITIONS, Backlog
 from benchmarks.bench import Bench, Running
 from benchmarks.subjects import Job, Who, new_name
+from eoscheck.cluster.connection import while_moving
 from eoscheck.errors import InfrastructureError
 from eoscheck.measure.figures import Drain
 
 _LOOK_EVERY_S = 0.02
 _TIMEOUT_S = 300.0
+_ANSWER_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,10 @@ class Offsets:
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
 
     def total(self) -> int:
-        return sum(max(at.offset, 0) for at in self._asker.committed(self._partitions, 10))
+        answer = while_moving(
+            lambda: self._asker.committed(self._partitions, _ANSWER_S), timeout_s=_ANSWER_S
+        )
+        return sum(max(at.offset, 0) for at in answer)
 
     def wait(self, records: int, running: Running, *, timeout_s: float = _TIMEOUT_S) -> None:
         """Until so many are committed."""
