@@ -42,6 +42,9 @@ _DAMAGED = ("Corruption", "No such file or directory")
 
 _MISSING = object()
 
+_CACHED_ENTRIES = 50_000
+"""Of one store: with a few hundred bytes each, some MB."""
+
 
 class Position(msgspec.Struct, frozen=True):
     """The changelog offset a store's content corresponds to.
@@ -107,6 +110,7 @@ class RocksStore(Generic[K, V]):
         self._encode_value = value.encode
         self._decode_value = value.decode
         self._overlay: dict[K, V | None] = {}
+        self._cached: dict[K, V | None] = {}
         self._pending: Writes | None = None
         self._unlogged = False
         self._db = self._open()
@@ -115,6 +119,9 @@ class RocksStore(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         value = self._overlay.get(key, _MISSING)
+        if value is not _MISSING:
+            return value  # type: ignore[return-value]
+        value = self._cached.get(key, _MISSING)
         if value is not _MISSING:
             return value  # type: ignore[return-value]
         encoded = DATA_PREFIX + self._encode_key(key)
@@ -163,7 +170,17 @@ class RocksStore(Generic[K, V]):
     def commit(self, position: Position) -> None:
         """Makes the overlay durable at `position`. To be called only after the commit succeeded."""
         self._write(self.pending(), position, wal=True)
+        self._remember()
         self.rollback()
+
+    def _remember(self) -> None:
+        """What was just committed is likely to be read next, and is decoded already.
+
+        Only committed values are ever here, so that a rollback leaves them alone.
+        """
+        self._cached.update(self._overlay)
+        if len(self._cached) > _CACHED_ENTRIES:
+            self._cached.clear()
 
     def rollback(self) -> None:
         """Forgets the overlay: the store is at its last committed point again."""
@@ -184,6 +201,7 @@ class RocksStore(Generic[K, V]):
         Without the write-ahead log: a crash loses a suffix, position included, and the changelog
         gives it back.
         """
+        self._cached.clear()
         self._write(records, position, wal=False)
         self._unlogged = True
 
@@ -202,6 +220,7 @@ class RocksStore(Generic[K, V]):
         """Back to an empty store without a position."""
         self._db.close()
         shutil.rmtree(self._path)
+        self._cached.clear()
         self._unlogged = False
         self.rollback()
         self._db = self._open()
