@@ -57,9 +57,11 @@ def unique_topology(
 
         def step(key: str, view: PageView, _: Message) -> None:
             (start,) = seen.windows.starts(view.time_ms)
-            if not known.is_open(start) or known.get(view.event_id, start) is not None:
+            if known.get(view.event_id, start) is not None:
                 return
             known.put(view.event_id, start, _SEEN)
+            if not known.is_open(start):
+                return  # too old: the store refused it, and counts it among `late_writes`
             before = latest.get(key)
             views = 1 if before is None else before.views + 1
             now = LatestView(view.event_id, view.url, view.time_ms, views)
