@@ -68,6 +68,14 @@ _SLOW_RESTORE = (
     *("--client-property", "consumer.max.partition.fetch.bytes=1000"),
 )
 
+# One record a request, one request at a time: nearly all of a transaction is its commit, with the
+# changelog being written, and that is where a kill finds it.
+_SLOW_COMMIT = (
+    *("--commit-interval-ms", "10"),
+    *("--client-property", "producer.batch.num.messages=1"),
+    *("--client-property", "producer.max.in.flight.requests.per.connection=1"),
+)
+
 RESTORE_TO_LSO = Bug(
     name="restore-to-lso",
     breaks="A restore ends at the high watermark: here it ends at the last stable offset, and "
@@ -77,8 +85,14 @@ RESTORE_TO_LSO = Bug(
     fault="an open transaction in the changelog that its owner does not take up again (crash "
     "before EndTxn, state directory wiped), and within its time-out a second kill with the "
     "directory wiped: what was committed in between lies above the last stable offset",
-    test="tests/integration/reference_app/test_bugs.py::"
-    "test_a_restore_to_the_last_stable_offset_misses_what_was_committed_above_it",
+    scenario="zoo-kills",
+    options=(*_SLOW_COMMIT, "--transaction-timeout-ms", "8000"),
+    settings=(
+        "load.rate=300",
+        "subject.instances=1",
+        "faults.0.count=2",
+        "faults.0.wipe=2",
+    ),
     breed=lambda parts: replace(parts, restore_end=IsolationLevel.READ_COMMITTED),
 )
 RESTORE_READS_UNCOMMITTED = Bug(
@@ -98,11 +112,16 @@ STANDBY_READS_UNCOMMITTED = Bug(
     "transaction wrote to the changelog, and is promoted with it.",
     like="A warm copy fed by a consumer whose isolation.level is the Java client's default.",
     anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
-    fault="pause beyond the session's time-out: the zombie's changelog records are aborted, and "
-    "copied; then the same to the owner that came after it",
-    scenario="zoo-zombies",
-    options=("--num-standby-replicas", "1"),
-    settings=("faults.0.count=3", "timing.faults=14s"),
+    fault="kill (SIGKILL) within a commit, for longer than the session: the standby is promoted",
+    scenario="zoo-kills",
+    options=(*_SLOW_COMMIT, "--num-standby-replicas", "1"),
+    settings=(
+        "load.rate=300",
+        "faults.0.count=4",
+        "faults.0.outlast_session=1.0",
+        "faults.0.alone=true",
+        "timing.faults=14s",
+    ),
     breed=lambda parts: replace(parts, standby_overrides={"isolation.level": "read_uncommitted"}),
 )
 LOCAL_STATE_TRUSTED = Bug(
