@@ -71,8 +71,8 @@ NON_IDEMPOTENT_PRODUCER = Bug(
     name="non-idempotent-producer",
     breaks="At-least-once, too, has an idempotent producer, so that a retry neither repeats nor "
     "overtakes: here it is a plain one with several requests in flight.",
-    like="retries above 0 with max.in.flight.requests.per.connection above 1, the default of "
-    "Kafka's clients before idempotence was.",
+    like="The Java producer's defaults from 2.1 to 2.8: retries without end, five requests in "
+    "flight, no idempotence.",
     anomalies=("DUPLICATE", "REORDERED"),
     fault="a request whose answer is lost, or that a broker refuses for a while",
     needs="part 4: network",
