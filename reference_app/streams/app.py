@@ -66,11 +66,7 @@ class StreamsApp:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._watchdog = threading.Timer(
-            self._options.close_timeout_ms / 1000, self._close_timed_out
-        )
-        self._watchdog.daemon = True
-        self._watchdog.start()
+        self._watchdog = self._start_watchdog()
 
     def _run(self, directory: StateDirectory) -> tuple[int, str]:
         process = Process(
@@ -85,6 +81,7 @@ class StreamsApp:
             ),
             cache=Cache(_BLOCK_CACHE_BYTES),
             stopping=self._stopping,
+            closing=self._closing,
         )
         standbys = self._standbys(process)
         recorders = [
@@ -202,6 +199,21 @@ class StreamsApp:
         finally:
             for number, handler in former.items():
                 signal.signal(number, handler)
+
+    def _start_watchdog(self) -> threading.Timer:
+        watchdog = threading.Timer(self._options.close_timeout_ms / 1000, self._close_timed_out)
+        watchdog.daemon = True
+        watchdog.start()
+        return watchdog
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        """Bounds the end of a session as a stop is bounded: clients have been seen to hang."""
+        watchdog = self._start_watchdog()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
 
     def _close_timed_out(self) -> None:
         """Runs in the watchdog's thread: another one is stuck in a call that cannot be ended."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
 
@@ -49,7 +50,7 @@ _SESSIONS_WITHOUT_COMMIT = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """What all threads of a process share."""
+    """What all threads of a process share. `closing()` bounds what is done inside it."""
 
     topology: Topology
     options: StreamsOptions
@@ -58,6 +59,7 @@ class Process:
     clients: Clients
     cache: Cache
     stopping: Event
+    closing: Callable[[], AbstractContextManager[None]]
 
     def topics(self, admin: AdminClient, *, timeout_s: float | None) -> Topics:
         """Looked up, and made where missing. None: a broker is waited for until stopped."""
@@ -139,15 +141,16 @@ class StreamThread:
                     worker.tasks, in_transaction=worker.committer.in_transaction, lag=worker.lag
                 )
             worker.close()
-        except ProcessingError:
-            worker.abandon(abort=True)
-            raise
         except KafkaException as error:
-            worker.abandon(abort=False)
+            self._abandon(worker, abort=False)
             raise SessionLost(reason(error)) from error
-        except BaseException:
-            worker.abandon(abort=False)
+        except BaseException as error:
+            self._abandon(worker, abort=isinstance(error, ProcessingError))
             raise
+
+    def _abandon(self, worker: Worker, *, abort: bool) -> None:
+        with self._process.closing():
+            worker.abandon(abort=abort)
 
     def _bound_failures(self, lost: SessionLost, *, progressed: bool) -> None:
         """Sessions that commit nothing end the process in the end: something keeps fencing it.
