@@ -52,7 +52,7 @@ DELIVERY_ERRORS_IGNORED = Bug(
     fault="pause: receipts grow too old in the producer's queue, and their topic refuses them",
     scenario="zoo-rollbacks",
     options=_AT_LEAST_ONCE,
-    settings=("audit.expect=at-least-once",),
+    settings=("audit.expect=at-least-once", "faults.0.count=1"),
     breed=lambda parts: at_least_once_by(_HearsNoErrors, parts),
 )
 FLUSH_SKIPPED_AT_CLOSE = Bug(
