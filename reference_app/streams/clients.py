@@ -118,7 +118,10 @@ class Clients:
             "partitioner": "murmur2_random",
             "logger": _LOG,
         }
-        if transactional_id is not None:
+        if transactional_id is None:
+            # Each record's failure is heard; a success costs no call.
+            properties["delivery.report.only.error"] = True
+        else:
             properties["transactional.id"] = transactional_id
             properties["transaction.timeout.ms"] = self.options.transaction_timeout_ms
         return properties

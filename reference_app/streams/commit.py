@@ -309,6 +309,10 @@ class AtLeastOnce(_Sending):
     in_transaction = False
     _failed: str | None = None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._report = self._delivered  # bound once, not for each record
+
     def open(self, stopping: Event) -> None:
         """Nothing to fence: that is what at-least-once gives up."""
 
@@ -324,7 +328,8 @@ class AtLeastOnce(_Sending):
         on_delivery: OnDelivery | None = None,
         headers: Headers | None = None,
     ) -> None:
-        report = self._delivered if on_delivery is None else self._both(on_delivery)
+        # `on_delivery` is about successes, and this producer reports failures only.
+        report = self._report
         try:
             if headers is None:
                 self._produce(topic, value, key, partition, report)
@@ -376,10 +381,3 @@ class AtLeastOnce(_Sending):
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self._failed is None:
             self._failed = f"{message.topic()}: {error.str()}"
-
-    def _both(self, on_delivery: OnDelivery) -> OnDelivery:
-        def report(error: KafkaError | None, message: Message) -> None:
-            self._delivered(error, message)
-            on_delivery(error, message)
-
-        return report

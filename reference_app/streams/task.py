@@ -201,9 +201,10 @@ class Task:
                 continue
             end = logged.changelog.end
             if end is None:
-                # Not known: the old position is a lower bound, and replaying from it is harmless.
+                # Not told: at least so many were written after the old position. Whatever else was,
+                # markers or a zombie's records, makes this a lower bound, and a replay is harmless.
                 before = logged.store.position
-                end = before.offset if before is not None else 0
+                end = (before.offset if before is not None else 0) + len(logged.store.pending())
             topic_id = logged.changelog.topic.topic_id
             logged.store.commit(Position(topic_id, end, self._wall_clock()))
 

@@ -93,6 +93,18 @@ def test_the_store_knows_the_changelog_offset_it_was_committed_with(bench: Bench
     assert bench.task.stores[0].store.position == Position("topic-id", 2, 1.0)
 
 
+def test_without_a_report_the_store_is_as_far_as_it_has_written_and_never_further(
+    bench: Bench,
+) -> None:
+    """At-least-once hears of failures only. Markers and records of others make the true offset a
+    higher one: then some records are replayed, which changes nothing."""
+    committer = bench.committer(AtLeastOnce)
+    bench.task.stores[0].store.finish_restore(Position("topic-id", 40, 1.0))
+    bench.work(committer)
+    committer.commit([bench.task])
+    assert bench.task.stores[0].store.position == Position("topic-id", 41, 1.0)
+
+
 def test_group_metadata_is_fresh_for_each_commit(bench: Bench) -> None:
     committer = bench.committer(ExactlyOnce)
     bench.work(committer)
