@@ -29,7 +29,7 @@ test: lint  ## lint, types, import rules, and a slice of every test
 	$(BIN)/python -m pytest -m 'not accept'
 
 accept: $(STAMP)-dev  ## the full lists of what must be shown (long)
-	$(BIN)/python -m pytest -m 'accept' -n 2
+	$(BIN)/python -m pytest -m 'accept' -n 2 --dist loadfile
 
 # BENCH="--only restore --quick" narrows it down; --help says more.
 bench: $(STAMP)-dev  ## speed beside Kafka Streams, on a quiet machine; writes docs/benchmarks.md (35 min)
