@@ -14,7 +14,12 @@ from reference_app.streams.commit import AtLeastOnce
 from reference_app.streams.task import Task
 from reference_app.streams.worker import Worker
 
-_AT_LEAST_ONCE = ("--processing-guarantee", "at_least_once")
+# Outputs stay in the producer's queue until a flush, which comes with a commit.
+_LINGERING = (
+    *("--processing-guarantee", "at_least_once"),
+    *("--commit-interval-ms", "1000"),
+    *("--client-property", "producer.linger.ms=5000"),
+)
 
 
 class _HearsNoErrors(AtLeastOnce):
@@ -51,8 +56,13 @@ DELIVERY_ERRORS_IGNORED = Bug(
     anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
     fault="pause: receipts grow too old in the producer's queue, and their topic refuses them",
     scenario="zoo-rollbacks",
-    options=_AT_LEAST_ONCE,
-    settings=("audit.expect=at-least-once", "faults.0.count=1"),
+    options=_LINGERING,
+    settings=(
+        "audit.expect=at-least-once",
+        "faults.0.count=1",
+        "faults.0.open_transaction=false",
+        "timing.faults=5s",
+    ),
     breed=lambda parts: at_least_once_by(_HearsNoErrors, parts),
 )
 FLUSH_SKIPPED_AT_CLOSE = Bug(
@@ -63,7 +73,7 @@ FLUSH_SKIPPED_AT_CLOSE = Bug(
     anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
     fault="terminate (SIGTERM) at work",
     scenario="zoo-handovers",
-    options=(*_AT_LEAST_ONCE, "--client-property", "producer.linger.ms=5000"),
+    options=_LINGERING,
     settings=("audit.expect=at-least-once",),
     breed=lambda parts: replace(at_least_once_by(_InAHurry, parts), worker=_ClosesInAHurry),
 )
