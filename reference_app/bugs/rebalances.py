@@ -46,6 +46,10 @@ NO_COMMIT_ON_REVOKE = Bug(
     anomalies=("DUPLICATE", "WRONG_RESULT", "REORDERED"),
     fault="terminate: the other instance takes over, and gives back with records in flight",
     scenario="zoo-handovers",
+    # Long, so that the transaction is open when the partitions go, and that its next commit comes
+    # when the group has come to rest: before that it would be refused.
+    options=("--commit-interval-ms", "3000", "--transaction-timeout-ms", "10000"),
+    settings=("timing.faults=12s", "timing.settle=4s"),
     breed=lambda parts: replace(parts, worker=_GivesUpUncommitted),
 )
 CACHED_GROUP_METADATA = Bug(
