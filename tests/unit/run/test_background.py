@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -44,3 +46,32 @@ def test_leaving_the_block_stops_the_threads() -> None:
     with Background(name="reader") as background:
         background.start(lambda: (background.stop.wait(60), ended.set()))
     assert ended.is_set()
+
+
+def test_a_thread_that_does_not_end_is_told() -> None:
+    never = threading.Event()
+    with (
+        pytest.raises(InfrastructureError, match="the observer thread did not end within"),
+        Background(name="observer", end_s=0.05) as background,
+    ):
+        background.start(never.wait)
+    never.set()
+
+
+STUCK = """
+import threading
+from eoscheck.run.background import Background
+try:
+    with Background(name="observer", end_s=0.05) as background:
+        background.start(threading.Event().wait)
+except Exception as error:
+    print(error)
+"""
+
+
+def test_a_thread_that_is_stuck_does_not_hold_the_process() -> None:
+    """An executor's threads would be joined at exit, without a bound."""
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert "did not end" in done.stdout
