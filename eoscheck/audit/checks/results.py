@@ -38,13 +38,7 @@ def check_running_sum(joined: Joined, *, limit: int) -> Checked:
     if isinstance(sums, str):
         return Checked(unknowns=[Unknown(subject=Code.WRONG_RESULT, reason=sums)])
     rows, input_row, expected, error = _compare(joined, sums)
-    order = np.lexsort((rows, sums.stream[input_row]))
-    rows, input_row, expected, error = (
-        column[order] for column in (rows, input_row, expected, error)
-    )
-    starts, lengths = _steps(sums.stream[input_row], error)
-    before = np.where(np.diff(sums.stream[input_row], prepend=-1) == 0, np.append(0, error[:-1]), 0)
-    causes = _causes(joined, sums, input_row[starts], (error - before)[starts])
+    starts, lengths, causes = _judged_steps(joined, sums, input_row, error)
     found = []
     for kind, members in by_cause(causes):
         members.sort(key=lambda member: rows[starts[member]])
@@ -96,10 +90,12 @@ def check_final_state(
     entries = dict(zip(entry_key.tolist(), table, strict=True))
     causes_of_key = causes_by(key, keys, joined)
     repeats = Repeats(key, sums.amount)
+    # Each recovery may have counted a run of inputs again: all but the last show in the outputs.
+    error = value - expected - _excused(joined, sums, key, keys) if len(wrong) else value
     causes = [
         causes_of_key.of(
             np.array([number]),
-            repeats=repeats.anywhere(int(number), int(value[number] - expected[number])),
+            repeats=not error[number] or repeats.anywhere(int(number), int(error[number])),
         )
         for number in wrong
     ]
@@ -131,7 +127,7 @@ def check_final_state(
 
 def _compare(joined: Joined, sums: Fold) -> tuple[Integers, Integers, Integers, Integers]:
     """Output rows that can be judged, their input rows, the right results, and how far off each
-    is."""
+    is: stream after stream, each in the order in which it was written."""
     assert joined.input is not None
     outputs = joined.output.records
     assert outputs.number is not None
@@ -149,7 +145,41 @@ def _compare(joined: Joined, sums: Fold) -> tuple[Integers, Integers, Integers, 
         places = joined.input.rows_of(int(joined.output.code[rows[index]]))
         if result[index] in sums.running[places]:
             expected[index] = result[index]
-    return rows, input_row, expected, result - expected
+    order = np.lexsort((rows, sums.stream[input_row]))
+    return rows[order], input_row[order], expected[order], (result - expected)[order]
+
+
+def _judged_steps(
+    joined: Joined, sums: Fold, input_row: Integers, error: Integers
+) -> tuple[Integers, Integers, list[frozenset[Cause]]]:
+    """Where a new error begins, for how many outputs it stays, and what may be its cause."""
+    stream = sums.stream[input_row]
+    starts, lengths = _steps(stream, error)
+    before = np.where(np.diff(stream, prepend=-1) == 0, np.append(0, error[:-1]), 0)
+    causes = _causes(joined, sums, input_row[starts], (error - before)[starts])
+    return starts, lengths, causes
+
+
+def _excused(joined: Joined, sums: Fold, key: Integers, keys: int) -> Integers:
+    """By key, how far its last outputs are off, where each step to there looks like inputs that
+    were counted again. 0 where the outputs carry no results."""
+    off = np.zeros(keys, dtype=np.int64)
+    if joined.output.records.number is None:
+        return off
+    _rows, input_row, _expected, error = _compare(joined, sums)
+    starts, _lengths, causes = _judged_steps(joined, sums, input_row, error)
+    stream = sums.stream[input_row]
+    excused = np.ones(sums.streams, dtype=np.bool_)
+    excused[
+        [
+            int(stream[at])
+            for at, cause in zip(starts, causes, strict=True)
+            if Cause.REPROCESSED not in cause
+        ]
+    ] = False
+    last = np.flatnonzero(np.diff(stream, append=-1))
+    np.add.at(off, key[input_row[last]], np.where(excused[stream[last]], error[last], 0))
+    return off
 
 
 def _steps(stream: Integers, error: Integers) -> tuple[Integers, Integers]:

@@ -221,6 +221,26 @@ def test_a_balance_that_is_off_by_a_run_of_its_inputs_is_excused_as_reprocessing
     assert causes(final_state(source, table(("a", 22 - 6)))) == [set()]
 
 
+def test_a_balance_that_counted_inputs_again_in_each_of_several_recoveries_is_excused() -> None:
+    """The outputs show all but the last of them; what none of them explains is no excuse."""
+    source = payments(5, 60, 700, 40, 9)
+    # Off by 60 from the second on, by another 40 from the fourth on.
+    output = receipts((0, 5), (1, 65 + 60), (2, 765 + 60), (3, 805 + 60 + 40), (4, 814 + 100))
+
+    def judged(balance: int, outputs: Topic) -> list[set[Cause]]:
+        joined = join(records(OUTPUT, outputs, RESULTS), records(INPUT, source, SUMS))
+        checked = check_final_state(
+            joined, topic="balances", table=table(("a", balance)), gaps=[], limit=10
+        )
+        return causes(checked)
+
+    assert judged(814 + 100, output) == [{Cause.REPROCESSED}]
+    assert judged(814 + 100 + 9, output) == [{Cause.REPROCESSED}], "and once more after the last"
+    assert judged(814 + 100 + 1, output) == [set()]
+    unexplained = receipts((0, 5), (1, 65), (2, 765), (3, 805 - 3), (4, 814 - 3))
+    assert judged(814 - 3, unexplained) == [set()]
+
+
 def test_a_deleted_or_absent_balance_of_nothing_is_right() -> None:
     source = {0: [Row(0, "a", 5), Row(1, "a", -5), Row(2, "b", 1), Row(3, "b", -1)]}
     assert total(final_state(source, table(("a", None)))) == 0
