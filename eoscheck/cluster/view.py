@@ -132,13 +132,17 @@ class ClusterView:
 
     def groups(self) -> list[str]:
         """Names of all consumer groups that we may see, in alphabetical order."""
-        try:
-            listing = self._answer(lambda: self._admin.list_consumer_groups(**self._limit))
+
+        def whole_list() -> list[str]:
+            listing = self._admin.list_consumer_groups(**self._limit).result()
             for failure in listing.errors:  # a broker that did not answer: the list may be short
                 raise KafkaException(failure)
+            return sorted(group.group_id for group in listing.valid)
+
+        try:
+            return while_moving(whole_list, timeout_s=self._timeout_s)
         except KafkaException as error:
             raise self._failed("the names of the groups", error) from error
-        return sorted(group.group_id for group in listing.valid)
 
     def group_members(self, group: str) -> list[Member]:
         """Raises UsageError where there is no such group."""

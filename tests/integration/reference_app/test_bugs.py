@@ -94,7 +94,7 @@ class TimedPayments(WholePayments):
     now_ms: int = 0
 
     def payment(self, chance: random.Random, accounts: int) -> dict[str, Any]:
-        return {**super().payment(chance, 1), "time_ms": self.now_ms}
+        return {**super().payment(chance, 1), "account": "account-0", "time_ms": self.now_ms}
 
     def feed_at(self, now_ms: int, count: int) -> None:
         self.now_ms = now_ms

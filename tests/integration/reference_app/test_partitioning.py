@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from eoscheck.cluster import Cluster
@@ -32,11 +34,17 @@ def test_keys_go_where_javas_default_partitioner_puts_them(
     admin = clients.admin()
     admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result()
     producer = clients.producer(transactional_id=None)
-    placed: dict[bytes, int] = {}
     for key in MURMUR2:
-        producer.produce(
-            topic, b"", key, on_delivery=lambda _, m: placed.update({m.key(): m.partition()})
-        )
+        producer.produce(topic, b"", key)
     assert producer.flush(20) == 0
+    reader = clients.restore_consumer()
+    reader.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+    placed: dict[bytes, int] = {}
+    deadline = time.monotonic() + 20
+    while len(placed) < len(MURMUR2) and time.monotonic() < deadline:
+        for message in reader.consume(100, 0.1):
+            if message.error() is None:
+                placed[message.key()] = message.partition()
+    reader.close()
     # Utils.toPositive: the sign bit is masked, not the number negated.
     assert placed == {key: (hash_ & 0x7FFFFFFF) % partitions for key, hash_ in MURMUR2.items()}
