@@ -32,7 +32,7 @@ accept: $(STAMP)-dev  ## the full lists of what must be shown (long)
 	$(BIN)/python -m pytest -m 'accept' -n 2 --dist loadfile
 
 # BENCH="--only restore --quick" narrows it down; --help says more.
-bench: $(STAMP)-dev  ## speed beside Kafka Streams, on a quiet machine; writes docs/benchmarks.md (35 min)
+bench: $(STAMP)-dev  ## speed beside Kafka Streams, on a quiet machine; writes docs/benchmarks.md (half an hour)
 	@if command -v mvn >/dev/null && command -v javac >/dev/null; \
 	then $(MAKE) --no-print-directory -C benchmarks/peers/java-streams; \
 	else echo "no mvn and javac here: the Kafka Streams peer is left out"; fi
