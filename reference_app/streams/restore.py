@@ -107,6 +107,11 @@ class Restorer:
     def active(self) -> bool:
         return bool(self._restoring)
 
+    @property
+    def reading(self) -> bool:
+        """Changelog records are on their way."""
+        return bool(self._readings)
+
     def add(self, task: Task) -> None:
         """To be called after the partition was assigned: only then is its past settled."""
         task.start_restoring()

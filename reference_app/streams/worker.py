@@ -154,6 +154,8 @@ class Worker:
         if messages:
             return messages
         wait = _BUSY_S if self._restorer.active else _IDLE_S
+        if self._restorer.reading and not self._running:
+            wait = 0.0  # changelog records are what comes next, and are waited for elsewhere
         if any(task.needs_commit for task in self._running.values()):
             wait = min(wait, max(self._commit_at - self._clock(), 0.0))
         return self._consumer.consume(1, wait)

@@ -31,6 +31,8 @@ COMMITTED = 10
 class FakeRestorer:
     """Restores nothing: a task is ready in the next turn."""
 
+    reading = False
+
     def __init__(self) -> None:
         self.tasks: list[Task] = []
 
