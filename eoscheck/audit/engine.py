@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 from confluent_kafka import KafkaException
 
@@ -25,7 +24,7 @@ from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.checks.results import check_final_state, check_running_sum
 from eoscheck.audit.checks.sequence import check_gaps, find_sequences
 from eoscheck.audit.evidence import Evidence
-from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Unknown
+from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Hazard, Unknown
 from eoscheck.audit.held import check_held
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
@@ -215,7 +214,7 @@ def _report(
     checked: Sequence[Checked],
     findings: list[Finding],
     *,
-    hazards: list[dict[str, Any]],
+    hazards: list[Hazard],
     duration_s: float,
 ) -> AuditReport:
     found = [found for each in checked for found in each.found if found.total]

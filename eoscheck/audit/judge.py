@@ -9,8 +9,8 @@ from eoscheck.audit.findings import Code, Guarantee, Unknown, Verdict
 
 _ALLOWED: dict[Guarantee, frozenset[Code]] = {
     Guarantee.EXACTLY_ONCE: frozenset(),
-    Guarantee.AT_LEAST_ONCE: frozenset({Code.DUPLICATE, Code.REORDERED}),
-    Guarantee.AT_MOST_ONCE: frozenset({Code.LOST, Code.GAP}),
+    Guarantee.AT_LEAST_ONCE: frozenset({Code.DUPLICATE, Code.REORDERED, Code.OFFSET_BEHIND}),
+    Guarantee.AT_MOST_ONCE: frozenset({Code.LOST, Code.GAP, Code.OFFSET_AHEAD}),
 }
 _EXCUSE: dict[Guarantee, Cause] = {
     Guarantee.AT_LEAST_ONCE: Cause.REPROCESSED,
@@ -19,9 +19,9 @@ _EXCUSE: dict[Guarantee, Cause] = {
 
 
 def allowed(found: Found, guarantee: Guarantee) -> bool:
-    """A wrong result is allowed only where the guarantee's own weakness explains it: a running
+    """A wrong result or state is allowed only where the guarantee's own weakness explains it: a running
     balance that counted a reprocessed input twice, or left out a lost one."""
-    if found.code is Code.WRONG_RESULT:
+    if found.code in (Code.WRONG_RESULT, Code.STATE_DIVERGED):
         return _EXCUSE.get(guarantee) in found.causes
     return found.code in _ALLOWED[guarantee]
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from eoscheck.audit.findings import Hazard, HazardCode
 from eoscheck.audit.records import Place, Records
 from eoscheck.cluster.batches import BatchHeader, BatchView
 from eoscheck.cluster.transactions import TransactionView
@@ -41,17 +42,17 @@ class Writers:
         name = self._transactional_id(header.producer_id) if header.transactional else None
         return known if name is None else {**known, "transactional_id": name}
 
-    def outside_transactions(self, records: Records) -> list[dict[str, Any]]:
+    def outside_transactions(self, records: Records) -> list[Hazard]:
         """The hazard NOT_TRANSACTIONAL of each partition whose last record was written outside a
         transaction: nothing is wrong yet, but a crash would duplicate or lose."""
         return [
-            {
-                "code": "NOT_TRANSACTIONAL",
-                "topic": place.topic,
-                "partition": place.partition,
-                "offset": place.offset,
-                "detail": f"{place} was written outside a transaction: is exactly-once really on?",
-            }
+            Hazard(
+                code=HazardCode.NOT_TRANSACTIONAL,
+                topic=place.topic,
+                partition=place.partition,
+                offset=place.offset,
+                detail=f"{place} was written outside a transaction: is exactly-once really on?",
+            )
             for place in _last_places(records)
             if (header := self._header(place)) is not None and not header.transactional
         ]

@@ -41,7 +41,7 @@ def print_report(report: AuditReport, *, repeat: str, console: Console) -> None:
         line = Text.assemble(("not judged  ", "yellow"), f"{unknown.subject}: {unknown.reason}")
         console.print(Padding(line, _INDENT))
     for hazard in report.hazards:
-        line = Text.assemble(("hazard  ", "yellow"), f"{hazard['code']}: {hazard['detail']}")
+        line = Text.assemble(("hazard  ", "yellow"), f"{hazard.code}: {hazard.detail}")
         console.print(Padding(line, _INDENT))
     console.print(Text(f"repeat: {repeat}", style="dim"), soft_wrap=True)
 

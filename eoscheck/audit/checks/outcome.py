@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from eoscheck.audit.findings import Code, Unknown
+from eoscheck.audit.findings import Code, Hazard, Unknown
 from eoscheck.audit.records import Place
 from eoscheck.history.events import Identity
 
@@ -50,8 +50,10 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """`unknowns` are what the check could not judge, `counts` plain totals for the report."""
+    """`unknowns` are what the check could not judge, `counts` plain totals for the report,
+    `hazards` what went well only by luck."""
 
     found: list[Found] = field(default_factory=list)
     unknowns: list[Unknown] = field(default_factory=list)
     counts: Mapping[str, int] = field(default_factory=dict)
+    hazards: list[Hazard] = field(default_factory=list)

@@ -53,7 +53,7 @@ def test_outputs_written_outside_a_transaction_are_a_hazard_and_no_anomaly(
     (place,) = topics.write(output, receipt(0, 2))
     report = audit(topics, output, source)
     assert report.verdict is Verdict.PASS
-    assert [(h["code"], h["partition"], h["offset"]) for h in report.hazards] == [
+    assert [(h.code, h.partition, h.offset) for h in report.hazards] == [
         ("NOT_TRANSACTIONAL", 0, place)
     ]
     assert audit(topics, output, source, expect=Guarantee.AT_LEAST_ONCE).hazards == []

@@ -12,6 +12,8 @@ from eoscheck.audit.findings import (
     Code,
     Finding,
     Guarantee,
+    Hazard,
+    HazardCode,
     Unknown,
     Verdict,
 )
@@ -83,7 +85,7 @@ def test_what_is_unknown_allowed_or_only_lucky_is_said() -> None:
             expect=Guarantee.AT_LEAST_ONCE,
             allowed={Code.DUPLICATE: 3},
             unknowns=[Unknown(subject="receipts-0", reason="an open transaction")],
-            hazards=[{"code": "NOT_TRANSACTIONAL", "detail": "outside a transaction"}],
+            hazards=[Hazard(code=HazardCode.NOT_TRANSACTIONAL, detail="outside a transaction")],
         )
     )
     assert "nothing found, but not everything could be judged as at-least-once" in shown

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eoscheck.audit.findings import Guarantee, Unknown, Verdict
+from eoscheck.audit.findings import Guarantee, Hazard, HazardCode, Unknown, Verdict
 from eoscheck.history import Event, InstanceStarted
 from eoscheck.report import numbers
 from eoscheck.report.charts import ChartLibrary, NoCharts
@@ -112,7 +112,10 @@ def test_hostile_words_anywhere_in_the_result_stay_text() -> None:
         findings=[finding],
         unknowns=[Unknown(subject=hostile, reason=hostile)],
     )
-    audit = msgspec.structs.replace(audit, hazards=[{"code": hostile, "detail": {hostile: 1}}])
+    audit = msgspec.structs.replace(
+        audit,
+        hazards=[Hazard(code=HazardCode.LONG_TRANSACTION, detail=hostile, facts={hostile: 1})],
+    )
     run = samples.run_result(
         Simulation(duration_s=6.0, kills=1), title=hostile, audit=audit, reasons=[hostile]
     )
