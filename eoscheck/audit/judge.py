@@ -19,8 +19,8 @@ _EXCUSE: dict[Guarantee, Cause] = {
 
 
 def allowed(found: Found, guarantee: Guarantee) -> bool:
-    """A wrong result or state is allowed only where the guarantee's own weakness explains it: a running
-    balance that counted a reprocessed input twice, or left out a lost one."""
+    """A wrong result or state is allowed only where the guarantee's own weakness explains it: a
+    running balance that counted a reprocessed input twice, or left out a lost one."""
     if found.code in (Code.WRONG_RESULT, Code.STATE_DIVERGED):
         return _EXCUSE.get(guarantee) in found.causes
     return found.code in _ALLOWED[guarantee]

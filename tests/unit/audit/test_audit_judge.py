@@ -26,8 +26,8 @@ def test_exactly_once_allows_nothing() -> None:
 @pytest.mark.parametrize(
     ("guarantee", "codes"),
     [
-        (AT_LEAST, {Code.DUPLICATE, Code.REORDERED}),
-        (AT_MOST, {Code.LOST, Code.GAP}),
+        (AT_LEAST, {Code.DUPLICATE, Code.REORDERED, Code.OFFSET_BEHIND}),
+        (AT_MOST, {Code.LOST, Code.GAP, Code.OFFSET_AHEAD}),
     ],
 )
 def test_a_weaker_guarantee_allows_its_own_weakness(guarantee: Guarantee, codes: set[Code]) -> None:
