@@ -1,4 +1,8 @@
-"""Identity expressions: what makes a record unique, in one line of text (docs/expressions.md)."""
+"""Identity expressions: what makes a record unique, in one line of text (docs/expressions.md).
+
+A form is one row of `_FORMS`. A new data format (Avro or Protobuf with a schema registry) is a row
+more: its decoder gives a document, and `_document` walks it like any other.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -20,16 +24,20 @@ Headers: TypeAlias = Sequence[tuple[str, bytes | None]] | None
 Identify: TypeAlias = Callable[[bytes | None, bytes | None, Headers], Identity | None]
 """(key, value, headers) -> identity, or None where the expression does not fit the record."""
 
-FORMS = "key, value, header:NAME, json:/pointer or python:module:function"
-_FORM_OF = {
-    "key": "key",
-    "value": "value",
-    "header": "header:NAME",
-    "json": "json:/pointer",
-    "python": "python:module:function",
-}
+Field: TypeAlias = Literal["key", "value", "headers"]
+"""What an expression needs of a record."""
+
+FORMS = (
+    "key, value, header:NAME, json:/pointer, msgpack:/pointer, python:module:function, "
+    "or several of them joined by +"
+)
+_SEPARATOR = "+"
 _ARRAY_INDEX = re.compile(r"0|[1-9][0-9]*")
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
+
+
+_DEEP_OR_BROKEN = (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise for bytes that are not theirs, or nested past all reason."""
 
 
 @cache
@@ -37,31 +45,69 @@ def parse(expression: str) -> Identify:
     """The function that `expression` stands for.
 
     It returns None, never raises, for a record that it does not fit. Text that is a plain integer
-    becomes one, so that a key `17` and a JSON number 17 are the same identity.
+    becomes one, so that a key `17` and a JSON number 17 are the same identity. A combination
+    (`header:source+json:/seq`) is always text: that of its parts, joined by `+`.
     Raises UsageError for a bad expression, with the nearest right form.
     """
-    kind, colon, rest = expression.partition(":")
-    if expression == "key":
-        return lambda key, _value, _headers: _from_bytes(key)
-    if expression == "value":
-        return lambda _key, value, _headers: _from_bytes(value)
-    if kind == "header" and rest:
-        return _header(rest)
-    if kind == "json" and colon:
-        return _json(rest, expression)
-    if kind == "python":
-        return _python(rest, expression)
-    raise UsageError(f"{expression!r} is not an identity expression{_nearest(expression)}")
+    parts = parts_of(expression)
+    if len(parts) == 1:
+        return _single(expression)
+    return _combined([_single(part) for part in parts])
+
+
+def parts_of(expression: str) -> tuple[str, ...]:
+    """The expressions that `expression` joins by `+`; itself alone where it joins none.
+
+    A `+` joins only before another form: that in `json:/a+b` belongs to the name. Raises UsageError
+    for what looks like a form and is none.
+    """
+    for piece in _JOINT.split(expression)[1:]:
+        word, colon, _rest = piece.partition(":")
+        close = get_close_matches(word, [n for n, f in _FORMS.items() if f.argument], n=1)
+        if colon and word not in _FORMS and close:
+            raise UsageError(f"{expression!r}: {piece!r} is no part of one{_nearest(piece)}")
+    return tuple(_JOINT_OF_FORMS.split(expression))
+
+
+def needs(expression: str) -> frozenset[Field]:
+    """Which fields of a record the function looks at: the others may be given as None."""
+    return frozenset(
+        field for part in parts_of(expression) for field in _form_of(part, expression).needs
+    )
 
 
 def reads_headers(expression: str) -> bool:
     """False where the function may be given None for the headers: asking for them costs time."""
-    return expression.startswith(("header:", "python:"))
+    return "headers" in needs(expression)
 
 
 def canonical(identity: Identity) -> Identity:
     """Plain integers as integers, all else as it is."""
     return _from_text(identity) if isinstance(identity, str) else identity
+
+
+class Form(NamedTuple):
+    """One kind of expression: `argument` is what stands after its colon (empty: nothing does),
+    `needs` what it looks at. `compile` is given the argument and the whole part, for messages."""
+
+    argument: str
+    needs: frozenset[Field]
+    compile: Callable[[str, str], Identify]
+
+
+def _form_of(part: str, expression: str) -> Form:
+    kind, colon, rest = part.partition(":")
+    form = _FORMS.get(kind)
+    head, joint, piece = part.partition(_SEPARATOR)
+    if form is None and joint and head in _FORMS:
+        raise UsageError(f"{expression!r}: {piece!r} is no part of one{_nearest(piece)}")
+    if form is None or bool(colon) != bool(form.argument) or (kind == "header" and not rest):
+        raise UsageError(f"{expression!r} is not an identity expression{_nearest(part)}")
+    return form
+
+
+def _single(part: str) -> Identify:
+    return _form_of(part, part).compile(part.partition(":")[2], part)
 
 
 def _nearest(expression: str) -> str:
@@ -70,13 +116,33 @@ def _nearest(expression: str) -> str:
         return f" (did you mean 'json:/{expression[2:].replace('.', '/')}'?)"
     if expression.startswith("/"):
         return f" (did you mean 'json:{expression}'?)"
-    close = get_close_matches(kind, _FORM_OF, n=1)
+    close = get_close_matches(kind, _FORMS, n=1)
     if not close:
         return f": it is {FORMS}"
-    form = _FORM_OF[close[0]]
-    if rest and ":" in form:
-        form = f"{close[0]}:{rest}"
+    argument = _FORMS[close[0]].argument
+    form = f"{close[0]}:{rest or argument}" if argument else close[0]
     return f" (did you mean {form!r}?)"
+
+
+def _combined(parts: Sequence[Identify]) -> Identify:
+    def identify(key: bytes | None, value: bytes | None, headers: Headers) -> Identity | None:
+        texts = []
+        for part in parts:
+            found = part(key, value, headers)
+            if found is None:
+                return None
+            texts.append(escaped(found))
+        return _SEPARATOR.join(texts)
+
+    return identify
+
+
+def escaped(part: Identity) -> str:
+    """The text of one part of a combination: without it `a+b` and `c` would be `a` and `b+c`."""
+    text = str(part)
+    if "+" not in text and "\\" not in text:
+        return text
+    return text.replace("\\", "\\\\").replace("+", "\\+")
 
 
 def _from_bytes(data: bytes | None) -> Identity | None:
@@ -95,7 +161,15 @@ def _from_text(text: str) -> Identity:
     return text
 
 
-def _header(name: str) -> Identify:
+def _key(_argument: str, _part: str) -> Identify:
+    return lambda key, _value, _headers: _from_bytes(key)
+
+
+def _value(_argument: str, _part: str) -> Identify:
+    return lambda _key, value, _headers: _from_bytes(value)
+
+
+def _header(name: str, _part: str) -> Identify:
     def identify(_key: bytes | None, _value: bytes | None, headers: Headers) -> Identity | None:
         # As Kafka's own Headers.lastHeader: a name may stand several times.
         for header, content in reversed(headers or ()):
@@ -106,33 +180,57 @@ def _header(name: str) -> Identify:
     return identify
 
 
-def _json(pointer: str, expression: str) -> Identify:
-    """RFC 6901. Paths without numbers are compiled to a typed decoder, which skips all else."""
+def _json(pointer: str, part: str) -> Identify:
+    """Paths without numbers are compiled to a typed decoder, which skips all else."""
+    steps = _steps(pointer, part)
+    if any(_ARRAY_INDEX.fullmatch(step) for step in steps):
+        return _document(msgspec.json.decode, steps)
+    return _typed(msgspec.json.Decoder(_shape(steps)).decode, len(steps))
+
+
+def _msgpack(pointer: str, part: str) -> Identify:
+    """As JSON. The typed decoder refuses maps with keys other than text: those are walked."""
+    steps = _steps(pointer, part)
+    walk = _document(msgspec.msgpack.decode, steps)
+    if any(_ARRAY_INDEX.fullmatch(step) for step in steps):
+        return walk
+    typed = _typed(msgspec.msgpack.Decoder(_shape(steps)).decode, len(steps))
+
+    def identify(key: bytes | None, value: bytes | None, headers: Headers) -> Identity | None:
+        found = typed(key, value, headers)
+        return found if found is not None else walk(key, value, headers)
+
+    return identify
+
+
+def _steps(pointer: str, part: str) -> list[str]:
+    """The names of an RFC 6901 pointer."""
+    kind = part.partition(":")[0]
     if pointer and not pointer.startswith("/"):
         guess = pointer.removeprefix("$.").replace(".", "/")
         raise UsageError(
-            f"{expression!r}: a JSON pointer begins with / (did you mean 'json:/{guess}'?)"
+            f"{part!r}: a JSON pointer begins with / (did you mean '{kind}:/{guess}'?)"
         )
     if re.search(r"~(?![01])", pointer):
-        raise UsageError(f"{expression!r}: in a JSON pointer ~ is written ~0 (and / is ~1)")
-    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-    if any(_ARRAY_INDEX.fullmatch(step) for step in steps):
-        return _walking(steps)
-    return _compiled(steps)
+        raise UsageError(f"{part!r}: in a JSON pointer ~ is written ~0 (and / is ~1)")
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
-def _compiled(steps: Sequence[str]) -> Identify:
+def _shape(steps: Sequence[str]) -> Any:
     shape: Any = int | str
     for step in reversed(steps):
         field = ("step", shape, msgspec.field(name=step))
         shape = msgspec.defstruct("Step", [field], gc=False)
-    decode = msgspec.json.Decoder(shape).decode
-    inner = tuple(steps)
+    return shape
+
+
+def _typed(decode: Callable[..., Any], depth: int) -> Identify:
+    inner = range(depth)
 
     def identify(_key: bytes | None, value: bytes | None, _headers: Headers) -> Identity | None:
         try:
-            found = decode(value)  # type: ignore[arg-type]
-        except (msgspec.MsgspecError, TypeError, UnicodeDecodeError):
+            found = decode(value)
+        except _DEEP_OR_BROKEN:
             return None
         for _ in inner:
             found = found.step
@@ -141,15 +239,16 @@ def _compiled(steps: Sequence[str]) -> Identify:
     return identify
 
 
-def _walking(steps: Sequence[str]) -> Identify:
-    """A number in a pointer may be an index or a name: only the document tells."""
+def _document(decode: Callable[[bytes], Any], steps: Sequence[str]) -> Identify:
+    """Walks what `decode` gives: a number in a pointer may be an index or a name, and only the
+    document tells."""
 
     def identify(_key: bytes | None, value: bytes | None, _headers: Headers) -> Identity | None:
         try:
-            found = msgspec.json.decode(value or b"")
+            found = decode(value or b"")
             for step in steps:
                 found = found[_index(step)] if isinstance(found, list) else found[step]
-        except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, LookupError):
+        except (*_DEEP_OR_BROKEN, LookupError):
             return None
         return _checked(found)
 
@@ -198,3 +297,17 @@ def _checked(found: Any) -> Identity | None:
     if isinstance(found, int) and not isinstance(found, bool):
         return found
     return None
+
+
+_FORMS: dict[str, Form] = {
+    "key": Form("", frozenset({"key"}), _key),
+    "value": Form("", frozenset({"value"}), _value),
+    "header": Form("NAME", frozenset({"headers"}), _header),
+    "json": Form("/pointer", frozenset({"value"}), _json),
+    "msgpack": Form("/pointer", frozenset({"value"}), _msgpack),
+    "python": Form("module:function", frozenset({"key", "value", "headers"}), _python),
+}
+_JOINT = re.compile(r"\+(?=\w+:)")
+_WITH_ARGUMENT = "|".join(name for name, form in _FORMS.items() if form.argument)
+_ALONE = "|".join(name for name, form in _FORMS.items() if not form.argument)
+_JOINT_OF_FORMS = re.compile(rf"\+(?=(?:{_WITH_ARGUMENT}):|(?:{_ALONE})(?:\+|$))")

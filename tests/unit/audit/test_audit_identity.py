@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eoscheck.audit.identity import canonical, parse
+from eoscheck.audit.identity import canonical, needs, parse, parts_of, reads_headers
 from eoscheck.errors import UsageError
 
 
@@ -104,8 +106,16 @@ def test_a_function_of_the_user_s_own_is_called_and_its_errors_mean_no_fit(
         ("json:/a~2", "~ is written ~0"),
         ("$.a.b", "did you mean 'json:/a/b'"),
         ("/a/b", "did you mean 'json:/a/b'"),
-        ("payment_id", "key, value, header:NAME, json:/pointer or python:module:function"),
+        ("payment_id", "header:NAME, json:/pointer, msgpack:/pointer"),
         ("", "key, value, header:NAME"),
+        ("key+vaule", "'vaule' is no part of one (did you mean 'value'?)"),
+        ("key+", "'' is no part of one: it is key"),
+        ("header:a+jsn:/b", "'jsn:/b' is no part of one (did you mean 'json:/b'?)"),
+        ("json:/a+headers:b", "(did you mean 'header:b'?)"),
+        ("json:/a+msgpack:b.c", "(did you mean 'msgpack:/b/c'?)"),
+        ("key+json:/a~2", "~ is written ~0"),
+        ("msgpack", "did you mean 'msgpack:/pointer'"),
+        ("msgpck:/a", "did you mean 'msgpack:/a'"),
         ("python:json", "python:module:function"),
         ("python:no_such_module_here:f", "cannot import no_such_module_here"),
         ("python:json:lods", "did you mean 'loads'"),
@@ -118,6 +128,91 @@ def test_a_bad_expression_is_refused_with_the_nearest_right_one(
         parse(expression)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "document", "found"),
+    [
+        ("/id", {"id": 17}, 17),
+        ("/id", {"id": "17"}, 17),
+        ("/id", {"x": {"id": 2}, "id": "a"}, "a"),
+        ("/a/b", {"a": {"b": -3}}, -3),
+        ("/items/1", {"items": [7, 8]}, 8),
+        ("/items/1", {"items": {"1": "x"}}, "x"),
+        ("", "whole", "whole"),
+        ("/id", {"id": 2**64 - 1}, 2**64 - 1),
+        ("/id", {"id": 5, 2: 3}, 5),
+        ("/a~1b", {"a/b": 1}, 1),
+        ("/id", {"id": 1.0}, None),
+        ("/id", {"id": True}, None),
+        ("/id", {"id": None}, None),
+        ("/id", {"id": b"x"}, None),
+        ("/id", {"no": 1}, None),
+        ("/id", [1], None),
+    ],
+)
+def test_messagepack_is_walked_as_json_is(pointer: str, document: Any, found: object) -> None:
+    identify = parse(f"msgpack:{pointer}")
+    identity = identify(None, msgspec.msgpack.encode(document), None)
+    assert identity == found
+    assert type(identity) is type(found)
+
+
+@pytest.mark.parametrize("expression", ["msgpack:/id", "msgpack:/items/1", "json:/id", "json:/0"])
+@pytest.mark.parametrize(
+    "value",
+    [None, b"", b"\xc1", b"\xa2\xff\xfe", b"\x81\xa2id", b"\x81\xa2id\x01\x01"]
+    + [nest * 100_000 for nest in (b"\x91", b"[", b'{"x":', b"\x81\xa1x")]
+    + [b"\x82\xa1x" + b"\x91" * 100_000],
+)
+def test_bytes_that_are_no_document_fit_nothing_however_deep_they_go(
+    expression: str, value: bytes | None
+) -> None:
+    assert parse(expression)(None, value, None) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("header:source+json:/seq", "shop+17"),
+        ("key+value", r'k+{"seq":17,"a\+b":"x"}'),
+        ("key+json:/seq+header:source", "k+17+shop"),
+        ("json:/a+b", "x"),  # the name holds it: no form begins after this +
+        ("key+json:/a+b", "k+x"),
+        ("json:/seq+json:/seq", "17+17"),
+        ("header:source+json:/missing", None),
+        ("header:none+json:/seq", None),
+        ("header:empty+key", "+k"),
+        ("header:odd+key", r"a\+b\\c+k"),
+    ],
+)
+def test_parts_are_joined_as_text_and_none_may_be_missing(
+    expression: str, found: str | None
+) -> None:
+    headers = [("source", b"shop"), ("empty", b""), ("odd", rb"a+b\c")]
+    assert parse(expression)(b"k", b'{"seq":17,"a+b":"x"}', headers) == found
+
+
+TEXTS = st.text("a+\\1", max_size=4)
+
+
+@given(TEXTS, TEXTS, TEXTS, TEXTS)
+def test_different_parts_never_make_the_same_identity(a: str, b: str, c: str, d: str) -> None:
+    identify = parse("key+value")
+    same = identify(a.encode(), b.encode(), None) == identify(c.encode(), d.encode(), None)
+    assert same == ((canonical(a), canonical(b)) == (canonical(c), canonical(d)))
+    assert isinstance(identify(a.encode(), b.encode(), None), str)
+    assert canonical(f"{a}+{b}") == f"{a}+{b}"
+
+
+def test_an_expression_says_what_it_needs_of_a_record() -> None:
+    assert needs("key") == {"key"}
+    assert needs("msgpack:/a") == {"value"}
+    assert needs("header:a+json:/b") == {"headers", "value"}
+    assert needs("python:json:loads") == {"key", "value", "headers"}
+    assert parts_of("header:a+json:/b+c+key") == ("header:a", "json:/b+c", "key")
+    for left, right in product(["key", "value", "json:/a", "header:x"], repeat=2):
+        assert reads_headers(f"{left}+{right}") == (left[0] == "h" or right[0] == "h")
 
 
 def test_text_and_number_of_one_integer_are_one_identity() -> None:
