@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -262,8 +262,10 @@ def _index(step: str) -> int:
     return int(step)
 
 
-def _python(rest: str, expression: str) -> Identify:
-    """`function(key, value, headers)` of a module on the path or in the working directory."""
+def user_function(expression: str) -> Callable[..., Any]:
+    """The function that `python:module:function` names, of a module on Python's path or in the
+    working directory. Raises UsageError where there is none."""
+    _kind, _colon, rest = expression.partition(":")
     module_name, colon, function_name = rest.partition(":")
     if not (module_name and colon and function_name):
         raise UsageError(f"{expression!r}: write python:module:function")
@@ -278,6 +280,12 @@ def _python(rest: str, expression: str) -> Identify:
     if not callable(function):
         hint = did_you_mean(function_name, [n for n in dir(module) if not n.startswith("_")])
         raise UsageError(f"{expression!r}: {module_name} has no function {function_name}{hint}")
+    return cast(Callable[..., Any], function)
+
+
+def _python(_argument: str, part: str) -> Identify:
+    """`function(key, value, headers)` of the user's own."""
+    function = user_function(part)
 
     def identify(key: bytes | None, value: bytes | None, headers: Headers) -> Identity | None:
         try:
