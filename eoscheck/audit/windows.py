@@ -5,7 +5,7 @@ Columns are made by the expressions `python:eoscheck.audit.windows:from_suffix` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,8 @@ START_BYTES = 8
 SEQUENCE_BYTES = 4
 SHORTEST_SEGMENT_MS = 60_000
 FORMS = ("suffix", "prefix")
+_ANY = -1
+"""The partition of what knows none."""
 
 
 def from_suffix(key: bytes | None, _value: bytes | None, _headers: Headers) -> int | None:
@@ -96,9 +98,9 @@ class Retention:
 class StreamTimes:
     """How far stream time has come in each partition; it never falls.
 
-    `stated` is known (a dump says so). `newest` is the start of the newest window that was written:
-    stream time is as far at least. With `exact` it is no further (Kafka Streams' window stores go
-    by their windows' starts themselves).
+    `stated` is known (a dump says so; -1: of all partitions). `newest` is the start of the newest
+    window that was written: stream time is as far at least. With `exact` it is no further (Kafka
+    Streams' window stores go by their windows' starts themselves).
     """
 
     stated: Mapping[int, int] = field(default_factory=dict)
@@ -120,31 +122,38 @@ class StreamTimes:
     def at_least(self, partition: Integers) -> tuple[Integers, Flags]:
         """Lower bounds of the stream time, and where there is one. Of a partition that is not
         known (-1) that of the partition that is furthest behind."""
-        times = {each: self._at_least(each) for each in {*self.newest, *self.stated}}
-        return _look_up(times, partition, default=min(times.values(), default=None))
+        return _look_up(self._times(), partition, of_any=min)
 
     def at_most(self, partition: Integers) -> tuple[Integers, Flags]:
         """Upper bounds, and where there is one."""
-        times = {
-            each: self._at_least(each)
-            for each in {*self.newest, *self.stated}
-            if self.exact or each in self.stated
-        }
-        if times.keys() != {*self.newest, *self.stated}:
-            return _look_up(times, partition, default=None)
-        return _look_up(times, partition, default=max(times.values(), default=None))
+        if self.exact or _ANY in self.stated:
+            return _look_up(self._times(), partition, of_any=max)
+        times = self._times()
+        stated = {each: time for each, time in times.items() if each in self.stated}
+        return _look_up(stated, partition, of_any=max if len(stated) == len(times) else None)
 
-    def _at_least(self, partition: int) -> int:
-        return self.stated.get(partition, self.newest.get(partition, -(2**62)))
+    def _times(self) -> dict[int, int]:
+        """Of each partition. A window that was written shows that time has come to its start."""
+        of_any = self.stated.get(_ANY)
+        times = {}
+        for each in {*self.newest, *self.stated}:
+            known = (self.stated.get(each, of_any), self.newest.get(each))
+            times[each] = max(time for time in known if time is not None)
+        return times
 
 
 def _look_up(
-    times: Mapping[int, int], partition: Integers, *, default: int | None
+    times: Mapping[int, int],
+    partition: Integers,
+    *,
+    of_any: Callable[[Iterable[int]], int] | None,
 ) -> tuple[Integers, Flags]:
     time = np.zeros(len(partition), dtype=np.int64)
     known = np.zeros(len(partition), dtype=np.bool_)
     for each in np.unique(partition).tolist():
-        found = times.get(each, default if each < 0 else None)
+        found = times.get(each, times.get(_ANY))
+        if each == _ANY and found is None and times and of_any is not None:
+            found = of_any(times.values())
         if found is not None:
             rows = partition == each
             time[rows], known[rows] = found, True
