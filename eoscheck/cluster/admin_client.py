@@ -6,28 +6,24 @@ DescribeProducers) and hands out raw record batches; everything else uses conflu
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from typing import Any
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from eoscheck.cluster.java_login import MECHANISMS
+from eoscheck.cluster.oauth import ClientCredentials
+from eoscheck.cluster.tls import ssl_context
 from eoscheck.errors import InfrastructureError, UsageError
 
 _SAME_VALUE = {
     "client.id": "client_id",
-    "ssl.ca.location": "ssl_cafile",
-    "ssl.certificate.location": "ssl_certfile",
-    "ssl.key.location": "ssl_keyfile",
-    "ssl.key.password": "ssl_password",
-    "ssl.crl.location": "ssl_crlfile",
     "sasl.mechanism": "sasl_mechanism",
     "sasl.mechanisms": "sasl_mechanism",
     "sasl.username": "sasl_plain_username",
     "sasl.password": "sasl_plain_password",
 }
-_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 def admin_config(client_config: Mapping[str, str]) -> dict[str, Any]:
@@ -41,33 +37,21 @@ def admin_config(client_config: Mapping[str, str]) -> dict[str, Any]:
         for theirs, ours in _SAME_VALUE.items()
         if theirs in client_config
     }
+    protocol = client_config.get("security.protocol", "plaintext").upper()
     config["bootstrap_servers"] = client_config["bootstrap.servers"].split(",")
-    config["security_protocol"] = client_config.get("security.protocol", "plaintext").upper()
-    mechanism = config.get("sasl_mechanism")
-    if config["security_protocol"].startswith("SASL") and mechanism not in _MECHANISMS:
-        raise UsageError(
-            f"transactions cannot be looked up with sasl.mechanism {mechanism}: "
-            f"supported are {', '.join(_MECHANISMS)}"
-        )
-    if client_config.get("ssl.endpoint.identification.algorithm", "https").lower() == "none":
-        config["ssl_check_hostname"] = False
-    if str(client_config.get("enable.ssl.certificate.verification", "true")).lower() == "false":
-        config["ssl_context"] = _unverified_context(client_config)
+    config["security_protocol"] = protocol
+    if protocol.startswith("SASL"):
+        mechanism = config.get("sasl_mechanism")
+        if mechanism not in MECHANISMS:
+            raise UsageError(
+                f"transactions cannot be looked up with sasl.mechanism {mechanism}: "
+                f"supported are {', '.join(MECHANISMS)}"
+            )
+        if mechanism == "OAUTHBEARER":
+            config["sasl_oauth_token_provider"] = ClientCredentials(client_config)
+    if protocol.endswith("SSL"):
+        config["ssl_context"] = ssl_context(client_config)
     return config
-
-
-def _unverified_context(client_config: Mapping[str, str]) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    certificate = client_config.get("ssl.certificate.location")
-    if certificate:
-        context.load_cert_chain(
-            certificate,
-            client_config.get("ssl.key.location"),
-            client_config.get("ssl.key.password"),
-        )
-    return context
 
 
 def open_admin(client_config: Mapping[str, str], *, timeout_s: float) -> KafkaAdminClient:

@@ -6,12 +6,13 @@ librdkafka's CONFIGURATION.md. Values are never printed: some are secrets.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import javaproperties
 
+from eoscheck.cluster.java_login import LOGIN, check_login, login_properties
+from eoscheck.cluster.without_effect import WITHOUT_EFFECT
 from eoscheck.errors import UsageError, did_you_mean
 
 # The same name and meaning in both clients.
@@ -21,13 +22,14 @@ _SAME = frozenset(
         "client.id",
         "client.rack",
         "connections.max.idle.ms",
+        "enable.metrics.push",
         "metadata.max.age.ms",
         "reconnect.backoff.max.ms",
         "reconnect.backoff.ms",
         "retry.backoff.max.ms",
         "retry.backoff.ms",
-        "sasl.kerberos.service.name",
         "security.protocol",
+        "socket.connection.setup.timeout.ms",
         "ssl.key.password",
         "ssl.keystore.password",
     }
@@ -35,7 +37,11 @@ _SAME = frozenset(
 # librdkafka's own names, for those who keep one file for its tools.
 _LIBRDKAFKA = frozenset(
     {
+        "https.ca.location",
         "sasl.mechanisms",
+        "sasl.oauthbearer.client.id",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.extensions",
         "sasl.password",
         "sasl.username",
         "ssl.ca.location",
@@ -53,15 +59,16 @@ _RENAMED = {
     "ssl.keystore.key": "ssl.key.pem",
     "ssl.truststore.certificates": "ssl.ca.pem",
 }
-_LOGIN_MODULE = re.compile(
-    r"\s*org\.apache\.kafka\.common\.security\.(?:plain\.Plain|scram\.Scram)LoginModule\s+required"
-    r"(?P<options>(?:\s+\w+\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s;]+))*)\s*;\s*"
+_TRUST_STORE_ADVICE = "convert it: keytool -list -rfc -keystore STORE > ca.pem"
+_KEY_STORE_ADVICE = (
+    "convert it: keytool -importkeystore -srckeystore STORE "
+    "-destkeystore client.p12 -deststoretype PKCS12"
 )
-_LOGIN_OPTION = re.compile(r"(\w+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;]+))")
 
 
 def read_client_properties(path: Path) -> dict[str, str]:
-    """The file's properties under librdkafka's names; `bootstrap.servers` in it is left out.
+    """The file's properties under librdkafka's names; `bootstrap.servers` in it is left out, and so
+    is what makes no difference to a reader (how producers batch, how consumers poll).
 
     Raises UsageError where the file is missing or not a properties file, and for the first property
     that has no counterpart, by its name.
@@ -79,7 +86,8 @@ def read_client_properties(path: Path) -> dict[str, str]:
 
 def librdkafka_properties(java: Mapping[str, str]) -> dict[str, str]:
     """Java's client properties under librdkafka's names. Raises UsageError as above."""
-    known = _SAME | _LIBRDKAFKA | _RENAMED.keys() | _TRANSLATED.keys() | _HANDLED
+    taken = _SAME | _LIBRDKAFKA | _RENAMED.keys() | _TRANSLATED.keys() | LOGIN | _HANDLED
+    known = taken | WITHOUT_EFFECT
     ours: dict[str, str] = {}
     for name, value in java.items():
         if name not in known:
@@ -91,32 +99,23 @@ def librdkafka_properties(java: Mapping[str, str]) -> dict[str, str]:
             ours[_RENAMED[name]] = value
         elif name in _TRANSLATED:
             ours.update(_TRANSLATED[name](value, java))
+    ours.update(login_properties(java))
+    check_login(ours)
     return ours
 
 
-def _login(value: str, _: Mapping[str, str]) -> dict[str, str]:
-    match = _LOGIN_MODULE.fullmatch(value)
-    options = {
-        name: re.sub(r"\\(.)", r"\1", quoted) if quoted else bare
-        for name, quoted, bare in _LOGIN_OPTION.findall(match.group("options") if match else "")
-    }
-    if options.keys() != {"username", "password"}:
-        raise UsageError(
-            "'sasl.jaas.config' must be a PlainLoginModule or ScramLoginModule with exactly "
-            'username="..." and password="...", and end with a semicolon'
-        )
-    return {"sasl.username": options["username"], "sasl.password": options["password"]}
-
-
 def _trust_store(value: str, java: Mapping[str, str]) -> dict[str, str]:
-    _require(java, "ssl.truststore.type", ("PEM",), "convert it: keytool -exportcert -rfc")
+    _require(java, "ssl.truststore.type", ("PEM",), _TRUST_STORE_ADVICE)
     return {"ssl.ca.location": value}
 
 
+def _trust_store_password(_: str, java: Mapping[str, str]) -> dict[str, str]:
+    _require(java, "ssl.truststore.type", ("PEM",), _TRUST_STORE_ADVICE)
+    raise UsageError("'ssl.truststore.password': a PEM trust store has none: leave it out")
+
+
 def _key_store(value: str, java: Mapping[str, str]) -> dict[str, str]:
-    kind = _require(
-        java, "ssl.keystore.type", ("PEM", "PKCS12"), "convert it: keytool -importkeystore"
-    )
+    kind = _require(java, "ssl.keystore.type", ("PEM", "PKCS12"), _KEY_STORE_ADVICE)
     if kind == "PKCS12":
         return {"ssl.keystore.location": value}
     # In Java's PEM store the key and its chain stand in one file.
@@ -136,10 +135,10 @@ def _require(java: Mapping[str, str], name: str, allowed: tuple[str, ...], advic
 
 
 _TRANSLATED: dict[str, Callable[[str, Mapping[str, str]], dict[str, str]]] = {
-    "sasl.jaas.config": _login,
     "ssl.endpoint.identification.algorithm": _host_name_check,
     "ssl.keystore.location": _key_store,
     "ssl.truststore.location": _trust_store,
+    "ssl.truststore.password": _trust_store_password,
 }
 # Looked at with the store they describe; the servers come from the command line.
 _HANDLED = frozenset({"bootstrap.servers", "ssl.keystore.type", "ssl.truststore.type"})

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
     ResourceType,
 )
 
-from eoscheck.cluster.connection import admin_client, error_text
+from eoscheck.cluster.connection import admin_client, error_code, error_text
 from eoscheck.errors import InfrastructureError
 
+_NEEDED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "DESCRIBE_CONFIGS on the topic is needed",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "DESCRIBE_CONFIGS on the cluster is needed",
+}
 DEFAULT_SWEEP_MS = 10_000
 _SWEEP = "transaction.abort.timed.out.transaction.cleanup.interval.ms"
 
@@ -42,7 +46,6 @@ class ConfigView:
             asked = self._admin.describe_configs([resource], request_timeout=self._timeout_s)
             entry = asked[resource].result().get(key)
         except KafkaException as error:
-            raise InfrastructureError(
-                f"cannot read {key} of {name}: {error_text(error)}"
-            ) from error
+            reason = _NEEDED.get(error_code(error) or 0) or error_text(error)
+            raise InfrastructureError(f"cannot read {key} of {name}: {reason}") from error
         return entry.value if entry is not None and entry.value is not None else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -17,7 +17,15 @@ QUIET: Mapping[str, str | int] = {"log_level": 0}
 
 _CONNECT_TIMEOUT_S = 5.0
 _RETRY_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.02
 _T = TypeVar("_T")
+# librdkafka names its own errors with a leading underscore.
+_REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001
+_NEEDED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "READ on the topic is needed",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "DESCRIBE or READ on the group is needed",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a right on the cluster is needed",
+}
 # A leader or coordinator moves, or the broker has not taken up what the controller gave it.
 _MOVING = frozenset(
     {
@@ -33,13 +41,44 @@ _MOVING = frozenset(
 
 
 def admin_client(client_config: Mapping[str, str], *, timeout_s: float) -> AdminClient:
-    """Raises InfrastructureError at once where no bootstrap server takes a connection, for
-    librdkafka itself would go on trying for the whole time-out, and not say why."""
-    check_reachable(client_config["bootstrap.servers"], timeout_s=timeout_s)
+    """Raises InfrastructureError at once where no bootstrap server takes a connection or the login
+    is refused, for librdkafka itself would go on trying for the whole time-out, and not say why."""
+    servers = client_config["bootstrap.servers"]
+    check_reachable(servers, timeout_s=timeout_s)
+    problems: list[KafkaError] = []
     try:
-        return AdminClient({**client_config, **QUIET})
+        config: dict[str, Any] = {**client_config, **QUIET, "error_cb": problems.append}
+        admin = AdminClient(config)
     except KafkaException as error:
         raise InfrastructureError(f"the client cannot be made: {error_text(error)}") from error
+    _check_login(admin, problems, servers=servers, timeout_s=timeout_s)
+    return admin
+
+
+def _check_login(
+    admin: AdminClient, problems: list[KafkaError], *, servers: str, timeout_s: float
+) -> None:
+    """Asks for the cluster's name, which everybody may know who is let in. A broker that merely
+    keeps silent is left to the questions to come."""
+    answer = admin.describe_cluster(request_timeout=timeout_s)
+    while True:
+        try:
+            answer.result(timeout=_LOOK_EVERY_S)
+            return
+        except TimeoutError:
+            admin.poll(0)
+        except KafkaException:
+            break
+        for problem in problems:
+            if problem.code() in _REFUSED:
+                reason = " ".join(problem.str().split())
+                raise InfrastructureError(f"{servers} did not let us in: {reason}")
+    admin.poll(0)
+    if problems:
+        raise InfrastructureError(
+            f"{servers} closes every connection ({problems[-1].str()}): does it want another "
+            "'security.protocol', or a login (--command-config)?"
+        )
 
 
 def check_reachable(bootstrap_servers: str, *, timeout_s: float) -> None:
@@ -72,9 +111,12 @@ def while_moving(ask: Callable[[], _T], *, timeout_s: float) -> _T:
 
 
 def error_text(error: KafkaException) -> str:
-    """What a client's error says, without its wrapping."""
+    """What a client's error says, without its wrapping, and the right that is missing."""
     cause = error.args[0] if error.args else error
-    return cause.str() if isinstance(cause, KafkaError) else str(cause)
+    if not isinstance(cause, KafkaError):
+        return str(cause)
+    needed = _NEEDED.get(cause.code())
+    return cause.str() if needed is None else f"{cause.str().rstrip('.')}: {needed}"
 
 
 def error_code(error: KafkaException) -> int | None:

@@ -74,6 +74,16 @@ class EmbeddedCluster:
         """Why a broker ended by itself, None while all run; waits at most `timeout_s` for that."""
         return next(filter(None, (node.failure(timeout_s=timeout_s) for node in self._nodes)), None)
 
+    def restart(self) -> None:
+        """Kills every broker and starts it again, on the same ports and with what it had stored.
+
+        Raises InfrastructureError with Kafka's own reasons where one does not come back.
+        """
+        for node in self._nodes:
+            node.kill()
+        for node in self._nodes:
+            node.restart(timeout_s=_READY_TIMEOUT_S)
+
     def close(self) -> None:
         """Idempotent."""
         for node in self._nodes:
@@ -98,11 +108,13 @@ def start_embedded(
     settings: Mapping[str, str],
     progress: Callable[[str], None],
     client_port: int | None = None,
+    client_protocol: str = "PLAINTEXT",
 ) -> EmbeddedCluster:
     """Starts one combined broker and controller and returns when it answers on both listeners.
 
     `settings` are broker properties over `node.DEFAULT_SETTINGS`. `client_port` fixes the port that
-    subjects are given; the others are always free ones.
+    subjects are given; the others are always free ones. `client_protocol` is what that port speaks,
+    with the `settings` of `listener.name.client.*`; `direct_servers` stay open to everybody here.
     Raises UsageError for a setting or port that cannot be used, InfrastructureError with Kafka's
     own reasons where it does not start.
     """
@@ -110,7 +122,7 @@ def start_embedded(
     kit = _prepare(supervisor, progress)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
         try:
-            return _start(kit, supervisor, settings, client_port)
+            return _start(kit, supervisor, settings, client_port, client_protocol)
         except PortTakenError:
             if attempt == _PORT_ATTEMPTS:
                 raise
@@ -141,12 +153,19 @@ def _start(
     supervisor: Supervisor,
     settings: Mapping[str, str],
     client_port: int | None,
+    client_protocol: str,
 ) -> EmbeddedCluster:
     cluster_id = new_cluster_id()
     folder = Path(tempfile.gettempdir()) / f"eoscheck-kafka-{cluster_id}"
     address = free_address(node_id=1, client_port=client_port)
     data = folder / "data"
-    properties = node_properties(address, voters=[address], data=data, settings=settings)
+    properties = node_properties(
+        address,
+        voters=[address],
+        data=data,
+        settings=settings,
+        client_protocol=client_protocol,
+    )
     # Told before it exists: there is no moment at which our death would leave it behind.
     supervisor.remove_at_exit(folder)
     folder.mkdir(mode=0o700)

@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +68,18 @@ def _bound(stack: ExitStack, port: int) -> int:
 
 
 def node_properties(
-    address: Address, *, voters: Sequence[Address], data: Path, settings: Mapping[str, str]
+    address: Address,
+    *,
+    voters: Sequence[Address],
+    data: Path,
+    settings: Mapping[str, str],
+    client_protocol: str = "PLAINTEXT",
 ) -> dict[str, str]:
-    """A combined broker and controller; `settings` come before the defaults."""
+    """A combined broker and controller; `settings` come before the defaults.
+
+    `client_protocol` is what CLIENT speaks, SASL_SSL for example; its `settings` begin with
+    `listener.name.client.`.
+    """
     listeners = f"CLIENT://{HOST}:{address.client},DIRECT://{HOST}:{address.direct}"
     return {
         **DEFAULT_SETTINGS,
@@ -83,7 +92,7 @@ def node_properties(
         "listeners": f"{listeners},CONTROLLER://{HOST}:{address.controller}",
         "advertised.listeners": listeners,
         "listener.security.protocol.map": (
-            "CLIENT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+            f"CLIENT:{client_protocol},DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT"
         ),
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "DIRECT",
@@ -92,27 +101,31 @@ def node_properties(
 
 
 class Node:
-    """A started node."""
+    """A started node; `start` starts its process, again too. `secured`: CLIENT wants a login."""
 
-    def __init__(self, *, address: Address, cluster_id: str, child: Child) -> None:
+    def __init__(
+        self, *, address: Address, cluster_id: str, start: Callable[[], Child], secured: bool
+    ) -> None:
         self.address = address
         self._cluster_id = cluster_id
-        self._child = child
+        self._secured = secured
+        self._start = start
+        self._child = start()
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
     def wait_ready(self, *, timeout_s: float) -> None:
-        """Until both listeners answer with a broker that takes part.
+        """Until both listeners answer with a broker that takes part; a CLIENT that wants a login
+        only has to take connections.
 
         Raises PortTakenError, or InfrastructureError with the reasons that Kafka printed.
         """
         give_up_at = time.monotonic() + timeout_s
-        for port in (self.address.direct, self.address.client):
-            servers = {"bootstrap.servers": f"{HOST}:{port}"}
-            client = AdminClient({**_QUIET_CLIENT, **servers})
-            while not self._answers(client):
+        takes_clients = self._takes_clients if self._secured else self._probe(self.address.client)
+        for answers in (self._probe(self.address.direct), takes_clients):
+            while not answers():
                 if self._child.poll() is not None:
                     raise self._failure("Kafka ended while it started")
                 if time.monotonic() > give_up_at:
@@ -134,13 +147,34 @@ class Node:
         self._child.signal(signal.SIGKILL)
         self._child.wait(timeout_s=_KILL_TIMEOUT_S)
 
-    def _answers(self, client: AdminClient) -> bool:
+    def restart(self, *, timeout_s: float) -> None:
+        """Kills it, where it still runs, and starts it with its data and ports.
+
+        Raises InfrastructureError where it is not ready within `timeout_s`.
+        """
+        self.kill()
+        self._child = self._start()
+        self.wait_ready(timeout_s=timeout_s)
+
+    def _probe(self, port: int) -> Callable[[], bool]:
         """By its id: in a race for a port it may be somebody else's Kafka that answers."""
+        client = AdminClient({**_QUIET_CLIENT, "bootstrap.servers": f"{HOST}:{port}"})
+
+        def answers() -> bool:
+            try:
+                metadata = client.list_topics(timeout=_PROBE_S)
+            except KafkaException:
+                return False
+            return bool(metadata.brokers) and metadata.cluster_id == self._cluster_id
+
+        return answers
+
+    def _takes_clients(self) -> bool:
         try:
-            metadata = client.list_topics(timeout=_PROBE_S)
-        except KafkaException:
+            with socket.create_connection((HOST, self.address.client), timeout=_PROBE_S):
+                return True
+        except OSError:
             return False
-        return bool(metadata.brokers) and metadata.cluster_id == self._cluster_id
 
     def _failure(self, what: str) -> InfrastructureError:
         reason = failure_reason(self._child.output)
@@ -161,13 +195,22 @@ def start_node(
     """`folder` gets the properties file and the log; the data directory is there already."""
     file = folder / "server.properties"
     file.write_text(javaproperties.dumps(dict(properties)))
-    child = supervisor.start(
-        distribution.command("kafka.Kafka", str(file), options=jvm_options),
-        output=folder / "broker.log",
-        env=distribution.environment,
-        cwd=folder,
+
+    def start() -> Child:
+        return supervisor.start(
+            distribution.command("kafka.Kafka", str(file), options=jvm_options),
+            output=folder / "broker.log",
+            env=distribution.environment,
+            cwd=folder,
+        )
+
+    protocols = properties["listener.security.protocol.map"]
+    return Node(
+        address=address,
+        cluster_id=cluster_id,
+        start=start,
+        secured="CLIENT:PLAINTEXT" not in protocols.split(","),
     )
-    return Node(address=address, cluster_id=cluster_id, child=child)
 
 
 def failure_reason(log: Path) -> str:

@@ -45,7 +45,11 @@ _OURS = frozenset(
         "process.roles",
     }
 )
-_SECRET = re.compile(r"password|jaas|\.key$|keystore|secret")
+# Read by the StandardAuthorizer: the broker itself does not know them.
+_OF_AUTHORIZER = frozenset({"allow.everyone.if.no.acl.found", "super.users"})
+# KIP-103: a property of one listener, or of one login mechanism of it.
+_OF_LISTENER = re.compile(r"listener\.name\.\w+\.(?:(?:plain|scram-sha-\d+|oauthbearer)\.)?")
+_SECRET = re.compile(r"password|jaas|\.key$|keystore|certificates|secret")
 
 
 def refuse_reserved_settings(settings: Mapping[str, str]) -> None:
@@ -60,7 +64,8 @@ def refuse_unknown_settings(settings: Mapping[str, str], client: AdminClient) ->
     """
     broker = ConfigResource(ConfigResource.Type.BROKER, "1")
     known = client.describe_configs([broker], request_timeout=_CONFIG_TIMEOUT_S)[broker].result()
-    for name in sorted(settings):
+    for setting in sorted(settings.keys() - _OF_AUTHORIZER):
+        name = _OF_LISTENER.sub("", setting)
         entry = known.get(name)
         if (entry is None or entry.is_sensitive) and not _SECRET.search(name):
             plain = [word for word, entry in known.items() if not entry.is_sensitive]

@@ -203,9 +203,31 @@ class ClusterView:
         self, group: str, wanted: list[TopicPartition], require_stable: bool, timeout_s: float
     ) -> list[TopicPartition]:
         reader = self._reader(group, require_stable)
-        return while_moving(
-            lambda: reader.committed(wanted, timeout=timeout_s), timeout_s=timeout_s
-        )
+
+        def ask(patience_s: float) -> list[TopicPartition]:
+            return while_moving(
+                lambda: reader.committed(wanted, timeout=patience_s), timeout_s=patience_s
+            )
+
+        try:
+            return ask(min(timeout_s, _SHORT_S))
+        except KafkaException as error:
+            if error_code(error) != KafkaError._TIMED_OUT:  # noqa: SLF001
+                raise
+            self._refuse_hidden(group)
+            if timeout_s <= _SHORT_S:
+                raise
+        return ask(timeout_s - _SHORT_S)
+
+    def _refuse_hidden(self, group: str) -> None:
+        """Where we may not know of the group, librdkafka asks for its offsets again and again."""
+        try:
+            self._answer(
+                lambda: self._admin.describe_consumer_groups([group], **self._limit)[group]
+            )
+        except KafkaException as error:
+            if error_code(error) == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                raise self._failed(f"the offsets of group {group!r}", error) from error
 
     def _answers_unstable(self, group: str, wanted: list[TopicPartition]) -> bool:
         """The client says "timed out" of a broker that is away too."""

@@ -12,6 +12,7 @@ from eoscheck.cluster.external import ExternalCluster
 from eoscheck.errors import UsageError
 
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+_OAUTH = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
 
 
@@ -59,6 +60,26 @@ _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
             {"ssl.endpoint.identification.algorithm": "none"},
         ),
         ({"ssl.ca.location": "/ca.pem"}, {"ssl.ca.location": "/ca.pem"}),
+        ({"acks": "all", "key.deserializer": "X", "ssl.enabled.protocols": "TLSv1.3"}, {}),
+        (
+            {
+                "sasl.mechanism": "OAUTHBEARER",
+                "sasl.login.callback.handler.class": "org.apache.kafka.common.security."
+                "oauthbearer.secured.OAuthBearerLoginCallbackHandler",
+                "sasl.oauthbearer.token.endpoint.url": "https://x/t",
+                "sasl.jaas.config": f"{_OAUTH} clientId='a' clientSecret=\"s\" scope=all "
+                'extension_logicalCluster="c" extension_pool=p;',
+            },
+            {
+                "sasl.mechanisms": "OAUTHBEARER",
+                "sasl.oauthbearer.method": "oidc",
+                "sasl.oauthbearer.token.endpoint.url": "https://x/t",
+                "sasl.oauthbearer.client.id": "'a'",
+                "sasl.oauthbearer.client.secret": "s",
+                "sasl.oauthbearer.scope": "all",
+                "sasl.oauthbearer.extensions": "logicalCluster=c,pool=p",
+            },
+        ),
     ],
 )
 def test_properties_are_translated(java: dict[str, str], librdkafka: dict[str, str]) -> None:
@@ -68,17 +89,56 @@ def test_properties_are_translated(java: dict[str, str], librdkafka: dict[str, s
 @pytest.mark.parametrize(
     ("java", "complaint"),
     [
+        ({"config.providers": "file"}, "'config.providers' has no counterpart"),
+        ({"ack": "all"}, "'ack' has no counterpart.*'acks'"),
         ({"sasl.mechansim": "PLAIN"}, "'sasl.mechansim' has no counterpart.*'sasl.mechanism'"),
-        ({"ssl.truststore.password": "secret"}, "'ssl.truststore.password' has no counterpart"),
+        (
+            {"ssl.truststore.password": "secret", "ssl.truststore.location": "secret"},
+            "'ssl.truststore.type' must be PEM here .*keytool -list -rfc",
+        ),
+        (
+            {"ssl.truststore.password": "secret", "ssl.truststore.type": "PEM"},
+            "'ssl.truststore.password': a PEM trust store has none",
+        ),
         ({"ssl.truststore.location": "secret"}, "'ssl.truststore.type' must be PEM"),
         (
             {"ssl.keystore.location": "secret", "ssl.keystore.type": "JKS"},
-            "'ssl.keystore.type' must be PEM or PKCS12",
+            "'ssl.keystore.type' must be PEM or PKCS12 here .*keytool -importkeystore",
         ),
         ({"sasl.jaas.config": "com.acme.Kerberos required x=secret;"}, "'sasl.jaas.config' must"),
         ({"sasl.jaas.config": f"{_PLAIN} username=a;"}, "'sasl.jaas.config' must"),
         ({"sasl.jaas.config": f"{_PLAIN} username=a password=secret"}, "semicolon"),
         ({"sasl.jaas.config": f"{_PLAIN} username=a password=secret tokenauth=b;"}, "exactly"),
+        ({"sasl.jaas.config": f"{_OAUTH} clientSecert=secret;"}, "'clientSecert' .* clientSecret"),
+        (
+            {"sasl.login.callback.handler.class": "com.acme.secret.Handler"},
+            "'sasl.login.callback.handler.class' can only be org.apache.kafka",
+        ),
+        ({"security.protocol": "SASL_SSL"}, "'sasl.mechanism' 'GSSAPI' cannot be used here"),
+        (
+            {"security.protocol": "sasl_ssl", "sasl.mechanism": "SCRAM-SHA-521"},
+            "did you mean 'SCRAM-SHA-512'",
+        ),
+        (
+            {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"},
+            "PLAIN needs 'sasl.username', which .*'sasl.jaas.config'",
+        ),
+        (
+            {
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": "OAUTHBEARER",
+                "sasl.jaas.config": f"{_OAUTH} clientId=a clientSecret=secret;",
+            },
+            "OAUTHBEARER needs 'sasl.oauthbearer.token.endpoint.url', which .* of its own",
+        ),
+        (
+            {
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": "OAUTHBEARER",
+                "sasl.oauthbearer.token.endpoint.url": "file:///secret",
+            },
+            "'sasl.oauthbearer.token.endpoint.url' must begin with https://",
+        ),
     ],
 )
 def test_what_has_no_counterpart_is_refused_by_name_and_no_value_is_shown(
