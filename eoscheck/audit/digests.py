@@ -1,0 +1,61 @@
+"""The digest of a text: 128 bits, one function for a whole process.
+
+Where numba is installed it is that of the compiled reader (SipHash-2-4-128), else BLAKE2b. Both are
+the same in every process of one installation, and are never compared between two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from eoscheck.audit.columns import Digests
+
+_WORDS = np.dtype("<i8")
+
+
+def digest_all(texts: Sequence[bytes]) -> Digests:
+    """Of each text. None looks like an integer's (high 0) or like nothing (both -1)."""
+    compiled = _compiled()
+    if compiled is None:
+        rows = b"".join([blake2b(text, digest_size=16).digest() for text in texts])
+        table = np.frombuffer(rows, dtype=_WORDS).reshape(-1, 2)
+        low, high = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+        high[high == 0] = 1
+        high[(high == -1) & (low == -1)] = -2
+        return Digests(low, high)
+    data = np.frombuffer(bytearray(b"".join(texts)), dtype=np.uint8)
+    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
+    low = np.empty(len(texts), dtype=np.int64)
+    high = np.empty(len(texts), dtype=np.int64)
+    compiled(data, ends, low, high)
+    return Digests(low, high)
+
+
+def digest_values(values: Sequence[bytes | None]) -> Digests:
+    """The column `value` of a block: digests of raw values, nothing for a tombstone."""
+    digests = digest_all([value if value is not None else b"" for value in values])
+    absent = np.array([value is None for value in values], dtype=np.bool_)
+    digests.low[absent] = digests.high[absent] = -1
+    return digests
+
+
+def digest_contents(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Digests:
+    """The column `content`: the digest of a key's digest and a value's, as 32 bytes."""
+    pair = [*digest_values(keys), *digest_values(values)]
+    rows = np.column_stack([column.astype(_WORDS) for column in pair]).tobytes()
+    return digest_all([rows[at : at + 32] for at in range(0, len(rows), 32)])
+
+
+@cache
+def _compiled() -> Any:
+    if find_spec("numba") is None:
+        return None
+    from eoscheck.audit.compiled_hash import digest_many
+
+    return digest_many
