@@ -15,7 +15,6 @@ from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.checks.tables import (
     NOBODY,
     TableRows,
-    covered,
     group,
     knows_partitions,
     last_values,
@@ -43,7 +42,6 @@ def check_retention(
     assert changelog.window is not None
     assert dump.times is not None
     times = dump.times
-    changelog = covered(changelog, dump.below)
     kept, unjudged = _kept_too_long(dump, retention=retention, times=times)
     early, doubtful = _gone_early(dump, changelog, retention=retention, times=times)
     topic = changelog.topic or changelog.name

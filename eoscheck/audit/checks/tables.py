@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
@@ -130,37 +130,8 @@ def _last_of_each(rows: Integers, groups: Integers, partitions: Integers) -> Int
     return last
 
 
-def covered(table: TableRows, partitions: Mapping[int, int] | None) -> TableRows:
-    """Without the rows of partitions that a partial dump says nothing about."""
-    if partitions is None:
-        return table
-    return chosen(table, np.isin(table.partition, list(partitions)))
-
-
-def chosen(table: TableRows, keep: Flags) -> TableRows:
-    if keep.all():
-        return table
-    rows = np.flatnonzero(keep)
-    name_of = table.name_of
-    return replace(
-        table,
-        partition=table.partition[rows],
-        offset=table.offset[rows],
-        key=Digests(table.key.low[rows], table.key.high[rows]),
-        value=Digests(table.value.low[rows], table.value.high[rows]),
-        window=None if table.window is None else _numbers(table.window, rows),
-        open=None if table.open is None else table.open[rows],
-        name_of=None if name_of is None else lambda row: name_of(int(rows[row])),
-    )
-
-
 def knows_partitions(*tables: TableRows) -> bool:
     return not any((table.partition == NOBODY).any() for table in tables)
-
-
-def _numbers(numbers: Numbers, rows: Integers) -> Numbers:
-    known = numbers.known
-    return Numbers(numbers.value[rows], None if known is None else known[rows])
 
 
 def digest_values(values: Sequence[bytes | None]) -> Digests:
