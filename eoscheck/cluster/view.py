@@ -99,6 +99,13 @@ class ClusterView:
         """Up to where a `read_committed` consumer may read: the first open transaction's begin."""
         return self._offsets(topic, _LATEST, IsolationLevel.READ_COMMITTED)
 
+    def offsets_at(self, topic: str, time_ms: int) -> dict[int, int]:
+        """The first offset with that Unix time in milliseconds, or a later one, by partition; those
+        that have none are left out."""
+        spec: OffsetSpec = OffsetSpec.for_timestamp(time_ms)
+        found = self._offsets(topic, spec, IsolationLevel.READ_UNCOMMITTED)
+        return {partition: offset for partition, offset in found.items() if offset >= 0}
+
     def committed(
         self,
         group: str,
