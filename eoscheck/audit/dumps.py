@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 
 from eoscheck.audit.block import Numbers
-from eoscheck.audit.checks.tables import NOBODY, digest_values
+from eoscheck.audit.checks.tables import NOBODY, TableRows
 from eoscheck.audit.columns import Digests, Integers, as_numbers, encode
+from eoscheck.audit.digests import digest_values
 from eoscheck.audit.identity import parse
-from eoscheck.audit.windows import window_expression, windowed_key
+from eoscheck.audit.windows import StreamTimes, window_expression, windowed_key
 from eoscheck.errors import UsageError
 from eoscheck.history.events import Identity
 
@@ -110,6 +111,27 @@ class Dump:
             )
         if pending:
             yield self._block(pending, start_of)
+
+    def table(self, entries: DumpBlock, *, newest: Mapping[int, int] | None = None) -> TableRows:
+        """Entries of one shard, to be compared; all `blocks` were taken before. They are put in the
+        order of partitions. `newest`, of a windowed store: the start of the newest window of each
+        partition of the changelog, below the offsets that the dump is of."""
+        order = np.lexsort((entries.position, entries.partition))
+        position = entries.position[order]
+        table = TableRows(
+            name=self.name,
+            partition=entries.partition,
+            offset=entries.position,
+            key=entries.key,
+            value=entries.value,
+            window=entries.window,
+            below=self.below,
+            times=None
+            if newest is None
+            else StreamTimes(newest=dict(newest), stated=self.stream_time_ms),
+            oldest=self.oldest,
+        )
+        return replace(table.take(order), name_of=lambda row: self.key_at(int(position[row])))
 
     def key_at(self, position: int) -> Identity | None:
         """The key of the entry whose line begins there, to be shown; None where the file was

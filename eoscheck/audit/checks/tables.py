@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -57,6 +56,23 @@ class TableRows:
 
     def alive(self) -> Flags:
         return self.value.known()
+
+    def take(self, rows: Integers) -> TableRows:
+        """Those rows, in their order: a shard of a table that is in memory as a whole."""
+        window, name_of = self.window, self.name_of
+        if window is not None:
+            known = None if window.known is None else window.known[rows]
+            window = Numbers(window.value[rows], known)
+        return replace(
+            self,
+            partition=self.partition[rows],
+            offset=self.offset[rows],
+            key=Digests(self.key.low[rows], self.key.high[rows]),
+            value=Digests(self.value.low[rows], self.value.high[rows]),
+            window=window,
+            open=None if self.open is None else self.open[rows],
+            name_of=None if name_of is None else lambda row: name_of(int(rows[row])),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +148,3 @@ def _last_of_each(rows: Integers, groups: Integers, partitions: Integers) -> Int
 
 def knows_partitions(*tables: TableRows) -> bool:
     return not any((table.partition == NOBODY).any() for table in tables)
-
-
-def digest_values(values: Sequence[bytes | None]) -> Digests:
-    """Digests of raw bytes, as the column kind `value` has them; nothing where there are none."""
-    rows = [b"\xff" * 16 if v is None else blake2b(v, digest_size=16).digest() for v in values]
-    table = np.frombuffer(b"".join(rows), dtype="<i8").reshape(-1, 2)
-    return Digests(table[:, 0].copy(), table[:, 1].copy())

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eoscheck.audit.block import Numbers
-from eoscheck.audit.checks.tables import TableRows, digest_values
+from eoscheck.audit.checks.tables import TableRows
 from eoscheck.audit.columns import encode
+from eoscheck.audit.digests import digest_values
 
 
 class Put(NamedTuple):

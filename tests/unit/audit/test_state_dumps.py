@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from eoscheck.audit.checks.tables import digest_values
+from eoscheck.audit.checks.state import check_tables
 from eoscheck.audit.columns import encode
+from eoscheck.audit.digests import digest_values
 from eoscheck.audit.dumps import Dump, DumpBlock
+from eoscheck.audit.records import Place
 from eoscheck.errors import UsageError
+from tests.unit.audit.tables import Put, table
 
 Write = Callable[..., Dump]
 
@@ -108,6 +111,23 @@ def test_the_key_of_an_entry_is_found_again_by_its_place(write: Write) -> None:
     dump = write('{"key": "ä", "value": 1}', "", '{"key": "b", "value": 2}')
     block = read(dump)
     assert [dump.key_at(int(at)) for at in block.position] == ["ä", "b"]
+
+
+def test_a_dump_is_compared_partition_by_partition_as_of_its_offsets(write: Write) -> None:
+    found = write(
+        '{"partition": 1, "offset": 1}',
+        '{"partition": 1, "key": "c", "value": 5}',
+        '{"partition": 0, "offset": 2}',
+        '{"partition": 0, "key": "a", "value": 2}',
+        '{"partition": 0, "key": "x", "value": 1}',
+    )
+    changelog = table("log", [Put(0, 0, "a", "2"), Put(1, 0, "c", "4"), Put(1, 1, "c", "5")])
+    stored = found.table(read(found))
+    checked = check_tables(changelog, [stored], compacted=False, limit=10)
+    assert {(each.place, each.identity) for each in checked.found[0].anomalies} == {
+        (Place("log", 1, 0), None),
+        (Place("log", 0, -1), "x"),
+    }
 
 
 def test_a_long_dump_comes_in_blocks(tmp_path: Path) -> None:
