@@ -109,6 +109,7 @@ class Markers:
         self._missing = 0
         self._marker_ms = -1
         self._position: int | None = None
+        self._broken = False
         self._hole_totals: Numbers = np.empty(0, dtype=np.int64)
         self._hole_starts: Numbers = np.empty(0, dtype=np.int64)
 
@@ -150,12 +151,16 @@ class Markers:
         return found
 
     def _find_holes(self, batches: Batches, innocent_below: int) -> tuple[list[Hole], Numbers]:
-        before = np.empty(len(batches), dtype=np.int64)
-        before[1:] = batches.last_offset[:-1] + 1
-        before[0] = batches.base_offset[0] if self._position is None else self._position
-        self._position = int(batches.last_offset[-1]) + 1
-        sizes = np.maximum(batches.base_offset - before, 0)
-        sizes[batches.base_offset <= innocent_below] = 0
+        # Where a broken batch begins and ends is not known: it makes no hole, nor ends one.
+        known = np.where(batches.intact, batches.last_offset, -1)
+        start = batches.base_offset[0] if self._position is None else self._position
+        reached = np.maximum.accumulate(np.append(start - 1, known))
+        before = reached[:-1] + 1
+        self._position = int(reached[-1]) + 1
+        after_broken = np.append(self._broken, ~batches.intact[:-1])
+        self._broken = not batches.intact[-1]
+        innocent = ~batches.intact | after_broken | (batches.base_offset <= innocent_below)
+        sizes = np.where(innocent, 0, np.maximum(batches.base_offset - before, 0))
         rows = np.flatnonzero(sizes)
         if not len(rows):
             return [], sizes

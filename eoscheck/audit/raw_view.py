@@ -13,42 +13,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import BitMap64
 
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.findings import Code, Hazard, HazardCode, TransactionStatistics, Unknown
 from eoscheck.audit.raw_client_view import given_to_client
+from eoscheck.audit.raw_figures import Figures, LongTransaction, Outcomes
+from eoscheck.audit.raw_findings import Findings, transaction_facts
 from eoscheck.audit.raw_markers import NEVER, Followed, Markers
 from eoscheck.audit.raw_runs import Runs
-from eoscheck.audit.raw_spread import Spread
 from eoscheck.audit.records import Place
 from eoscheck.logformat.batches import Batches, Control
 
 _AT_ONCE = 4096
 """Batches that are followed together: the cost is by call, not by batch."""
-_LONGEST = 100
 _PRODUCERS = 100_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcomes:
-    """How transactions ended that had an epoch of their own (protocol v2), by partition: bitmaps of
-    producer id × 65536 + epoch. `aborted_at` are the first offsets of some of the aborted ones."""
-
-    topic: str
-    committed: Mapping[int, BitMap64]
-    aborted: Mapping[int, BitMap64]
-    aborted_at: Mapping[tuple[int, int], int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LongTransaction:
-    """A committed transaction; `duration_ms` by its first record's time-stamp, or the marker before
-    it, whichever is later: applications put times of events into their records."""
-
-    place: Place
-    producer_id: int
-    duration_ms: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,21 +70,9 @@ class _Partition:
     proved: list[Anomaly] = field(default_factory=list)
     proved_total: int = 0
     corrupt: int = 0
+    old_format: int = 0
     in_doubt: int = 0
     repeated: int = 0
-
-
-@dataclass(kw_only=True)
-class _Kept:
-    """The first `limit` anomalies of one code, and the number of all."""
-
-    limit: int
-    total: int = 0
-    anomalies: list[Anomaly] = field(default_factory=list)
-
-    @property
-    def room(self) -> int:
-        return max(0, self.limit - len(self.anomalies))
 
 
 class RawView:
@@ -135,21 +101,8 @@ class RawView:
         self._producers = producers
         self._at_once = at_once
         self._partitions: dict[int, _Partition] = {}
-        self._kept = {
-            code: _Kept(limit=limit)
-            for code in (
-                Code.ABORTED_VISIBLE,
-                Code.LOST_COMMIT,
-                Code.ZOMBIE_WRITE,
-                Code.CORRUPTED,
-            )
-        }
-        self._counts = {"committed": 0, "aborted": 0, "committed_records": 0, "aborted_records": 0}
-        self._sizes, self._durations = Spread(), Spread()
-        self._longest: list[LongTransaction] = []
-        self._committed: dict[int, BitMap64] = {}
-        self._aborted: dict[int, BitMap64] = {}
-        self._aborted_at: dict[tuple[int, int], int] = {}
+        self._findings = Findings(topic, limit=limit)
+        self._figures = Figures(topic, places=10 * limit)
 
     def take(
         self,
@@ -160,10 +113,12 @@ class RawView:
         high_watermark: int,
         last_stable_offset: int,
         log_start: int = 0,
+        old_format: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.bool_]:
         """Takes the batches of one answer, and says which of them a client is given: data whose
         CRC holds, not seen before, that the answer's `aborted` ((producer id, first offset)) or the
-        client itself does not leave out."""
+        client itself does not leave out. `old_format` are those that are sound, and of a format
+        before 2 (`are_old_format`): not read, and not corrupt."""
         state = self._state(partition)
         state.high_watermark = high_watermark
         state.last_stable_offset = last_stable_offset
@@ -171,14 +126,27 @@ class RawView:
         if not len(batches):
             return np.zeros(0, dtype=np.bool_)
         given = given_to_client(batches, aborted) & batches.intact
-        before = np.maximum.accumulate(np.append(state.position, batches.last_offset[:-1]))
-        new = batches.last_offset > before
-        state.position = max(int(before[-1]), int(batches.last_offset[-1]))
+        if old_format is not None and old_format.any():
+            state.old_format += int(old_format.sum())
+            batches, given = batches[~old_format], given[~old_format]
+            taken = np.zeros(len(old_format), dtype=np.bool_)
+            taken[~old_format] = self._take(partition, state, batches, given)
+            return taken
+        return self._take(partition, state, batches, given)
+
+    def _take(
+        self, partition: int, state: _Partition, batches: Batches, given: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Of what a client is `given`, what is new."""
+        known = np.where(batches.intact, batches.last_offset, -1)
+        reached = np.maximum.accumulate(np.append(state.position, known))
+        new = ~batches.intact | (batches.last_offset > reached[:-1])
+        state.position = int(reached[-1])
         if not new.all():
             given &= new
             batches = batches[new]
-            if not len(batches):
-                return given
+        if not len(batches):
+            return given
         shown = self._shown(state, batches, given[new])
         data = (batches.control == Control.DATA) & batches.intact
         if state.given is not None:
@@ -210,27 +178,26 @@ class RawView:
     def checked(self) -> Checked:
         """What was found up to now. Cheap, and may be asked for again."""
         self._settle()
-        lost = self._kept[Code.LOST_COMMIT]
-        lost_total, lost_anomalies = lost.total, list(lost.anomalies)
         unknowns: list[Unknown] = []
+        found = {each.code: each for each in self._findings.found()}
+        lost = found.pop(Code.LOST_COMMIT, Found(code=Code.LOST_COMMIT, total=0, anomalies=[]))
         for number, state in sorted(self._partitions.items()):
             if not state.was_compacted:
-                lost_total += state.proved_total
-                lost_anomalies += state.proved[: self._limit - len(lost_anomalies)]
+                lost = Found(
+                    code=lost.code,
+                    total=lost.total + state.proved_total,
+                    anomalies=[*lost.anomalies, *state.proved][: self._limit],
+                )
             unknowns += self._unknowns(number, state)
-        found = [
-            Found(code=code, total=kept.total, anomalies=list(kept.anomalies))
-            for code, kept in self._kept.items()
-            if code is not Code.LOST_COMMIT
-        ]
-        found.append(Found(code=Code.LOST_COMMIT, total=lost_total, anomalies=lost_anomalies))
+        if lost.total:
+            found[lost.code] = lost
         states = self._partitions.values()
         counts = {
             "repeated_batches": sum(state.repeated for state in states),
             "forgotten_producers": sum(state.markers.forgotten for state in states),
         }
         return Checked(
-            found=[each for each in found if each.total],
+            found=list(found.values()),
             unknowns=unknowns,
             counts={name: number for name, number in counts.items() if number},
             hazards=self._outside() if self._transactions_expected else [],
@@ -241,27 +208,22 @@ class RawView:
         states = self._partitions.values()
         return TransactionStatistics(
             topic=self.topic,
-            **self._counts,
+            **self._figures.counts,
             open=sum(int(state.markers.table["open"].sum()) for state in states),
-            size=self._sizes.summary(),
-            duration_ms=self._durations.summary(),
+            size=self._figures.sizes.summary(),
+            duration_ms=self._figures.durations.summary(),
             lso_lag=sum(max(0, s.high_watermark - s.last_stable_offset) for s in states),
         )
 
     def outcomes(self) -> Outcomes:
         """For `check_torn`, with the outcomes of the other topics."""
         self._settle()
-        return Outcomes(
-            topic=self.topic,
-            committed=self._committed,
-            aborted=self._aborted,
-            aborted_at=self._aborted_at,
-        )
+        return self._figures.outcomes()
 
     def longest(self) -> list[LongTransaction]:
         """The longest committed transactions, longest first."""
         self._settle()
-        return list(self._longest)
+        return list(self._figures.longest)
 
     def tenures(self) -> list[Tenure]:
         """The producers that are remembered."""
@@ -311,7 +273,7 @@ class RawView:
         self._note_batches(partition, state, batches, hidden)
         self._note_followed(partition, state, batches, followed)
         self._judge(partition, state, followed.ended)
-        self._count(partition, followed.ended)
+        self._figures.add(partition, followed.ended)
 
     def _note_batches(
         self, partition: int, state: _Partition, batches: Batches, hidden: NDArray[np.int64]
@@ -328,11 +290,15 @@ class RawView:
             state.outside.records += int(batches.records[plain].sum())
         broken = np.flatnonzero(~batches.intact)
         state.corrupt += len(broken)
-        self._keep_batches(
-            Code.CORRUPTED, partition, batches, broken, "the CRC of the batch does not match"
+        self._findings.batches(
+            Code.CORRUPTED,
+            partition,
+            batches,
+            broken,
+            "the batch is broken: its CRC or its header is wrong",
         )
         lost = plain[hidden[plain] > 0]
-        self._keep_batches(
+        self._findings.batches(
             Code.LOST_COMMIT,
             partition,
             batches,
@@ -343,7 +309,7 @@ class RawView:
     def _note_followed(
         self, partition: int, state: _Partition, batches: Batches, followed: Followed
     ) -> None:
-        self._keep_batches(
+        self._findings.batches(
             Code.ZOMBIE_WRITE,
             partition,
             batches,
@@ -388,21 +354,21 @@ class RawView:
         doubtful = ended["doubt"] > ended["missing"]
         state.in_doubt += int((differ & doubtful).sum())
         differ &= ~doubtful
-        self._keep_transactions(
+        self._findings.transactions(
             Code.ABORTED_VISIBLE,
             partition,
             ended[differ & ~committed],
             "shown",
             "{shown} of {records} records of an aborted transaction were given to the client",
         )
-        self._keep_transactions(
+        self._findings.transactions(
             Code.LOST_COMMIT,
             partition,
             ended[differ & committed],
             "hidden",
             "{hidden} of {records} records of a committed transaction were not given to the client",
         )
-        self._keep_transactions(
+        self._findings.transactions(
             Code.ZOMBIE_WRITE,
             partition,
             ended[committed & (ended["zombies"] > 0)],
@@ -412,87 +378,11 @@ class RawView:
         gone = committed & (ended["missing"] > 0) & (ended["doubt"] == ended["missing"])
         for row in ended[gone]:
             self._prove(
-                partition, state, int(row["missing_first"]), int(row["missing"]), _facts(row)
-            )
-
-    def _count(self, partition: int, ended: NDArray[Any]) -> None:
-        committed = ended["committed"]
-        for name, chosen in (("committed", committed), ("aborted", ~committed)):
-            self._counts[name] += int(chosen.sum())
-            self._counts[f"{name}_records"] += int(ended["records"][chosen].sum())
-        self._sizes.add(ended["records"])
-        timed = ended[(ended["begin_ms"] >= 0) & (ended["end_ms"] >= 0)]
-        self._durations.add(np.maximum(timed["end_ms"] - timed["begin_ms"], 0))
-        self._note_longest(partition, timed[timed["committed"]])
-        # Only a marker with a higher epoch tells that its transaction had its epoch for itself.
-        own = ended[ended["marker_epoch"] > ended["epoch"]]
-        keys = ((own["producer_id"] << 16) | own["epoch"]).astype(np.uint64)
-        if len(keys):
-            self._committed.setdefault(partition, BitMap64()).update(keys[own["committed"]])
-            self._aborted.setdefault(partition, BitMap64()).update(keys[~own["committed"]])
-            for row in own[~own["committed"]][: max(0, 10 * self._limit - len(self._aborted_at))]:
-                key = (int(row["producer_id"]) << 16) | int(row["epoch"])
-                self._aborted_at[partition, key] = int(row["first_offset"])
-
-    def _note_longest(self, partition: int, committed: NDArray[Any]) -> None:
-        begin = np.maximum(committed["begin_ms"], committed["after_ms"])
-        durations = np.maximum(committed["end_ms"] - begin, 0)
-        least = self._longest[-1].duration_ms if len(self._longest) >= _LONGEST else -1
-        rows = np.flatnonzero(durations > least)
-        if not len(rows):
-            return
-        rows = rows[np.argsort(-durations[rows], kind="stable")][:_LONGEST]
-        self._longest += [
-            LongTransaction(
-                place=Place(self.topic, partition, int(committed["first_offset"][row])),
-                producer_id=int(committed["producer_id"][row]),
-                duration_ms=int(durations[row]),
-            )
-            for row in rows
-        ]
-        self._longest.sort(key=lambda each: -each.duration_ms)
-        del self._longest[_LONGEST:]
-
-    def _keep_batches(
-        self,
-        code: Code,
-        partition: int,
-        batches: Batches,
-        rows: NDArray[np.int64],
-        detail: str,
-    ) -> None:
-        kept = self._kept[code]
-        kept.total += len(rows)
-        for row in rows[: kept.room].tolist():
-            base = int(batches.base_offset[row])
-            kept.anomalies.append(
-                Anomaly(
-                    place=Place(self.topic, partition, base),
-                    offsets=_ends(base, int(batches.last_offset[row])),
-                    detail=detail,
-                    facts={
-                        "producer_id": int(batches.producer_id[row]),
-                        "producer_epoch": int(batches.epoch[row]),
-                        "base_sequence": int(batches.base_sequence[row]),
-                    },
-                )
-            )
-
-    def _keep_transactions(
-        self, code: Code, partition: int, ended: NDArray[Any], what: str, detail: str
-    ) -> None:
-        kept = self._kept[code]
-        kept.total += len(ended)
-        for row in ended[: kept.room]:
-            first = int(row[f"{what}_first"])
-            last = int(row[f"{what}_last"]) if what != "zombie" else first
-            kept.anomalies.append(
-                Anomaly(
-                    place=Place(self.topic, partition, first),
-                    offsets=_ends(first, last),
-                    detail=detail.format(**{name: row[name] for name in row.dtype.names}),
-                    facts=_facts(row),
-                )
+                partition,
+                state,
+                int(row["missing_first"]),
+                int(row["missing"]),
+                transaction_facts(row),
             )
 
     def _unknowns(self, partition: int, state: _Partition) -> list[Unknown]:
@@ -509,6 +399,11 @@ class RawView:
             reasons.append(
                 f"{state.in_doubt} transactions look different to a client, but a marker among the "
                 "batches that could not be read may explain it"
+            )
+        if state.old_format:
+            reasons.append(
+                f"{state.old_format} batches are of a message format before 2, which is not read "
+                "here: use --reader client"
             )
         if state.corrupt:
             reasons.append(f"the records of {state.corrupt} broken batches were not read")
@@ -540,22 +435,3 @@ def _joined(parts: Sequence[Batches]) -> Batches:
             for each in fields(Batches)
         }
     )
-
-
-def _ends(first: int, last: int) -> list[int]:
-    return [first] if first == last else [first, last]
-
-
-def _facts(row: Any) -> dict[str, Any]:
-    """A transaction as evidence."""
-    return {
-        "producer_id": int(row["producer_id"]),
-        "producer_epoch": int(row["epoch"]),
-        "transaction": {
-            "first_offset": int(row["first_offset"]),
-            "marker_offset": int(row["marker_offset"]),
-            "marker": "commit" if row["committed"] else "abort",
-            "marker_epoch": int(row["marker_epoch"]),
-            "records": int(row["records"]),
-        },
-    }

@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kafka.record.default_records import DefaultRecordBatchBuilder
+from kafka.record.legacy_records import LegacyRecordBatchBuilder
 
 from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.findings import Code
 from eoscheck.audit.raw_client_view import given_to_client
+from eoscheck.audit.raw_formats import are_old_format
 from eoscheck.audit.raw_runs import Runs
 from eoscheck.audit.raw_view import RawView
+from eoscheck.logformat import read_batches
 from eoscheck.logformat.batches import Control
 from tests.unit.audit.raw_logs import (
     Batch,
@@ -590,3 +594,78 @@ def test_the_distance_to_the_last_stable_offset_is_the_last_one_told() -> None:
     take(raw, log.batches[2:], high_watermark=30, last_stable_offset=26)
     take(raw, [], partition=1, high_watermark=9, last_stable_offset=9)
     assert raw.statistics().lso_lag == 4
+
+
+# ---------------------------------------------------------------- broken headers, old formats
+
+
+def test_a_broken_header_moves_no_offsets() -> None:
+    log = Log()
+    log.data(1)
+    broken = log.data(1)
+    log.data(1)
+    log.commit(1)
+    for base, last in ((2**62, 2**62), (-5, -5), (0, 2**62)):
+        batches = [
+            replace(b, intact=False, base=base, last=last) if b.base == broken else b
+            for b in log.batches
+        ]
+        for at_once in (1, 4096):
+            raw = view(at_once=at_once)
+            given = [take(raw, [batch], last_stable_offset=4)[0] for batch in batches]
+            assert given == [True, False, True, False]
+            checked = raw.checked()
+            assert [(f.code, f.total) for f in checked.found] == [(Code.CORRUPTED, 1)]
+            assert len(checked.unknowns) == 1
+
+
+def test_messages_of_older_formats_are_not_read_and_not_corrupt() -> None:
+    old = _legacy()
+    new = _batch(1)
+    data = old + new
+    batches = read_batches(data)
+    assert are_old_format(data, batches).tolist() == [True, False]
+    raw = view()
+    given = raw.take(
+        0,
+        batches,
+        high_watermark=2,
+        last_stable_offset=2,
+        old_format=are_old_format(data, batches),
+    )
+    assert given.tolist() == [False, True]
+    checked = raw.checked()
+    assert checked.found == []
+    (unknown,) = checked.unknowns
+    assert "--reader client" in unknown.reason
+
+
+@pytest.mark.parametrize("at", [16, 25, -1])
+def test_a_flipped_byte_is_corrupt_and_of_no_older_format(at: int) -> None:
+    damaged = bytearray(_batch(0))
+    damaged[at] ^= 3
+    batches = read_batches(bytes(damaged))
+    assert are_old_format(bytes(damaged), batches).tolist() == [False]
+    raw = view()
+    assert raw.take(0, batches, high_watermark=1, last_stable_offset=1).tolist() == [False]
+    assert [found.code for found in raw.checked().found] == [Code.CORRUPTED]
+
+
+def _legacy() -> bytes:
+    builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1000)
+    builder.append(0, timestamp=1, key=b"k", value=b"v")
+    return bytes(builder.build())
+
+
+def _batch(base: int) -> bytes:
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=0,
+        is_transactional=False,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=1000,
+    )
+    builder.append(0, 1, b"k", b"v", [])
+    return base.to_bytes(8, "big") + bytes(builder.build())[8:]
