@@ -1,9 +1,9 @@
 """Finds one value in a JSON document, compiled. Imports numba: import only where it is.
 
 It agrees with a msgspec decoder of nested structs whose leaf is `int | str`: the whole document
-must be valid, names on the way must be there. What it does not decide surely (an escape in a name or in
-the text itself, a name that comes twice, text beyond ASCII, deep nesting, anything malformed) is
-HARD: Python's evaluation decides.
+must be valid, names on the way must be there. What it does not decide surely (an escape in a name
+or in the text itself, a name that comes twice, text beyond ASCII, deep nesting, anything malformed)
+is HARD: Python's evaluation decides.
 """
 
 from __future__ import annotations

@@ -267,15 +267,24 @@ class _Fetcher:
         try:
             while self._waits():
                 for leader in self._answering():
-                    parts = self._take(leader)
+                    parts, now = self._take(leader), self.clock()
                     self._ask()  # the next answer comes while the caller works on this one
                     if parts:
                         yield parts
+                        self._forgive(since=now)
         finally:
             for connection in self._connections.values():
                 connection.close()
             for asked in self._asked.values():
                 asked.connection.close()
+
+    def _forgive(self, *, since: float) -> None:
+        """The time for which the caller had enough to do is nobody's silence."""
+        passed = self.clock() - since
+        for place in self.places:
+            place.heard += passed
+        for asked in self._asked.values():
+            asked.since += passed
 
     def _waits(self) -> bool:
         self.places = [place for place in self.places if self._open(place)]
@@ -394,7 +403,6 @@ class _Fetcher:
             if each.error:
                 self._refused([place], each.error)
                 continue
-            place.heard = now
             following = next_offset(each.records)
             if following is None or following <= place.offset:
                 if each.partition == first and len(each.records):
@@ -405,7 +413,7 @@ class _Fetcher:
                 starved.append((place, each))
                 continue
             parts.append(_part(each, place.offset, following))
-            place.offset = following
+            place.offset, place.heard = following, now
             served.append(place)
         # Answers are filled in the order of the request: who got nothing comes first next time.
         if served and starved:
@@ -413,7 +421,11 @@ class _Fetcher:
             self.places.sort(key=lambda place: place.partition in last)
         for place, each in starved:
             stable = each.last_stable_offset if self.committed else each.high_watermark
-            if not served or place.offset >= stable:
+            if served or place.offset >= stable:
+                place.heard = now  # others' records were in the way, or there are none
+            else:
+                place.trouble = "records, but none given"
+            if place.offset >= stable:
                 parts.append(_part(each, place.offset, place.offset, empty=True))
         return parts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -31,19 +31,25 @@ def decompress(data: memoryview, codec: int, *, largest: int = LARGEST) -> NDArr
 
     Raises ModuleNotFoundError where `decompresses()` is false.
     """
-    if codec == _SNAPPY:
-        return _snappy(data, largest)
-    into = _decoders().get(codec)
-    if into is None:
-        return None
     for size in (min(largest, max(_SMALLEST, _FIRST_GUESS * len(data))), largest):
         # Only the pages that are written become real: the large one costs nothing by itself.
         output = np.empty(size, dtype=np.uint8)
-        try:
-            return output[: into(data, output)]
-        except Exception:  # noqa: BLE001, S112 - broken, or larger than the buffer: not told apart
-            continue
+        written = decompress_into(data, codec, output)
+        if written is not None:
+            return output[:written]
     return None
+
+
+def decompress_into(data: memoryview, codec: int, output: NDArray[np.uint8]) -> int | None:
+    """How many bytes it wrote to `output`; None where it is too small, or the stream broken."""
+    try:
+        if codec == _SNAPPY:
+            return _snappy(data, output)
+        return int(_decoders()[codec](data, output))
+    except ModuleNotFoundError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a decoder says of bytes that are not its own
+        return None
 
 
 @cache
@@ -57,30 +63,27 @@ def _decoders() -> dict[int, Callable[[Any, Any], int]]:
     }
 
 
-def _snappy(data: memoryview, largest: int) -> NDArray[np.uint8] | None:
+def _snappy(data: memoryview, output: NDArray[np.uint8]) -> int | None:
     """One raw block, as librdkafka writes it, or Java's stream of blocks with their lengths."""
     from cramjam import snappy
 
-    blocks = [data]
-    if data[: len(_XERIAL)] == _XERIAL:
-        blocks, at = [], len(_XERIAL) + 8
-        while at < len(data):
-            if at + _BLOCK.size > len(data):
-                return None
-            (length,) = _BLOCK.unpack_from(data, at)
-            at += _BLOCK.size
-            if at + length > len(data):
-                return None
-            blocks.append(data[at : at + length])
-            at += length
-    try:
-        sizes = [snappy.decompress_raw_len(block) for block in blocks]
-        if sum(sizes) > largest:
+    written = 0
+    for block in _blocks(data):
+        if snappy.decompress_raw_len(block) > len(output) - written:
             return None
-        output = np.empty(sum(sizes), dtype=np.uint8)
-        at = 0
-        for block, size in zip(blocks, sizes, strict=True):
-            at += snappy.decompress_raw_into(block, output[at : at + size].data)
-    except Exception:  # noqa: BLE001 - a broken block
-        return None
-    return output[:at]
+        written += snappy.decompress_raw_into(block, output[written:].data)
+    return written
+
+
+def _blocks(data: memoryview) -> Iterator[memoryview]:
+    if data[: len(_XERIAL)] != _XERIAL:
+        yield data
+        return
+    at = len(_XERIAL) + 8
+    while at < len(data):
+        (length,) = _BLOCK.unpack_from(data, at)
+        at += _BLOCK.size
+        if at + length > len(data):
+            raise ValueError("a block ends after its stream")
+        yield data[at : at + length]
+        at += length

@@ -57,6 +57,20 @@ def read_records(data: Readable, batches: Batches, row: int) -> list[Record] | N
         return None
 
 
+def record_at(
+    data: memoryview, at: int
+) -> tuple[bytes | None, bytes | None, list[tuple[bytes, bytes | None]]]:
+    """Key, value and headers of the record that begins there, known to be whole."""
+    length, at = read_varint(data, at, len(data))
+    end = at + length
+    _time, at = _varlong(data, at + 1, end)
+    _delta, at = _varint(data, at, end)
+    key, at = _bytes(data, at, end)
+    value, at = _bytes(data, at, end)
+    headers, _at = _headers(data, at, end)
+    return key, value, headers
+
+
 def _records(
     data: memoryview, base: int, last_delta: int, first: int, fixed: int | None, count: int
 ) -> list[Record]:
