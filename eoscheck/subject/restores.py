@@ -1,0 +1,89 @@
+"""Reads what a subject printed about its restores: a protocol of two log lines (docs/state.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from eoscheck.history.restores import RestoreEnded, RestoreEvent, RestoreStarted
+
+_MARK = b"restore_"
+_PAIR = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\S*)')
+_EVENTS = ("restore_start", "restore_end")
+
+
+def restores_in(
+    log: Path, *, instance: int, since_start: Callable[[float], float]
+) -> Iterator[RestoreEvent]:
+    """The restores that one process wrote to its log, in the order of its lines.
+
+    `since_start` turns Unix seconds into the run's time. A line that says nothing of a restore, or
+    not when, which store, partition or offset, is passed over: logs hold anything.
+    """
+    try:
+        with log.open("rb") as lines:
+            for line in lines:
+                if _MARK in line:
+                    event = parse_restore(
+                        line.decode(errors="replace"), instance=instance, since_start=since_start
+                    )
+                    if event is not None:
+                        yield event
+    except FileNotFoundError:
+        return
+
+
+def parse_restore(
+    line: str, *, instance: int, since_start: Callable[[float], float]
+) -> RestoreEvent | None:
+    """One line: `<time> ... event=restore_end store=... partition=... end=...`, or the same as a
+    JSON object with a `time` (ISO 8601, or Unix seconds)."""
+    try:
+        fields = _json(line) if line.lstrip().startswith("{") else _pairs(line)
+        if fields.get("event") not in _EVENTS:
+            return None
+        at = since_start(_unix(fields["time"]))
+        store = str(fields.get("changelog") or fields["store"])
+        partition = int(fields["partition"] if "partition" in fields else fields["task"])
+        end = int(fields["end"])
+        if fields["event"] == "restore_start":
+            return RestoreStarted(
+                t=at,
+                instance=instance,
+                store=store,
+                partition=partition,
+                start=int(fields["start"]),
+                end=end,
+            )
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return RestoreEnded(t=at, instance=instance, store=store, partition=partition, restored_to=end)
+
+
+def _json(line: str) -> dict[str, Any]:
+    found = msgspec.json.decode(line)
+    return found if isinstance(found, dict) else {}
+
+
+def _pairs(line: str) -> dict[str, Any]:
+    """Key-value pairs, and as `time` the line's first word."""
+    fields: dict[str, Any] = {}
+    for name, value in _PAIR.findall(line):
+        fields[name] = msgspec.json.decode(value) if value.startswith('"') else value
+    words = line.split(maxsplit=1)
+    return {"time": words[0] if words else "", **fields}
+
+
+def _unix(time: Any) -> float:
+    """Raises ValueError for a time without a zone: nobody can tell when that was."""
+    if isinstance(time, int | float) and not isinstance(time, bool):
+        return float(time)
+    moment = datetime.fromisoformat(str(time))
+    if moment.tzinfo is None:
+        raise ValueError(f"{time} has no zone")
+    return moment.timestamp()
