@@ -18,8 +18,10 @@ KEY, VALUE, HEADER, JSON = 0, 1, 2, 3
 """What a part of an expression reads."""
 CONTENT, VALUE_DIGEST, MURMUR2, CRC32 = 0, 1, 2, 3
 """Columns that no expression gives."""
-LONGEST_JOINED = 4096
+LONGEST_JOINED = 512
 """Bytes of a combination; a longer one is evaluated by Python."""
+_CHUNK = 1024
+"""Records that are evaluated together: what is known of them stays in the cache."""
 
 _SHORTEST = 6  # a record's length at least: attributes, time, offset, key, value, headers
 _LONGEST = 18
@@ -147,161 +149,358 @@ def _integer(data: Any, at: int, length: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _span(
+def _walk(
     data: Any,
-    part: Any,
-    steps: Any,
-    names: Any,
-    key: int,
-    key_length: int,
-    value: int,
-    value_length: int,
-    headers: int,
+    at: int,
     end: int,
-) -> Any:
-    """What one part of an expression reads: kind (TEXT also where it may be an integer), place."""
-    reads = part[0]
-    if reads == JSON:
-        if value_length < 0:
-            return MISFIT, np.int64(0), np.int64(0)
-        kind, start, length = find(
-            data, value, value + value_length, names, steps, part[1], part[2]
-        )
-        if kind >= MISFIT:
-            return kind, np.int64(0), np.int64(0)
-    elif reads == KEY:
-        start, length = key, key_length
-    elif reads == VALUE:
-        start, length = value, value_length
-    else:
-        step = part[1]
-        start, length = _last_header(data, headers, end, names, steps[step, 0], steps[step, 1])
-    if length < 0:
-        return MISFIT, np.int64(0), np.int64(0)
-    return TEXT, start, length
-
-
-@njit(cache=True, nogil=True)
-def _join(data: Any, start: int, length: int, joined: Any, size: int, first: bool) -> int:
-    """Appends a part to a combination; its new size, -1 where Python has to do it."""
-    if size + length + 1 > len(joined) or _beyond_ascii(data, start, length):
-        return -1
-    if not first:
-        joined[size] = 0x2B
-        size += 1
-    for place in range(start, start + length):
-        byte = load8(data, place)
-        if byte == 0x2B or byte == 0x5C:
-            return -1
-        joined[size] = byte
-        size += 1
-    return size
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _write(
-    data: Any,
-    start: int,
-    length: int,
+    base: int,
+    last_delta: int,
+    count: int,
+    lowest: int,
+    cut: int,
     row: int,
-    slots: Any,
-    alone: bool,
-    low: Any,
-    high: Any,
-    number: Any,
-    known: Any,
+    offset: Any,
+    place: Any,
+    fields: Any,
 ) -> int:
-    """One expression's columns of one row, of its text. Returns its kind."""
-    whole, amount = _integer(data, start, length) if alone else (False, np.int64(0))
-    if not whole and alone and _beyond_ascii(data, start, length):
-        return HARD
-    if slots[0] >= 0:
-        if whole:
-            low[slots[0], row] = amount
-            high[slots[0], row] = 0
-        else:
-            low[slots[0], row], high[slots[0], row] = digest(data, start, length)
-    if slots[1] >= 0:
-        number[slots[1], row] = amount
-        known[slots[1], row] = whole
-    if slots[2] >= 0 or slots[3] >= 0:
-        digits = np.int64(0)
-        tail = np.int64(0)
-        weight = np.int64(1)
-        if not whole:
-            while digits < length:
-                byte = load8(data, start + length - 1 - digits)
-                if byte < 0x30 or byte > 0x39:
-                    break
-                if digits < _LONGEST:
-                    tail += weight * (np.int64(byte) - 0x30)
-                    weight *= 10
-                digits += 1
-        ends = whole or 0 < digits <= _LONGEST
-        if slots[2] >= 0:
-            if ends:
-                source: Any = 0 if whole else length - digits
-                low[slots[2], row], high[slots[2], row] = digest(data, start, source)
-            else:
-                low[slots[2], row] = high[slots[2], row] = -1
-        if slots[3] >= 0:
-            number[slots[3], row] = (amount if whole else tail) if ends else 0
-            known[slots[3], row] = ends
-    return INTEGER if whole else TEXT
+    """Takes the records of one batch apart; the row after its last, -1 where it is broken.
+
+    `fields`, a row each: start and length of key and value (-1 for null), headers and end.
+    """
+    before = np.int64(-1)
+    taken = 0
+    for _ in range(count):
+        begin = at
+        length, at = _varint(data, at, end)
+        if at < 0 or length < _SHORTEST or length > end - at:
+            return -1
+        stop = at + length
+        at = _skip_varlong(data, at + 1, stop)
+        if at < 0:
+            return -1
+        delta, at = _varint(data, at, stop)
+        if at < 0 or delta <= before or delta > last_delta:
+            return -1
+        before = delta
+        key, key_length, at = _field(data, at, stop)
+        if at < 0:
+            return -1
+        value, value_length, at = _field(data, at, stop)
+        if at < 0:
+            return -1
+        headers = at
+        if at + 1 != stop or load8(data, at) != 0:
+            at = _skip_headers(data, at, stop)
+            if at != stop:
+                return -1
+        at = stop
+        if lowest <= base + delta < cut:
+            offset[row] = base + delta
+            place[row] = begin
+            fields[taken, 0] = key
+            fields[taken, 1] = key_length
+            fields[taken, 2] = value
+            fields[taken, 3] = value_length
+            fields[taken, 4] = headers
+            fields[taken, 5] = stop
+            taken += 1
+            row += 1
+    return row if at == end else -1
 
 
 @njit(cache=True, nogil=True)
-def _nothing(row: int, slots: Any, low: Any, high: Any, number: Any, known: Any) -> None:
-    for slot in (slots[0], slots[2]):
-        if slot >= 0:
-            low[slot, row] = high[slot, row] = -1
-    for slot in (slots[1], slots[3]):
-        if slot >= 0:
-            number[slot, row] = 0
-            known[slot, row] = False
-
-
-@njit(cache=True, nogil=True)
-def _extra(
+def _locate(
     data: Any,
-    kind: int,
-    slot: int,
+    fields: Any,
+    taken: int,
+    reads: int,
+    first: int,
+    last: int,
+    names: Any,
+    steps: Any,
+    spans: Any,
+) -> None:
+    """Where one part of an expression stands: kind (TEXT, MISFIT or HARD), start and length."""
+    for record in range(taken):
+        kind, start, length = np.int64(TEXT), np.int64(0), np.int64(-1)
+        if reads == KEY:
+            start, length = fields[record, 0], fields[record, 1]
+        elif reads == VALUE:
+            start, length = fields[record, 2], fields[record, 3]
+        elif reads == JSON:
+            if fields[record, 3] >= 0:
+                begin = fields[record, 2]
+                found, start, length = find(
+                    data, begin, begin + fields[record, 3], names, steps, first, last
+                )
+                kind = np.int64(TEXT if found == INTEGER else found)
+        else:
+            start, length = _last_header(
+                data, fields[record, 4], fields[record, 5], names, steps[first, 0], steps[first, 1]
+            )
+        spans[record, 0] = MISFIT if length < 0 else kind
+        spans[record, 1] = start
+        spans[record, 2] = length
+
+
+@njit(cache=True, nogil=True)
+def _integers(data: Any, spans: Any, taken: int, amounts: Any) -> None:
+    """Tells plain integers from text, and from text that is Python's to read."""
+    for record in range(taken):
+        if spans[record, 0] == TEXT:
+            start, length = spans[record, 1], spans[record, 2]
+            whole, amount = _integer(data, start, length)
+            if whole:
+                spans[record, 0] = INTEGER
+                amounts[record] = amount
+            elif _beyond_ascii(data, start, length):
+                spans[record, 0] = HARD
+
+
+@njit(cache=True, nogil=True)
+def _write_digests(data: Any, spans: Any, taken: int, amounts: Any, low: Any, high: Any) -> None:
+    for record in range(taken):
+        kind = spans[record, 0]
+        if kind == INTEGER:
+            low[record] = amounts[record]
+            high[record] = 0
+        elif kind == TEXT:
+            low[record], high[record] = digest(data, spans[record, 1], spans[record, 2])
+        else:
+            low[record] = high[record] = -1
+
+
+@njit(cache=True, nogil=True)
+def _write_numbers(spans: Any, taken: int, amounts: Any, number: Any, known: Any) -> None:
+    for record in range(taken):
+        whole = spans[record, 0] == INTEGER
+        number[record] = amounts[record] if whole else 0
+        known[record] = whole
+
+
+@njit(cache=True, nogil=True)
+def _digits_at_end(data: Any, start: int, length: int) -> Any:
+    """How many there are, and their number, which is right for at most 18 of them."""
+    digits, value, weight = np.int64(0), np.int64(0), np.int64(1)
+    while digits < length:
+        digit = np.int64(load8(data, start + length - 1 - digits)) - 0x30
+        if digit < 0 or digit > 9:
+            break
+        if digits < _LONGEST:
+            value += weight * digit
+            weight *= 10
+        digits += 1
+    return digits, value
+
+
+@njit(cache=True, nogil=True)
+def _write_sources(data: Any, spans: Any, taken: int, low: Any, high: Any) -> None:
+    """What stands before the number at the end; the empty text before an integer."""
+    for record in range(taken):
+        low[record] = high[record] = -1
+        kind, start, length = spans[record, 0], spans[record, 1], spans[record, 2]
+        if kind == INTEGER:
+            low[record], high[record] = digest(data, start, 0)
+        elif kind == TEXT:
+            digits, _value = _digits_at_end(data, start, length)
+            if 0 < digits <= _LONGEST:
+                low[record], high[record] = digest(data, start, length - digits)
+
+
+@njit(cache=True, nogil=True)
+def _write_sequence(
+    data: Any, spans: Any, taken: int, amounts: Any, number: Any, known: Any
+) -> None:
+    for record in range(taken):
+        number[record] = 0
+        known[record] = False
+        kind = spans[record, 0]
+        if kind == INTEGER:
+            number[record] = amounts[record]
+            known[record] = True
+        elif kind == TEXT:
+            digits, value = _digits_at_end(data, spans[record, 1], spans[record, 2])
+            if 0 < digits <= _LONGEST:
+                number[record] = value
+                known[record] = True
+
+
+@njit(cache=True, nogil=True)
+def _write_content(
+    data: Any, fields: Any, taken: int, whole: bool, pair: Any, low: Any, high: Any
+) -> None:
+    """The digest of the value, or (`whole`) of the digests of key and value, as 32 bytes."""
+    for record in range(taken):
+        value_low = value_high = np.int64(-1)
+        if fields[record, 3] >= 0:
+            value_low, value_high = digest(data, fields[record, 2], fields[record, 3])
+        if whole:
+            key_low = key_high = np.int64(-1)
+            if fields[record, 1] >= 0:
+                key_low, key_high = digest(data, fields[record, 0], fields[record, 1])
+            at = 0
+            for word in (key_low, key_high, value_low, value_high):
+                for place in range(8):
+                    pair[at] = (word >> (8 * place)) & 0xFF
+                    at += 1
+            value_low, value_high = digest(pair, 0, 32)
+        low[record] = value_low
+        high[record] = value_high
+
+
+@njit(cache=True, nogil=True)
+def _write_home(data: Any, fields: Any, taken: int, kind: int, number: Any, known: Any) -> None:
+    for record in range(taken):
+        start, length = fields[record, 0], fields[record, 1]
+        number[record] = 0
+        known[record] = length >= 0
+        if length >= 0:
+            if kind == MURMUR2:
+                number[record] = murmur2(data, start, length)
+            else:
+                number[record] = crc32(data, start, length)
+
+
+@njit(cache=True, nogil=True)
+def _join(data: Any, spans: Any, taken: int, sizes: Any, joined: Any, first: bool) -> None:
+    """Appends a part to the combinations, each in a row of `joined`. A negative size: -1 does not
+    fit, -2 is Python's."""
+    for record in range(taken):
+        size = 0 if first else sizes[record]
+        kind, start, length = spans[record, 0], spans[record, 1], spans[record, 2]
+        if kind == MISFIT:
+            size = -1
+        elif kind == HARD and size != -1:
+            size = -2
+        if size >= 0:
+            if size + length + 1 > LONGEST_JOINED or _beyond_ascii(data, start, length):
+                size = -2
+            else:
+                base = record * LONGEST_JOINED
+                if not first:
+                    joined[base + size] = 0x2B
+                    size += 1
+                for place in range(start, start + length):
+                    byte = load8(data, place)
+                    if byte == 0x2B or byte == 0x5C:
+                        size = -2
+                        break
+                    joined[base + size] = byte
+                    size += 1
+        sizes[record] = size
+
+
+@njit(cache=True, nogil=True)
+def _joined_spans(sizes: Any, taken: int, spans: Any) -> None:
+    for record in range(taken):
+        size = sizes[record]
+        spans[record, 0] = TEXT if size >= 0 else (MISFIT if size == -1 else HARD)
+        spans[record, 1] = record * LONGEST_JOINED
+        spans[record, 2] = size
+
+
+@njit(cache=True, nogil=True)
+def _evaluate(
+    text: Any,
+    spans: Any,
+    taken: int,
     row: int,
-    key: int,
-    key_length: int,
-    value: int,
-    value_length: int,
+    each: int,
+    expressions: Any,
+    amounts: Any,
     low: Any,
     high: Any,
     number: Any,
     known: Any,
-    joined: Any,
+    kinds: Any,
 ) -> None:
-    """A column that no expression gives: content, value, or home."""
-    if kind >= MURMUR2:
-        known[slot, row] = key_length >= 0
-        number[slot, row] = 0
-        if key_length >= 0:
-            if kind == MURMUR2:
-                number[slot, row] = murmur2(data, key, key_length)
-            else:
-                number[slot, row] = crc32(data, key, key_length)
-        return
-    value_low = value_high = np.int64(-1)
-    if value_length >= 0:
-        value_low, value_high = digest(data, value, value_length)
-    if kind == CONTENT:
-        key_low = key_high = np.int64(-1)
-        if key_length >= 0:
-            key_low, key_high = digest(data, key, key_length)
-        at = 0
-        for word in (key_low, key_high, value_low, value_high):
-            for place in range(8):
-                joined[at] = (word >> (8 * place)) & 0xFF
-                at += 1
-        value_low, value_high = digest(joined, 0, 32)
-    low[slot, row] = value_low
-    high[slot, row] = value_high
+    """Writes the columns of one expression for the records of one batch."""
+    end = row + taken
+    for record in range(taken):
+        kinds[each, row + record] = spans[record, 0]
+    slot = expressions[each, 2]
+    if slot >= 0:
+        _write_digests(text, spans, taken, amounts, low[slot, row:end], high[slot, row:end])
+    slot = expressions[each, 3]
+    if slot >= 0:
+        _write_numbers(spans, taken, amounts, number[slot, row:end], known[slot, row:end])
+    slot = expressions[each, 4]
+    if slot >= 0:
+        _write_sources(text, spans, taken, low[slot, row:end], high[slot, row:end])
+    slot = expressions[each, 5]
+    if slot >= 0:
+        _write_sequence(text, spans, taken, amounts, number[slot, row:end], known[slot, row:end])
+
+
+@njit(cache=True, nogil=True)
+def _express(
+    data: Any,
+    fields: Any,
+    row: int,
+    names: Any,
+    steps: Any,
+    parts: Any,
+    expressions: Any,
+    scratch: Any,
+    low: Any,
+    high: Any,
+    number: Any,
+    known: Any,
+    kinds: Any,
+) -> None:
+    """Evaluates all expressions for some records of one batch, whose first is `row`."""
+    spans, amounts, sizes, joined = scratch
+    taken = len(fields)
+    for each in range(len(expressions)):
+        first, last = expressions[each, 0], expressions[each, 1]
+        for part in range(first, last):
+            _locate(
+                data,
+                fields,
+                taken,
+                parts[part, 0],
+                parts[part, 1],
+                parts[part, 2],
+                names,
+                steps,
+                spans,
+            )
+            if last - first > 1:
+                _join(data, spans, taken, sizes, joined, part == first)
+        if last - first > 1:
+            _joined_spans(sizes, taken, spans)
+            text = joined
+        else:
+            _integers(data, spans, taken, amounts)
+            text = data
+        _evaluate(
+            text, spans, taken, row, each, expressions, amounts, low, high, number, known, kinds
+        )
+
+
+@njit(cache=True, nogil=True)
+def _extend(
+    data: Any,
+    fields: Any,
+    row: int,
+    extras: Any,
+    pair: Any,
+    low: Any,
+    high: Any,
+    number: Any,
+    known: Any,
+) -> None:
+    """The columns that no expression gives."""
+    taken = len(fields)
+    end = row + taken
+    for each in range(len(extras)):
+        kind, slot = extras[each, 0], extras[each, 1]
+        if kind >= MURMUR2:
+            _write_home(data, fields, taken, kind, number[slot, row:end], known[slot, row:end])
+        else:
+            _write_content(
+                data, fields, taken, kind == CONTENT, pair, low[slot, row:end], high[slot, row:end]
+            )
 
 
 @njit(cache=True, nogil=True)
@@ -313,7 +512,6 @@ def decode(
     parts: Any,
     expressions: Any,
     extras: Any,
-    joined: Any,
     offset: Any,
     place: Any,
     kinds: Any,
@@ -332,117 +530,56 @@ def decode(
     what is not wanted). `place` is where a row's record begins; `kinds` are those of each row's
     expressions: HARD ones are left to Python.
     """
+    most = 0
+    for batch in range(len(batches)):
+        most = max(most, batches[batch, 4])
+    fields = np.empty((most, 6), dtype=np.int64)
+    scratch = (
+        np.empty((_CHUNK, 3), dtype=np.int64),
+        np.empty(_CHUNK, dtype=np.int64),
+        np.empty(_CHUNK, dtype=np.int64),
+        np.empty(_CHUNK * LONGEST_JOINED, dtype=np.uint8),
+    )
     row = 0
     for batch in range(len(batches)):
-        at, end = batches[batch, 0], batches[batch, 1]
-        base, last_delta, count = batches[batch, 2], batches[batch, 3], batches[batch, 4]
-        lowest, cut = batches[batch, 5], batches[batch, 6]
-        first_row = row
-        good = at >= 0 and end <= len(data)
-        before = np.int64(-1)
-        index = np.int64(0)
-        while good and index < count:
-            begin = at
-            length, at = _varint(data, at, end)
-            if at < 0 or length < _SHORTEST or length > end - at:
-                good = False
-                break
-            stop = at + length
-            at = _skip_varlong(data, at + 1, stop)
-            if at < 0:
-                good = False
-                break
-            delta, at = _varint(data, at, stop)
-            if at < 0 or delta <= before or delta > last_delta:
-                good = False
-                break
-            before = delta
-            key, key_length, at = _field(data, at, stop)
-            if at < 0:
-                good = False
-                break
-            value, value_length, at = _field(data, at, stop)
-            if at < 0:
-                good = False
-                break
-            headers = at
-            if at + 1 != stop or load8(data, at) != 0:
-                at = _skip_headers(data, at, stop)
-                if at != stop:
-                    good = False
-                    break
-            at = stop
-            index += 1
-            here = base + delta
-            if here < lowest or here >= cut:
-                continue
-            offset[row] = here
-            place[row] = begin
-            for each in range(len(expressions)):
-                expression = expressions[each]
-                slots = expression[2:]
-                first, last = expression[0], expression[1]
-                kind, start, size = _span(
-                    data,
-                    parts[first],
-                    steps,
-                    names,
-                    key,
-                    key_length,
-                    value,
-                    value_length,
-                    headers,
-                    stop,
-                )
-                if last - first > 1 and kind < MISFIT:
-                    total = _join(data, start, size, joined, 0, True)
-                    kind = TEXT if total >= 0 else HARD
-                    for one in range(first + 1, last):
-                        part_kind, start, size = _span(
-                            data,
-                            parts[one],
-                            steps,
-                            names,
-                            key,
-                            key_length,
-                            value,
-                            value_length,
-                            headers,
-                            stop,
-                        )
-                        if part_kind == MISFIT:
-                            kind = MISFIT
-                            break
-                        if part_kind == HARD:
-                            kind = HARD
-                        if kind < MISFIT:
-                            total = _join(data, start, size, joined, total, False)
-                            kind = TEXT if total >= 0 else HARD
-                    if kind < MISFIT:
-                        kind = _write(joined, 0, total, row, slots, False, low, high, number, known)
-                elif kind < MISFIT:
-                    kind = _write(data, start, size, row, slots, True, low, high, number, known)
-                if kind >= MISFIT:
-                    _nothing(row, slots, low, high, number, known)
-                kinds[each, row] = kind
-            for each in range(len(extras)):
-                _extra(
-                    data,
-                    extras[each, 0],
-                    extras[each, 1],
-                    row,
-                    key,
-                    key_length,
-                    value,
-                    value_length,
-                    low,
-                    high,
-                    number,
-                    known,
-                    joined,
-                )
-            row += 1
-        if not good or at != end:
+        if batches[batch, 0] < 0 or batches[batch, 1] > len(data):
             broken[batch] = True
-            row = first_row
+            continue
+        after = _walk(
+            data,
+            batches[batch, 0],
+            batches[batch, 1],
+            batches[batch, 2],
+            batches[batch, 3],
+            batches[batch, 4],
+            batches[batch, 5],
+            batches[batch, 6],
+            row,
+            offset,
+            place,
+            fields,
+        )
+        if after < 0:
+            broken[batch] = True
+            continue
+        for first in range(row, after, _CHUNK):
+            last = min(after, first + _CHUNK)
+            chunk = fields[first - row : last - row]
+            _express(
+                data,
+                chunk,
+                first,
+                names,
+                steps,
+                parts,
+                expressions,
+                scratch,
+                low,
+                high,
+                number,
+                known,
+                kinds,
+            )
+            _extend(data, chunk, first, extras, scratch[3], low, high, number, known)
+        row = after
     return row

@@ -63,6 +63,20 @@ def _load(bits: int) -> Any:
     return load
 
 
+def _lowest_bit() -> Any:
+    """The number of the lowest bit that is set in a word; of nothing, 64."""
+
+    @intrinsic
+    def lowest(_typing: Any, _word: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+        return types.uint64(types.uint64), generate
+
+    return lowest
+
+
+lowest_bit = _lowest_bit()
 load8, load32, load64 = _load(8), _load(32), _load(64)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from eoscheck.audit.compiled_hash import load8, load64
+from eoscheck.audit.compiled_hash import load8, load64, lowest_bit
 
 TEXT, INTEGER, MISFIT, HARD = 0, 1, 2, 3
 _DEEPEST = 60
@@ -46,7 +46,7 @@ def _hex(byte: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def skip_string(data: Any, at: int, end: int) -> Any:
+def skip_string(data: Any, at: Any, end: int) -> Any:
     """From after a quote to after the closing one, -1 where that is hard; whether escapes came."""
     escaped = False
     while True:
@@ -58,6 +58,8 @@ def skip_string(data: Any, at: int, end: int) -> Any:
                 ((quote - _ONES) & ~quote) | ((slash - _ONES) & ~slash) | ((word - _SPACES) & ~word)
             ) & _TOPS
             if special != 0:
+                # A borrow can only invent hits above a true one: the lowest is right.
+                at += np.int64(lowest_bit(special) >> _u64(3))
                 break
             at += 8
         if at >= end:

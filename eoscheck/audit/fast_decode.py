@@ -25,7 +25,6 @@ _INTEGER, _MISFIT, _HARD = 1, 2, 3
 _PLAIN = range(-(10**18) + 1, 10**18)
 _INT64 = range(-(2**63), 2**63)
 _LONGEST = 18
-_LONGEST_JOINED = 4096
 
 
 @dataclass(kw_only=True)
@@ -51,7 +50,6 @@ class Decoder:
         self._decode = decode
         self._topic = topic
         self._program = program(wanted)
-        self._joined = np.empty(_LONGEST_JOINED, dtype=np.uint8)
         self._arena: NDArray[np.uint8] | None = None
         self._misfits: dict[tuple[str, Use, str | None], _Counted] = {
             (each.text, asked.use, asked.name): _Counted()
@@ -151,7 +149,6 @@ class Decoder:
             plan.parts,
             plan.expressions,
             plan.extras,
-            self._joined,
             out.offset,
             out.place,
             out.kinds,
