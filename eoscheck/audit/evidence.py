@@ -42,6 +42,8 @@ class Evidence:
         for what, places in anomaly.related.items():
             if places:
                 evidence[what] = self._shown(places)
+        if not any(anomaly.related.values()) and anomaly.place.offset >= 0:
+            evidence["at"] = self._shown([anomaly.place])
         fault = self._fault(anomaly)
         if fault is not None:
             evidence["fault"] = fault
@@ -80,8 +82,9 @@ class Evidence:
         ]
 
     def _timestamp(self, place: Place) -> int | None:
+        """Of the record; where that cannot be read (a marker, say), of its batch."""
         record = self._lookup.record(place)
-        return None if record is None else record.timestamp_ms
+        return self._writers.time_ms(place) if record is None else record.timestamp_ms
 
     def _fault(self, anomaly: Anomaly) -> dict[str, Any] | None:
         """Of the last copy: it is the one too many. Of a loss: what came over its input."""

@@ -11,6 +11,8 @@ from typing import Self
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from eoscheck.audit.identity import Headers
+from eoscheck.audit.neighbourhood import Neighbourhood
 from eoscheck.audit.records import Content, Place
 from eoscheck.audit.scan import committed_reader
 
@@ -25,12 +27,14 @@ class StoredRecord:
 
 
 class Lookup:
-    """A context manager: it holds a consumer of its own, which fetches little at a time."""
+    """A context manager. Records come from raw batches where those can be read (`neighbourhood`),
+    aborted ones as well; else from a consumer of its own, which fetches little at a time."""
 
     def __init__(
         self,
         client_config: Mapping[str, str],
         *,
+        neighbourhood: Neighbourhood | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader: AbstractContextManager[Consumer] = committed_reader(
@@ -41,6 +45,7 @@ class Lookup:
                 "queued.min.messages": 1_000,
             },
         )
+        self._neighbourhood = neighbourhood
         self._clock = clock
         self._seen: dict[Place, StoredRecord | None] = {}
         self._topics: set[str] = set()
@@ -49,6 +54,11 @@ class Lookup:
         """None where it cannot be read any more, or not in time, or is no record's place."""
         if place.offset < 0:
             return None
+        raw = self._neighbourhood.record(place) if self._neighbourhood is not None else None
+        if raw is not None:
+            return StoredRecord(
+                content=(raw.key, raw.value, _as_client(raw.headers)), timestamp_ms=raw.timestamp
+            )
         if place not in self._seen:
             try:
                 self._fetch(place)
@@ -93,3 +103,8 @@ class Lookup:
         trace: TracebackType | None,
     ) -> None:
         self._reader.__exit__(kind, error, trace)
+
+
+def _as_client(headers: list[tuple[bytes, bytes | None]]) -> Headers:
+    """As confluent-kafka hands them out."""
+    return [(name.decode(errors="replace"), content) for name, content in headers] or None

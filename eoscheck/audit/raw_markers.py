@@ -306,15 +306,15 @@ class _View:
         return follows & ~self.first & (self.sequence >= 0)
 
     def find_missing(self, totals: Numbers, starts: Numbers) -> list[tuple[int, int]]:
-        """Records whose sequence numbers are gone together with offsets. In a transaction all of
-        the missing offsets must be theirs: a marker could be among others.
+        """Records whose sequence numbers are gone together with offsets. It proves a loss from a
+        transaction only where no other offset is missing (`doubt`): that could be a marker's.
 
         Returns those outside transactions; the others are columns from now on.
         """
         rows = np.flatnonzero(self._follows())
         jump = (self.sequence[rows] - self.next_sequence[rows - 1]) & _SEQUENCES
         hole = self.missing_before[rows] - self.missing_before[rows - 1]
-        gone = (jump > 0) & np.where(self.open[rows], jump == hole, jump <= hole)
+        gone = (jump > 0) & (jump <= hole)
         rows, jump = rows[gone], jump[gone]
         place = np.searchsorted(totals, self.missing_before[rows - 1], side="right")
         place = np.where(place < len(starts), starts[np.minimum(place, len(starts) - 1)], -1)

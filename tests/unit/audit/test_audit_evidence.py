@@ -36,6 +36,9 @@ class Writers:
     def of(self, place: Place) -> dict[str, Any]:
         return {"producer_id": 7}
 
+    def time_ms(self, place: Place) -> int | None:
+        return None
+
 
 def history(*faults: tuple[str, float, float | None]) -> list[Event]:
     events: list[Event] = [

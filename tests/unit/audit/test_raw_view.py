@@ -253,7 +253,8 @@ def test_what_came_before_is_not_taken_again() -> None:
     assert raw.statistics().aborted == 2
 
 
-def test_a_write_after_a_fencing_marker_is_a_zombie_s_only_if_it_is_committed() -> None:
+@pytest.mark.parametrize("at_once", [1, 4096])
+def test_a_write_after_a_fencing_marker_is_a_zombie_s_only_if_it_is_committed(at_once: int) -> None:
     log = Log()
     log.data(1, 4)
     log.abort(1, 5)
@@ -262,9 +263,10 @@ def test_a_write_after_a_fencing_marker_is_a_zombie_s_only_if_it_is_committed() 
     assert checked_of(log).found == []
     zombie = log.data(1, 4, records=2)
     log.commit(1, 5)
-    checked = checked_of(log)
-    assert [(f.code, f.total) for f in checked.found] == [(Code.ZOMBIE_WRITE, 1)]
-    assert places(checked, Code.ZOMBIE_WRITE) == [zombie]
+    raw = view(at_once=at_once)
+    for batch in log.batches:
+        take(raw, [batch])
+    assert places(raw.checked(), Code.ZOMBIE_WRITE) == [zombie]
 
 
 def test_an_idempotent_zombie_is_found_without_a_transaction() -> None:
@@ -390,6 +392,31 @@ def test_a_hidden_marker_is_no_hidden_record() -> None:
     # The client skips all four; by the markers left all four are committed. Nobody can say.
     assert checked.found == []
     assert any("look different" in unknown.reason for unknown in checked.unknowns)
+
+
+def test_what_was_hidden_before_a_transaction_began_says_nothing_of_it() -> None:
+    log = Log()
+    log.plain()
+    hidden = log.plain()
+    visible = log.data(1, records=2)
+    log.abort(1)
+    raw = view()
+    take(raw, without(log, hidden))
+    assert places(raw.checked(), Code.ABORTED_VISIBLE) == [visible]
+
+
+def test_a_marker_may_be_hidden_with_the_records_after_it() -> None:
+    log = Log()
+    log.data(1)
+    marker = log.abort(1)
+    after = log.data(1)
+    log.data(1)
+    log.commit(1)
+    raw = view()
+    take(raw, without(log, marker, after))
+    checked = raw.checked()
+    assert checked.found == []
+    assert len(checked.unknowns) == 1
 
 
 def test_a_hole_in_an_aborted_transaction_loses_nothing() -> None:
