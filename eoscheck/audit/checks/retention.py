@@ -107,7 +107,7 @@ def _gone_early(
     window = changelog.window
     assert window is not None
     groups = group(changelog, dump, by_partition=knows_partitions(dump))
-    logged = last_values(changelog, groups.of[0], groups.count, below=dump.below)
+    logged = last_values(changelog, groups, 0, below=dump.below)
     stored = np.zeros(groups.count, dtype=np.bool_)
     stored[groups.of[1]] = True
     rows = logged.row[(logged.row != NOBODY) & ~stored & ~logged.unclear]

@@ -126,8 +126,8 @@ def _compare(
     retention: Retention | None,
 ) -> _Pair:
     count = groups.count
-    here = last_values(subject, groups.of[0], count, below=other.below)
-    there = last_values(other, groups.of[number], count)
+    here = last_values(subject, groups, 0, below=other.below)
+    there = last_values(other, groups, number)
     there_alive, here_alive = _alive(other, there), _alive(subject, here)
     same = _same_values(subject, here, other, there)
     differs = (here_alive != there_alive) | (here_alive & there_alive & ~same)

@@ -15,6 +15,8 @@ from eoscheck.history.events import Identity
 
 NOBODY = -1
 """A row that is not there; a partition that is not known."""
+_SPARSE = 4
+"""Groups for each row that are still cheaper than to number only those that are there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,28 +109,37 @@ def group(*tables: TableRows, by_partition: bool) -> Groups:
 
 
 def last_values(
-    table: TableRows, groups: Integers, count: int, *, below: Mapping[int, int] | None = None
+    table: TableRows, groups: Groups, number: int, *, below: Mapping[int, int] | None = None
 ) -> Lasts:
-    """The last row of each group, of those below the bounds where there are any."""
+    """The last row of each group, of those below the bounds where there are any. `number` is the
+    table's among those that were grouped."""
+    of, count = groups.of[number], groups.count
     inside = _inside(table, below)
     moved_on = np.zeros(count, dtype=np.bool_)
-    moved_on[groups[~inside]] = True
-    rows = np.flatnonzero(inside)
-    # Last of each partition first: a tombstone in one and a value in another is a key that moved.
-    where = _last_of_each(rows, groups[rows], table.partition[rows])
-    alive = table.alive()
-    living = where[alive[where]]
-    number = np.bincount(groups[living], minlength=count)
     row = np.full(count, NOBODY, dtype=np.int64)
-    row[groups[where]] = where
-    row[groups[living]] = living
-    return Lasts(row=row, unclear=number > 1, moved_on=moved_on)
+    unclear = np.zeros(count, dtype=np.bool_)
+    if inside is None:
+        rows = np.arange(len(table))
+    else:
+        moved_on[of[~inside]] = True
+        rows = np.flatnonzero(inside)
+    if groups.by_partition:
+        row[of[rows]] = rows  # of a group that comes again, the last one stays
+        return Lasts(row=row, unclear=unclear, moved_on=moved_on)
+    # Last of each partition first: a tombstone in one and a value in another is a key that moved.
+    where = _last_of_each(rows, of[rows], table.partition[rows])
+    living = where[table.alive()[where]]
+    row[of[where]] = where
+    row[of[living]] = living
+    unclear[np.bincount(of[living], minlength=count) > 1] = True
+    return Lasts(row=row, unclear=unclear, moved_on=moved_on)
 
 
-def _inside(table: TableRows, below: Mapping[int, int] | None) -> Flags:
-    inside = np.ones(len(table), dtype=np.bool_)
+def _inside(table: TableRows, below: Mapping[int, int] | None) -> Flags | None:
+    """None: all of them."""
     if below is None:
-        return inside
+        return None
+    inside = np.ones(len(table), dtype=np.bool_)
     for partition in np.unique(table.partition).tolist():
         bound = below.get(partition)
         rows = table.partition == partition
