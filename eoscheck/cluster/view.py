@@ -21,6 +21,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConsumerGroupDescription,
     OffsetSpec,
+    TopicDescription,
 )
 
 from eoscheck.cluster.connection import QUIET, admin_client, error_code, error_text, while_moving
@@ -74,18 +75,12 @@ class ClusterView:
 
     def partitions(self, topic: str) -> list[int]:
         """Its partition numbers. Raises UsageError where there is no such topic."""
-        question = TopicCollection([topic])
-        try:
-            # Unlike a producer's metadata request this one never creates the topic.
-            description = self._answer(
-                lambda: self._admin.describe_topics(question, **self._limit)[topic]
-            )
-        except KafkaException as error:
-            if error_code(error) not in _NO_SUCH_TOPIC:
-                raise self._failed(f"the partitions of topic {topic!r}", error) from error
-            hint = did_you_mean(topic, self.topics())
-            raise UsageError(f"no such topic {topic!r} on {self._servers}{hint}") from None
-        return sorted(partition.id for partition in description.partitions)
+        return sorted(partition.id for partition in self._describe_topic(topic).partitions)
+
+    def topic_id(self, topic: str) -> str:
+        """Another one after it was deleted and created again (KIP-516); brokers before 2.8 know
+        none, and give all topics the same. Raises UsageError where there is no such topic."""
+        return str(self._describe_topic(topic).topic_id)
 
     def log_starts(self, topic: str) -> dict[int, int]:
         """The first offset that is still there, by partition."""
@@ -255,6 +250,20 @@ class ClusterView:
             return while_moving(ask, timeout_s=self._timeout_s)
         except KafkaException as error:
             raise self._failed(f"the offsets of topic {topic!r}", error) from error
+
+    def _describe_topic(self, topic: str) -> TopicDescription:
+        question = TopicCollection([topic])
+        try:
+            # Unlike a producer's metadata request this one never creates the topic.
+            description: TopicDescription = self._answer(
+                lambda: self._admin.describe_topics(question, **self._limit)[topic]
+            )
+        except KafkaException as error:
+            if error_code(error) not in _NO_SUCH_TOPIC:
+                raise self._failed(f"the partitions of topic {topic!r}", error) from error
+            hint = did_you_mean(topic, self.topics())
+            raise UsageError(f"no such topic {topic!r} on {self._servers}{hint}") from None
+        return description
 
     def _describe_group(self, group: str) -> ConsumerGroupDescription:
         try:
