@@ -13,6 +13,7 @@ from eoscheck.cluster.connection import QUIET, error_text
 from eoscheck.errors import InfrastructureError
 from eoscheck.history.events import Identity
 from eoscheck.load.outcomes import Outcomes
+from eoscheck.load.seal import HEADER, write_seal
 from eoscheck.load.spec import TRANSACTION_TIMEOUT_S
 
 FLUSH_TIMEOUT_S = 60.0
@@ -260,9 +261,10 @@ def _produce(
     on_delivery: Callable[[KafkaError | None, Message], None],
 ) -> None:
     """Waits only where the producer's own queue is full: time-outs of its records bound that."""
+    seal = write_seal(key, value, topic.encode())
     while True:
         try:
-            producer.produce(topic, value, key, on_delivery=on_delivery)
+            producer.produce(topic, value, key, on_delivery=on_delivery, headers=[(HEADER, seal)])
         except BufferError:
             producer.poll(0.05)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -13,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 from eoscheck.errors import InfrastructureError
 from eoscheck.history import Event, Recorder, SendsAcknowledged, SendsUnconfirmed, read_history
 from eoscheck.load.outcomes import Outcomes
+from eoscheck.load.seal import HEADER, Seal, read_seal
 from eoscheck.load.senders import PlainSender, TransactionalSender
 from eoscheck.load.spec import TRANSACTION_TIMEOUT_S
 
@@ -41,8 +43,10 @@ class FakeProducer:
         self.queue: list[Callable[[Any, Any], None]] = []
         self.delivered = 0
         self.full = 0
+        self.headers: list[tuple[str, bytes]] = []
 
-    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any) -> None:
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any, headers: Any) -> None:
+        self.headers += headers
         if self.full:
             self.full -= 1
             raise BufferError
@@ -272,6 +276,14 @@ def test_a_full_queue_delays_a_record_and_loses_none(bench: Bench) -> None:
     send(sender, 1, 2)
     sender.finish()
     assert bench.ended() == {"acknowledged": [1, 2]}
+
+
+@pytest.mark.parametrize("sender", ["plain", "transactional"])
+def test_every_record_bears_a_seal_of_its_content_and_its_topic(bench: Bench, sender: str) -> None:
+    send(getattr(bench, sender)(), 1, 2)
+    ((name, content), _second) = bench.producers[0].headers
+    assert name == HEADER
+    assert read_seal(content) == Seal(crc32(b"k"), crc32(b"v"), "in")
 
 
 def test_failures_of_one_reason_share_an_event(bench: Bench) -> None:
