@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from eoscheck.audit.checks.tables import TableRows
 from eoscheck.audit.columns import Digests, encode
@@ -23,6 +24,8 @@ from eoscheck.audit.identity import Headers, canonical, parse, user_function
 from eoscheck.audit.records import Content, Place
 from eoscheck.errors import UsageError
 from eoscheck.history.events import Identity
+
+_CHUNK = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ class Folding:
         self.topic = topic
         self._functions = functions
         self._due_below = due_below
-        self._states: dict[tuple[int, Identity], _Entry] = {}
+        self._states: dict[int, dict[Identity, _Entry]] = {}
         self._next: dict[int, int] = {}
         self._keyless = 0
         self._failure: str | None = None
@@ -124,26 +127,30 @@ class Folding:
             return self._failure
         if self._keyless:
             return f"{self._keyless} records of {self.topic} have no key to fold them by"
-        rows = sorted(self._states.items(), key=lambda item: (item[0][0], item[1].offset))
+        begun = begun_below or {}
+        names: list[Identity] = []
+        parts = []
         try:
-            values = self._values(rows)
+            for partition, states in sorted(self._states.items()):
+                keys = sorted(states, key=lambda key: states[key].offset)
+                names += keys
+                for at in range(0, len(keys), _CHUNK):
+                    some = [(key, states[key]) for key in keys[at : at + _CHUNK]]
+                    parts.append(self._part(partition, some, begun.get(partition, 0)))
         except Exception as error:  # noqa: BLE001 - the user's code
             return f"{self._functions.name} failed at its end: {_named(error)}"
-        begun = begun_below or {}
-        is_open = [
-            not settled
-            or (entry.touched_at is not None and entry.touched_at < begun.get(partition, 0))
-            for (partition, _key), entry in rows
-        ]
-        names = [key for (_partition, key), _entry in rows]
+        parts = parts or [self._part(0, [], 0)]
+        partitions, offsets, keys_low, keys_high, low, high, is_open = map(
+            np.concatenate, zip(*parts, strict=True)
+        )
         return TableRows(
             name=self._functions.name,
             topic=self.topic,
-            partition=np.array([partition for (partition, _key), _entry in rows], dtype=np.int64),
-            offset=np.array([entry.offset for _key, entry in rows], dtype=np.int64),
-            key=encode(names)[0],
-            value=values,
-            open=np.array(is_open, dtype=np.bool_),
+            partition=partitions,
+            offset=offsets,
+            key=Digests(keys_low, keys_high),
+            value=Digests(low, high),
+            open=is_open if settled else np.ones_like(is_open),
             name_of=lambda row: names[row],
         )
 
@@ -153,22 +160,34 @@ class Folding:
         if keys is None:
             self._keyless += 1
             return
+        states = self._states.setdefault(partition, {})
         for key in keys:
-            entry = self._states.get((partition, key))
+            entry = states.get(key)
             if entry is None:
-                entry = self._states[partition, key] = _Entry(None, offset)
+                entry = states[key] = _Entry(None, offset)
             if due:
                 entry.state = self._functions.fold(entry.state, *content)
                 entry.offset = offset
             elif entry.touched_at is None:
                 entry.touched_at = offset
 
-    def _values(self, rows: Sequence[tuple[tuple[int, Identity], _Entry]]) -> Digests:
-        finish = self._functions.finish
-        finished = [finish(key, entry.state) for (_partition, key), entry in rows]
+    def _part(
+        self, partition: int, rows: Sequence[tuple[Identity, _Entry]], begun_below: int
+    ) -> tuple[NDArray[Any], ...]:
+        """Columns of a few keys, so that what Python needs for each does not add up."""
+        finished = [self._functions.finish(key, entry.state) for key, entry in rows]
         if self._functions.found is None:
-            return digest_values([_as_bytes(each) for each in finished])
-        return encode([_as_identity(each) for each in finished])[0]
+            values = digest_values([_as_bytes(each) for each in finished])
+        else:
+            values = encode([_as_identity(each) for each in finished])[0]
+        touched = [entry.touched_at for _key, entry in rows]
+        return (
+            np.full(len(rows), partition, dtype=np.int64),
+            np.array([entry.offset for _key, entry in rows], dtype=np.int64),
+            *encode([key for key, _entry in rows])[0],
+            *values,
+            np.array([at is not None and at < begun_below for at in touched], dtype=np.bool_),
+        )
 
 
 def _keys_by(
