@@ -180,7 +180,7 @@ class Decoder:
             view = data.data
             found = [_evaluate(expression, view, at) for at in out.place[hard].tolist()]
             kinds[hard] = [_kind(each) for each in found]
-            for asked in {each.slot: each for each in expression.asked}.values():
+            for asked in {(each.use, each.slot): each for each in expression.asked}.values():
                 out.patch(asked, hard, found)
         for asked in expression.asked:
             counted = self._misfits.get((expression.text, asked.use, asked.name))

@@ -41,7 +41,7 @@ def read_records(data: Readable, batches: Batches, row: int) -> list[Record] | N
         return None
     header = HEADER.unpack_from(view, start)
     attributes, last_delta, first, latest = header[5:9]
-    count = header[12]
+    count = int(batches.records[row])
     payload = view[start + RECORDS_START : end]
     if batches.codec[row]:
         unpacked = decompress(payload, int(batches.codec[row]))
