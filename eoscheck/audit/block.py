@@ -32,8 +32,11 @@ Column: TypeAlias = Digests | Numbers
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSpec:
+    """`optional`: a record that the expression does not fit is none of our business."""
+
     kind: Kind
     expression: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

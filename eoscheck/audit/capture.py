@@ -10,40 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
-from confluent_kafka import Consumer
 
-from eoscheck.audit.checks.results import TableEntry
+from eoscheck.audit.block import Wanted
 from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.identity import reads_headers
-from eoscheck.audit.plan import wanted_of_input, wanted_of_output
-from eoscheck.audit.records import Misfits, Records, RecordsBuilder
-from eoscheck.audit.scan import Reached, Span, read_committed
+from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
+from eoscheck.audit.reading import Progress, Read, Reader
+from eoscheck.audit.records import Records
+from eoscheck.audit.scan import Span
+from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.table import TableBuilder
-from eoscheck.cluster.configs import ConfigView
+from eoscheck.audit.store import Store
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
-from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.errors import UsageError
 
 _MOTION_POLL_S = 0.2
-
-
-class Progress(Protocol):
-    """Called often: `step` in words, `done` of `total` (offsets, or findings)."""
-
-    def __call__(self, step: str, done: int, total: int) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """One topic as it was read. `gaps` says in words why committed records may be missing."""
-
-    topic: str
-    partitions: Mapping[int, Reached]
-    gaps: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +37,14 @@ class Captured:
     with what lies below while the topics were read.
     """
 
-    output: Records
+    output: Store
     output_read: Read
-    input: Records | None = None
+    input: Store | None = None
     input_read: Read | None = None
     due_below: Mapping[int, int] = field(default_factory=dict)
     begun_below: Mapping[int, int] = field(default_factory=dict)
-    table: Sequence[TableEntry] = ()
+    table: Store | None = None
     table_read: Read | None = None
-    misfits: Sequence[Misfits] = ()
     unknowns: Sequence[Unknown] = ()
 
     def reads(self) -> list[Read]:
@@ -78,13 +60,13 @@ class Captured:
             if end.held
         }
 
-    def input_below(self, offsets: Mapping[int, int]) -> Flags:
-        """The input rows below `offsets`."""
-        assert self.input is not None
-        limits = np.zeros(len(self.input), dtype=np.int64)
-        for partition, offset in offsets.items():
-            limits[self.input.partition == partition] = offset
-        return np.asarray(self.input.offset < limits)
+
+def below(records: Records, offsets: Mapping[int, int]) -> Flags:
+    """The rows below `offsets`, by partition."""
+    limits = np.zeros(len(records), dtype=np.int64)
+    for partition, offset in offsets.items():
+        limits[records.partition == partition] = offset
+    return np.asarray(records.offset < limits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +76,8 @@ class Capture:
 
     spec: AuditSpec
     view: ClusterView
-    configs: ConfigView
-    consumer: Consumer
+    reader: Reader
+    budget: Budget
     missing_group_is_unknown: bool = False
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
@@ -104,44 +86,52 @@ class Capture:
         """Raises UsageError where a topic or the group is not there, InfrastructureError where the
         cluster does not answer."""
         spec, state = self.spec, self.spec.final_state
-        for topic in (spec.output, spec.input, state.topic if state else None):
-            if topic is not None:
-                self.view.partitions(topic)  # a wrong name is told before anything is read
+        topics = [spec.output, spec.input, state.topic if state else None]
+        # A wrong name is told before anything is read.
+        rows = [self._extent(topic) for topic in topics if topic is not None]
+        shards = self.budget.buckets(max(rows))
         due_below, unknowns = self._due_below()
 
-        output = RecordsBuilder(spec.output, wanted_of_output(spec))
         output_spans = self._spans(spec.output)
         table_spans = self._spans(state.topic) if state else {}
-        output_read = self._read(output_spans, output)
-        misfits = output.misfits()
+        output = self._store(spec.output, wanted_of_output(spec), shards)
+        output_read = self.reader.read(output_spans, output)
         table, table_read = None, None
         if state is not None:
-            table = TableBuilder(state.topic, result=state.result)
-            table_read = self._read(table_spans, table)
-            misfits += table.misfits()
+            table = self._store(state.topic, wanted_of_table(state.result), shards)
+            table_read = self.reader.read(table_spans, table, last_values=True)
         if spec.input is None:
-            return Captured(
-                output=output.finish(), output_read=output_read, misfits=misfits, unknowns=unknowns
-            )
+            return Captured(output=output, output_read=output_read, unknowns=unknowns)
 
-        builder = RecordsBuilder(spec.input, wanted_of_input(spec))
+        inputs = self._store(spec.input, wanted_of_input(spec), shards)
         input_spans = self._spans(spec.input)
-        input_read = self._read(input_spans, builder)
+        input_read = self.reader.read(input_spans, inputs)
         begun_below = self._begun_below(input_spans)
-        inputs = builder.finish()
         if spec.group is not None and due_below:
-            unknowns += _never_committed(spec.group, due_below, inputs)
+            unknowns += _never_committed(spec.group, spec.input, due_below, input_read.records)
         return Captured(
-            output=output.finish(),
+            output=output,
             output_read=output_read,
             input=inputs,
             input_read=input_read,
             due_below=due_below,
             begun_below=begun_below,
-            table=table.entries() if table else (),
+            table=table,
             table_read=table_read,
-            misfits=misfits + builder.misfits(),
             unknowns=unknowns,
+        )
+
+    def _extent(self, topic: str) -> int:
+        """Offsets that there are now: no fewer than records."""
+        return sum(span.cut - span.start for span in self._spans(topic).values())
+
+    def _store(self, topic: str, wanted: Wanted, shards: int) -> Store:
+        return Store(
+            topic,
+            wanted,
+            buckets=shards,
+            budget=self.budget,
+            stretched=self.spec.input is None and topic == self.spec.output,
         )
 
     def subject_moves(self, captured: Captured, *, within_s: float) -> bool:
@@ -191,58 +181,16 @@ class Capture:
         starts, ends = self.view.log_starts(topic), self.view.high_watermarks(topic)
         return {number: Span(start=starts.get(number, 0), cut=end) for number, end in ends.items()}
 
-    def _read(self, spans: Mapping[int, Span], builder: RecordsBuilder | TableBuilder) -> Read:
-        topic = builder.topic
 
-        def report(done: int, total: int) -> None:
-            if self.progress is not None:
-                self.progress(f"reading {topic}", done, total)
-
-        reached = read_committed(
-            topic,
-            spans,
-            consumer=self.consumer,
-            sink=builder,
-            with_headers=any(reads_headers(each) for each in builder.expressions),
-            patience_s=self.spec.patience_s,
-            progress=report,
-            clock=self.clock,
-        )
-        gaps = _gaps(topic, reached)
-        if isinstance(builder, RecordsBuilder):  # a table's last values survive compaction
-            gaps += self._compaction(topic)
-        if builder.unidentified:
-            gaps.append(f"{builder.unidentified} records of {topic} have no identity")
-        return Read(topic=topic, partitions=reached, gaps=gaps)
-
-    def _compaction(self, topic: str) -> list[str]:
-        try:
-            return [f"{topic} is compacted"] if self.configs.compacted(topic) else []
-        except InfrastructureError as error:
-            return [f"{topic} may be compacted: {error}"]
-
-
-def _gaps(topic: str, reached: Mapping[int, Reached]) -> list[str]:
-    gaps = []
-    for number, end in reached.items():
-        start = end.span.start if end.lost_below is None else end.lost_below
-        if start > 0:
-            gaps.append(f"records of {topic}-{number} below offset {start} were removed")
-        if end.held:
-            gaps.append(
-                f"{topic}-{number} was readable up to offset {end.position} of {end.span.cut} only"
-            )
-    return gaps
-
-
-def _never_committed(group: str, committed: Mapping[int, int], inputs: Records) -> list[Unknown]:
+def _never_committed(
+    group: str, topic: str, committed: Mapping[int, int], records: Mapping[int, int]
+) -> list[Unknown]:
     """A partition with records for which the group has no offset may have been left out."""
-    numbers, counts = np.unique(inputs.partition, return_counts=True)
     return [
         Unknown(
-            subject=f"{inputs.topic}-{number}",
+            subject=f"{topic}-{number}",
             reason=f"holds {count} records, and group {group!r} has committed no offset for it",
         )
-        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
-        if number not in committed
+        for number, count in sorted(records.items())
+        if number not in committed and count
     ]

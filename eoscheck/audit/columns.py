@@ -51,9 +51,28 @@ def encode(identities: Sequence[Identity | None]) -> tuple[Digests, Flags | None
         rows = [blake2b(text.encode(), digest_size=16).digest() for text in identities]  # type: ignore[union-attr]
     else:
         rows = [_digest(each) for each in identities]
-    table = np.frombuffer(b"".join(rows), dtype="<i8").reshape(-1, 2)
     known = None if type(None) not in kinds else np.array([i is not None for i in identities])
-    return Digests(table[:, 0].copy(), table[:, 1].copy()), known
+    return _as_digests(rows), known
+
+
+def digest_values(values: Sequence[bytes | None]) -> Digests:
+    """Digests of raw bytes; nothing where there are none."""
+    rows = [_NOTHING if v is None else blake2b(v, digest_size=16).digest() for v in values]
+    return _as_digests(rows)
+
+
+def digest_content(contents: Sequence[tuple[bytes | None, bytes | None, object]]) -> Digests:
+    """Digests of key and value together: their lengths keep them apart."""
+    rows = []
+    for key, value, _headers in contents:
+        lengths = struct.pack(">ii", *(-1 if part is None else len(part) for part in (key, value)))
+        rows.append(blake2b(lengths + (key or b"") + (value or b""), digest_size=16).digest())
+    return _as_digests(rows)
+
+
+def _as_digests(rows: Sequence[bytes]) -> Digests:
+    table = np.frombuffer(b"".join(rows), dtype="<i8").reshape(-1, 2)
+    return Digests(table[:, 0].copy(), table[:, 1].copy())
 
 
 def encode_repeating(identities: Sequence[Identity | None]) -> Digests:
@@ -123,18 +142,85 @@ def _source_and_number(identity: Identity | None) -> tuple[str | None, int | Non
 def enumerate_identities(*columns: Digests) -> tuple[list[Integers], int]:
     """Numbers equal identities alike, from 0 and over all columns: codes of each column, and how
     many different identities there are."""
-    low = np.concatenate([column.low for column in columns])
-    high = np.concatenate([column.high for column in columns])
-    order = np.argsort(low)
-    low_changes = np.diff(low[order]) != 0
-    high_changes = np.diff(high[order]) != 0
-    if np.any(high_changes & ~low_changes):
-        # Two digests that agree in 64 bits only: sort by all 128 to bring equal ones together.
-        order = np.lexsort((high, low))
-        low_changes = np.diff(low[order]) != 0
-        high_changes = np.diff(high[order]) != 0
-    codes = np.zeros(len(low), dtype=np.int64)
-    codes[order[1:]] = np.cumsum(low_changes | high_changes)
-    total = int(codes.max()) + 1 if len(codes) else 0
+    low = _concatenated([column.low for column in columns])
+    high = _concatenated([column.high for column in columns])
+    order, new = sorted_alike(low, high)
+    codes = np.empty(len(low), dtype=np.int64)
+    codes[order] = np.cumsum(new) - 1
+    total = int(new.sum())
     ends = np.cumsum([len(column.low) for column in columns])
     return np.split(codes, ends[:-1]), total
+
+
+def sorted_alike(low: Integers, high: Integers) -> tuple[Integers, Flags]:
+    """An order of the rows that brings equal ones together, each group in row order, and which rows
+    of that order begin a new group.
+
+    Key and row number are sorted as one 64-bit number, five times as fast as an argsort. Of keys
+    that do not fit beside the row number, as many bits as do are taken, and the rest put right.
+    """
+    rows = len(low)
+    bits = np.uint64(max(1, rows.bit_length()))
+    spread = np.uint64(0x9E3779B97F4A7C15)
+    lowest, highest = (int(low.min()), int(low.max())) if rows else (0, 0)
+    exact = not high.any() and highest - lowest < 1 << (63 - int(bits))
+    if exact:
+        key = (low - lowest).view(np.uint64) << bits
+    else:
+        key = (low.view(np.uint64) * spread) ^ (high.view(np.uint64) * (spread | np.uint64(2)))
+        key = (key >> bits) << bits
+    key |= np.arange(rows, dtype=np.uint64)
+    key.sort()
+    order = (key & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+    key >>= bits
+    changes = key[1:] != key[:-1]
+    if not exact:
+        differs = (low[order[1:]] != low[order[:-1]]) | (high[order[1:]] != high[order[:-1]])
+        if (differs & ~changes).any():
+            _part(order, changes, differs, low, high)
+            differs = (low[order[1:]] != low[order[:-1]]) | (high[order[1:]] != high[order[:-1]])
+        changes = differs
+    return order, np.append(np.ones(min(rows, 1), dtype=np.bool_), changes)
+
+
+def _part(order: Integers, changes: Flags, differs: Flags, low: Integers, high: Integers) -> None:
+    """Puts right, in place, the runs of equal keys that hold different rows."""
+    starts = np.append(0, np.flatnonzero(changes) + 1)
+    ends = np.append(starts[1:], len(order))
+    mixed = np.unique(np.searchsorted(starts, np.flatnonzero(differs & ~changes), side="right") - 1)
+    for start, end in zip(starts[mixed].tolist(), ends[mixed].tolist(), strict=True):
+        run = np.sort(order[start:end])
+        order[start:end] = run[np.lexsort((run, high[run], low[run]))]
+
+
+def sorted_numbers(number: Integers, source: Integers) -> Integers:
+    """An order of the rows by source, then number, then row."""
+    rows = len(number)
+    bits = max(1, rows.bit_length())
+    low, high = (int(number.min()), int(number.max())) if rows else (0, 0)
+    if rows and high - low < 1 << (63 - bits) and source.min() == source.max():
+        key = ((number - low) << bits) | np.arange(rows)
+        key.sort()
+        return key & ((1 << bits) - 1)
+    return np.lexsort((number, source))
+
+
+def mixed(*columns: Integers) -> Integers:
+    """One number of 64 bits for each combination of values: a hash that spreads neighbours."""
+    found = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        found ^= column.astype(np.int64).view(np.uint64)
+        found *= np.uint64(0xD6E8FEB86659FD93)
+        found ^= found >> np.uint64(32)
+    return found.view(np.int64)
+
+
+def first_rows(codes: Integers, total: int) -> Integers:
+    """The first row of each code; -1 where it has none."""
+    first = np.full(total, -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # of several the last one stays
+    return first
+
+
+def _concatenated(parts: Sequence[Integers]) -> Integers:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

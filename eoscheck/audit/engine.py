@@ -6,31 +6,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
-from eoscheck.audit.capture import Capture, Captured, Progress
-from eoscheck.audit.checks.identities import (
-    check_acknowledged,
-    check_duplicates,
-    check_losses,
-    check_phantoms,
-)
-from eoscheck.audit.checks.joined import Acknowledged, Joined, join
+from eoscheck.audit.capture import Capture, Captured
+from eoscheck.audit.checks.joined import Acknowledged
 from eoscheck.audit.checks.liveness import check_stalled
-from eoscheck.audit.checks.order import check_order, check_sequence_order
-from eoscheck.audit.checks.outcome import Anomaly, Checked
-from eoscheck.audit.checks.results import check_final_state, check_running_sum
-from eoscheck.audit.checks.sequence import check_gaps, find_sequences
+from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
 from eoscheck.audit.evidence import Evidence
 from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Hazard, Unknown
 from eoscheck.audit.held import check_held
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
+from eoscheck.audit.memory import budget
 from eoscheck.audit.plan import check_spec
+from eoscheck.audit.reading import Progress, Reader
 from eoscheck.audit.records import Misfits
 from eoscheck.audit.scan import committed_reader
+from eoscheck.audit.shards import Shards, check_shards
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.audit.timeline import FaultTimeline
 from eoscheck.audit.writers import Writers
@@ -65,11 +59,18 @@ def run_audit(
     began = clock()
     try:
         with ExitStack() as stack:
+            configs = ConfigView(client_config)
             capture = Capture(
                 spec=spec,
                 view=stack.enter_context(ClusterView(client_config)),
-                configs=ConfigView(client_config),
-                consumer=stack.enter_context(committed_reader(client_config)),
+                reader=Reader(
+                    consumer=stack.enter_context(committed_reader(client_config)),
+                    configs=configs,
+                    patience_s=spec.patience_s,
+                    progress=progress,
+                    clock=clock,
+                ),
+                budget=stack.enter_context(budget(spec.memory_mb)),
                 missing_group_is_unknown=bool(history),
                 progress=progress,
                 clock=clock,
@@ -77,7 +78,7 @@ def run_audit(
             captured = capture.take()
             checked = [
                 check_held(
-                    captured.held(), client_config=client_config, configs=capture.configs, spec=spec
+                    captured.held(), client_config=client_config, configs=configs, spec=spec
                 ),
                 *_check(captured, capture=capture, history=history, liveness_s=liveness_s),
             ]
@@ -88,7 +89,7 @@ def run_audit(
             )
             findings = _findings(checked, spec=spec, evidence=evidence, progress=progress)
             hazards = (
-                writers.outside_transactions(captured.output)
+                writers.outside_transactions(captured.output_read.last_places())
                 if spec.expect is Guarantee.EXACTLY_ONCE
                 else []
             )
@@ -98,65 +99,26 @@ def run_audit(
 
 
 def _check(
-    captured: Captured, *, capture: Capture, history: Sequence[Event], liveness_s: float
+    captured: Captured,
+    *,
+    capture: Capture,
+    history: Sequence[Event],
+    liveness_s: float,
 ) -> Iterator[Checked]:
-    spec, limit = capture.spec, capture.spec.max_findings
-    joined = _join(captured, history=history, input_topic=spec.input)
-    if spec.group is None:
-        joined = replace(joined, settled=not capture.subject_moves(captured, within_s=0))
-    losses = guarded(Code.LOST, lambda: check_losses(joined, limit=limit))
-    if spec.group is None and losses.counts.get("missing_tail"):
-        watch = min(_MOTION_S, spec.patience_s)
-        joined = replace(joined, settled=not capture.subject_moves(captured, within_s=watch))
-        losses = guarded(Code.LOST, lambda: check_losses(joined, limit=limit))
-    yield losses
-    yield guarded(Code.LOST, lambda: check_acknowledged(joined, limit=limit))
-    yield guarded(Code.DUPLICATE, lambda: check_duplicates(joined, limit=limit))
-    yield guarded(Code.PHANTOM, lambda: check_phantoms(joined, limit=limit))
-    yield guarded(Code.REORDERED, lambda: check_order(joined, order=spec.order, limit=limit))
-    if spec.input is None:
-        yield guarded(Code.GAP, lambda: _check_sequences(joined, spec=spec))
-    if spec.running_sum is not None:
-        yield guarded(Code.WRONG_RESULT, lambda: check_running_sum(joined, limit=limit))
-    if spec.final_state is not None:
-        topic, read = spec.final_state.topic, captured.table_read
-        yield guarded(
-            Code.WRONG_RESULT,
-            lambda: check_final_state(
-                joined,
-                topic=topic,
-                table=captured.table,
-                gaps=read.gaps if read else (),
-                limit=limit,
-            ),
-        )
+    spec = capture.spec
+    shards = Shards(
+        spec=spec,
+        captured=captured,
+        budget=capture.budget,
+        acknowledged=_acknowledged(history, spec.input) if spec.input is not None else None,
+    )
+    yield from check_shards(
+        shards,
+        moves=lambda seconds: capture.subject_moves(captured, within_s=seconds),
+        watch_s=min(_MOTION_S, spec.patience_s),
+    )
     yield guarded(
         Code.STALLED, lambda: check_stalled(history, topic=spec.output, liveness_s=liveness_s)
-    )
-
-
-def _check_sequences(joined: Joined, *, spec: AuditSpec) -> Checked:
-    """Without the input: what the numbers in the identities themselves tell."""
-    sequences = find_sequences(joined)
-    gaps = check_gaps(joined, sequences=sequences, limit=spec.max_findings)
-    if spec.order == "none":
-        return gaps
-    order = check_sequence_order(joined, judged=sequences.judged, limit=spec.max_findings)
-    return replace(gaps, found=[*gaps.found, *order.found])
-
-
-def _join(captured: Captured, *, history: Sequence[Event], input_topic: str | None) -> Joined:
-    if captured.input is None or captured.input_read is None or input_topic is None:
-        return join(captured.output, output_gaps=captured.output_read.gaps)
-    due = captured.input_below(captured.due_below)
-    return join(
-        captured.output,
-        captured.input,
-        due=due,
-        pending=captured.input_below(captured.begun_below) & ~due,
-        output_gaps=captured.output_read.gaps,
-        input_gaps=captured.input_read.gaps,
-        acknowledged=_acknowledged(history, input_topic),
     )
 
 
@@ -224,12 +186,12 @@ def _report(
         (excused if allowed(each, spec.expect) else anomalies)[each.code] += each.total
     unknowns = [
         *captured.unknowns,
-        *map(_misfit, captured.misfits),
-        *(unknown for each in checked for unknown in each.unknowns),
+        *(_misfit(each) for read in captured.reads() for each in read.misfits),
+        *(_said(unknown) for each in checked for unknown in each.unknowns),
     ]
-    counts = {"output_records": len(captured.output)}
+    counts = {"output_records": captured.output.rows}
     if captured.input is not None:
-        counts["input_records"] = len(captured.input)
+        counts["input_records"] = captured.input.rows
     for each_checked in checked:
         counts |= each_checked.counts
     return AuditReport(
@@ -245,6 +207,10 @@ def _report(
         unknowns=[unknown for unknown in unknowns if matters(unknown, spec.expect)],
         duration_s=duration_s,
     )
+
+
+def _said(unknown: Unknown | Doubt) -> Unknown:
+    return unknown.said() if isinstance(unknown, Doubt) else unknown
 
 
 def _misfit(misfits: Misfits) -> Unknown:

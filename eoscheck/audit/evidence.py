@@ -11,7 +11,7 @@ from eoscheck.audit.columns import split_number
 from eoscheck.audit.findings import Code, Finding
 from eoscheck.audit.identity import Identify, parse
 from eoscheck.audit.lookup import Lookup
-from eoscheck.audit.plan import wanted_of_input
+from eoscheck.audit.plan import key_of_input
 from eoscheck.audit.records import Place
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.audit.timeline import FaultTimeline
@@ -32,9 +32,11 @@ class Evidence:
         self._timeline = timeline
         self._identify: dict[str, Identify] = {spec.output: parse(spec.id)}
         self._key: Identify | None = None
+        if spec.final_state is not None:
+            self._identify[spec.final_state.topic] = parse("key")
         if spec.input is not None:
             self._identify[spec.input] = parse(spec.input_id or spec.id)
-            key = wanted_of_input(spec).group
+            key = key_of_input(spec)
             self._key = parse(key) if key else None
 
     def finding(self, code: Code, anomaly: Anomaly, *, allowed: bool) -> Finding:

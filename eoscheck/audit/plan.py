@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from eoscheck.audit.block import ColumnSpec, Wanted
 from eoscheck.audit.identity import parse
-from eoscheck.audit.records import Wanted
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.errors import UsageError
 
 
 def wanted_of_output(spec: AuditSpec) -> Wanted:
-    return Wanted(
-        identity=spec.id,
-        number=spec.running_sum.result if spec.running_sum else None,
-        sequence=spec.input is None,
-    )
+    columns: dict[str, ColumnSpec] = {}
+    if spec.input is None:
+        columns["group"] = ColumnSpec(kind="source", expression=spec.id)
+        columns["number"] = ColumnSpec(kind="sequence", expression=spec.id)
+    if spec.running_sum:
+        columns["number"] = ColumnSpec(kind="number", expression=spec.running_sum.result)
+    return Wanted(identity=spec.id, columns=columns)
 
 
 def wanted_of_input(spec: AuditSpec) -> Wanted:
-    oracles = [oracle for oracle in (spec.running_sum, spec.final_state) if oracle is not None]
-    key = "key" if spec.order == "key" else None
+    columns: dict[str, ColumnSpec] = {}
+    key = key_of_input(spec)
+    if key is not None:
+        columns["group"] = ColumnSpec(kind="identity", expression=key)
+    for oracle in (spec.running_sum, spec.final_state):
+        if oracle is not None:
+            columns["number"] = ColumnSpec(kind="number", expression=oracle.amount)
+    return Wanted(identity=spec.input_id or spec.id, columns=columns)
+
+
+def wanted_of_table(result: str) -> Wanted:
+    """A table's records by key: `value` tells a tombstone."""
     return Wanted(
-        identity=spec.input_id or spec.id,
-        group=oracles[0].key if oracles else key,
-        number=oracles[0].amount if oracles else None,
+        identity="key",
+        columns={
+            "number": ColumnSpec(kind="number", expression=result, optional=True),
+            "value": ColumnSpec(kind="value"),
+        },
     )
+
+
+def key_of_input(spec: AuditSpec) -> str | None:
+    """By what the input is grouped, where it has to be."""
+    for oracle in (spec.running_sum, spec.final_state):
+        if oracle is not None:
+            return oracle.key
+    return "key" if spec.order == "key" and spec.input is not None else None
 
 
 def check_spec(spec: AuditSpec) -> None:
@@ -47,7 +69,7 @@ def check_spec(spec: AuditSpec) -> None:
             == (spec.final_state.key, spec.final_state.amount),
             "running_sum and final_state must name the same key and amount",
         )
-    if spec.order == "key" and wanted_of_input(spec).group != "key":
+    if spec.order == "key" and key_of_input(spec) != "key":
         raise UsageError("order by key is by the record key: the oracle's key must be 'key' too")
 
 

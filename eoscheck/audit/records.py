@@ -5,29 +5,19 @@ The names, times and writers of the few records that a finding shows are read ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eoscheck.audit.columns import (
-    Digests,
-    Flags,
-    Integers,
-    as_numbers,
-    as_sequence,
-    encode,
-    encode_repeating,
-)
-from eoscheck.audit.identity import Headers, parse
-from eoscheck.history.events import Identity
+from eoscheck.audit.block import Block, Column, ColumnSpec, Numbers
+from eoscheck.audit.columns import Digests, Flags, Integers
+from eoscheck.audit.identity import Headers
 
 Content: TypeAlias = tuple[bytes | None, bytes | None, Headers]
 """(key, value, headers)"""
-
-_MISFITS_SHOWN = 5
 
 
 class Place(NamedTuple):
@@ -40,30 +30,6 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Records:
-    """The committed records of one topic up to its cut, in the order of (partition, offset).
-
-    `group` and `number` mean what the reader asked for: the key and amount of an input, the result
-    of an output, the source and number of a sequence. Rows of a group that did not fit hold a
-    digest of nothing; of numbers, `number_known` is false there.
-    """
-
-    topic: str
-    partition: Integers
-    offset: Integers
-    identity: Digests
-    group: Digests | None = None
-    number: Integers | None = None
-    number_known: Flags | None = None
-
-    def __len__(self) -> int:
-        return len(self.offset)
-
-    def place(self, row: int) -> Place:
-        return Place(self.topic, int(self.partition[row]), int(self.offset[row]))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Misfits:
     """Records of a topic that an expression does not fit: how many, and the first of them."""
 
@@ -73,130 +39,120 @@ class Misfits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """The expressions to evaluate for each record. `sequence` takes group and number from the
-    identity itself."""
+class Records:
+    """Committed records of one topic, all of them or one shard, ordered by partition and offset.
 
-    identity: str
-    group: str | None = None
-    number: str | None = None
-    sequence: bool = False
+    Columns that checks know by name: `group` and `number` are the key and amount of an input,
+    the result of an output, or the source and number of a sequence. `*_known` is false where a
+    number did not fit.
+    """
 
+    topic: str
+    partition: Integers
+    offset: Integers
+    identity: Digests
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
-class RecordsBuilder:
-    """Takes the records of one topic in batches, each partition's in the order of its offsets."""
+    def __len__(self) -> int:
+        return len(self.offset)
 
-    def __init__(self, topic: str, wanted: Wanted) -> None:
-        self.topic = topic
-        self.expressions = tuple(
-            each for each in (wanted.identity, wanted.group, wanted.number) if each is not None
-        )
-        self._sequence = wanted.sequence
-        self._identity = _Expression(wanted.identity)
-        self._group = _Expression(wanted.group) if wanted.group else None
-        self._number = _Expression(wanted.number, integers=True) if wanted.number else None
-        self._blocks: list[dict[str, NDArray[Any]]] = []
-
-    def add(
-        self, partitions: Sequence[int], offsets: Sequence[int], contents: Sequence[Content]
-    ) -> None:
-        """One batch, as columns of equal length."""
-        places = _Places(self.topic, partitions, offsets)
-        identities = self._identity(contents, places)
-        groups = self._group(contents, places) if self._group else None
-        numbers = self._number(contents, places) if self._number else None
-        if self._sequence:
-            groups, numbers = as_sequence(identities)
-        digests, fits = encode(identities)
-        block: dict[str, NDArray[Any]] = {
-            "partition": np.array(partitions, dtype=np.int32),
-            "offset": np.array(offsets, dtype=np.int64),
-            "low": digests.low,
-            "high": digests.high,
-        }
-        if groups is not None:
-            block["group_low"], block["group_high"] = encode_repeating(groups)
-        if numbers is not None:
-            block["number"], known = as_numbers(numbers)
-            block["known"] = np.ones(len(numbers), dtype=np.bool_) if known is None else known
-        if fits is not None:
-            block = {name: column[fits] for name, column in block.items()}
-        self._blocks.append(block)
+    def place(self, row: int) -> Place:
+        return Place(self.topic, int(self.partition[row]), int(self.offset[row]))
 
     @property
-    def unidentified(self) -> int:
-        return self._identity.count
+    def group(self) -> Digests | None:
+        return self.digests("group")
 
-    def misfits(self) -> list[Misfits]:
-        asked = [self._identity, self._group, self._number]
-        return [each.misfits() for each in asked if each is not None and each.count]
+    @property
+    def number(self) -> Integers | None:
+        numbers = self.numbers("number")
+        return None if numbers is None else numbers.value
 
-    def finish(self) -> Records:
-        """All rows. A record that the client handed over twice (after a reconnect, say) is one."""
-        if not self._blocks:
-            self.add([], [], [])  # an empty topic has the same columns
-        columns = {
-            name: np.concatenate([block[name] for block in self._blocks])
-            for name in self._blocks[0]
-        }
-        self._blocks.clear()
-        order = np.lexsort((columns["offset"], columns["partition"]))
-        repeated = np.zeros(len(order), dtype=np.bool_)
-        repeated[1:] = (np.diff(columns["offset"][order]) == 0) & (
-            np.diff(columns["partition"][order]) == 0
-        )
-        order = order[~repeated]
-        for name in columns:
-            columns[name] = columns[name][order]
-        grouped = "group_low" in columns
+    @property
+    def number_known(self) -> Flags | None:
+        """Of every row."""
+        numbers = self.numbers("number")
+        if numbers is None or numbers.known is not None:
+            return None if numbers is None else numbers.known
+        return np.ones(len(self), dtype=np.bool_)
+
+    def digests(self, name: str) -> Digests | None:
+        column = self.columns.get(name)
+        return column if isinstance(column, Digests) else None
+
+    def numbers(self, name: str) -> Numbers | None:
+        column = self.columns.get(name)
+        return column if isinstance(column, Numbers) else None
+
+    def chosen(self, rows: Integers | Flags) -> Records:
+        """Those rows, in their order."""
         return Records(
             topic=self.topic,
-            partition=columns["partition"],
-            offset=columns["offset"],
-            identity=Digests(columns["low"], columns["high"]),
-            group=Digests(columns["group_low"], columns["group_high"]) if grouped else None,
-            number=columns.get("number"),
-            number_known=columns.get("known"),
+            partition=self.partition[rows],
+            offset=self.offset[rows],
+            identity=Digests(*(part[rows] for part in self.identity)),
+            columns=chosen_columns(self.columns, rows),
         )
 
 
-class _Places(NamedTuple):
-    topic: str
-    partitions: Sequence[int]
-    offsets: Sequence[int]
-
-    def at(self, row: int) -> Place:
-        return Place(self.topic, self.partitions[row], self.offsets[row])
+def chosen_columns(columns: Mapping[str, Column], rows: Integers | Flags) -> dict[str, Column]:
+    """Those rows of each column."""
+    return {name: _chosen(column, rows) for name, column in columns.items()}
 
 
-class _Expression:
-    """Evaluates one expression, and counts the records that it does not fit."""
-
-    def __init__(self, expression: str, *, integers: bool = False) -> None:
-        self._expression = expression
-        self._identify = parse(expression)
-        self._misfit: Callable[[Identity | None], bool] = _no_integer if integers else _nothing
-        self._integers = integers
-        self._first: list[Place] = []
-        self.count = 0
-
-    def __call__(self, contents: Sequence[Content], places: _Places) -> list[Identity | None]:
-        identify = self._identify
-        found = [identify(key, value, headers) for key, value, headers in contents]
-        if None in found or (self._integers and not set(map(type, found)) <= {int}):
-            rows = [row for row, each in enumerate(found) if self._misfit(each)]
-            self.count += len(rows)
-            room = max(0, _MISFITS_SHOWN - len(self._first))
-            self._first.extend(places.at(row) for row in rows[:room])
-        return found
-
-    def misfits(self) -> Misfits:
-        return Misfits(expression=self._expression, count=self.count, first=self._first)
+def _chosen(column: Column, rows: Integers | Flags) -> Column:
+    if isinstance(column, Digests):
+        return Digests(column.low[rows], column.high[rows])
+    return Numbers(column.value[rows], None if column.known is None else column.known[rows])
 
 
-def _nothing(found: Identity | None) -> bool:
-    return found is None
+def is_digest(spec: ColumnSpec) -> bool:
+    return spec.kind in ("identity", "source", "content", "value")
 
 
-def _no_integer(found: Identity | None) -> bool:
-    return not isinstance(found, int)
+def to_rows(found: Block | Records) -> dict[str, NDArray[Any]]:
+    """As the plain columns that a shuffle takes; `from_rows` makes records of them."""
+    rows: dict[str, NDArray[Any]] = {
+        "partition": np.full(len(found), found.partition, dtype=np.int32)
+        if isinstance(found, Block)
+        else found.partition,
+        "offset": found.offset,
+        "low": found.identity.low,
+        "high": found.identity.high,
+    }
+    for name, column in found.columns.items():
+        if isinstance(column, Digests):
+            rows[f"{name}.low"], rows[f"{name}.high"] = column
+        else:
+            known = column.known
+            rows[f"{name}.value"] = column.value
+            rows[f"{name}.known"] = np.ones(len(found), dtype=np.bool_) if known is None else known
+    return rows
+
+
+def from_rows(
+    topic: str, rows: Mapping[str, NDArray[Any]], specs: Mapping[str, ColumnSpec]
+) -> Records:
+    """Records of what a shuffle holds; within a partition they came in the order of the log."""
+    if not rows:
+        nothing = np.zeros(0, dtype=np.int64)
+        rows = {"partition": nothing, "offset": nothing, "low": nothing, "high": nothing}
+        rows |= {f"{n}.{part}": nothing for n in specs for part in ("low", "high", "value")}
+        rows |= {f"{name}.known": np.zeros(0, dtype=np.bool_) for name in specs}
+    columns: dict[str, Column] = {
+        name: Digests(rows[f"{name}.low"], rows[f"{name}.high"])
+        if is_digest(spec)
+        else Numbers(rows[f"{name}.value"], rows[f"{name}.known"])
+        for name, spec in specs.items()
+    }
+    found = Records(
+        topic=topic,
+        partition=rows["partition"],
+        offset=rows["offset"],
+        identity=Digests(rows["low"], rows["high"]),
+        columns=columns,
+    )
+    partition = found.partition
+    if len(partition) and (np.diff(partition) < 0).any():
+        found = found.chosen(np.argsort(partition, kind="stable"))
+    return found

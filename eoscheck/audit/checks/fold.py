@@ -9,8 +9,9 @@ from itertools import accumulate
 import numpy as np
 
 from eoscheck.audit.checks.joined import Joined
-from eoscheck.audit.checks.outcome import Cause
+from eoscheck.audit.checks.outcome import Cause, Doubt
 from eoscheck.audit.columns import Flags, Integers, enumerate_identities
+from eoscheck.audit.findings import Code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class Fold:
     running: Integers
 
 
-def fold(joined: Joined) -> Fold | str:
+def fold(joined: Joined) -> Fold | Doubt:
     """The fold, or in words why it cannot be made."""
     assert joined.input is not None
     records = joined.input.records
@@ -34,10 +35,10 @@ def fold(joined: Joined) -> Fold | str:
     assert records.number is not None
     assert records.number_known is not None
     if joined.input.gaps:
-        return f"{records.topic} is not complete: {'; '.join(joined.input.gaps)}"
+        return _doubt(f"{records.topic} is not complete: {'; '.join(joined.input.gaps)}")
     unfit = int((~(records.number_known & records.group.known())).sum())
     if unfit:
-        return f"{unfit} records of {records.topic} have no key or no amount"
+        return _doubt(f"{{count}} records of {records.topic} have no key or no amount", unfit)
     (key,), keys = enumerate_identities(records.group)
     _partitions, partition = np.unique(records.partition, return_inverse=True)
     width = int(partition.max()) + 1 if len(partition) else 1
@@ -45,7 +46,7 @@ def fold(joined: Joined) -> Fold | str:
     streams = int(stream.max()) + 1 if len(stream) else 0
     magnitude = np.bincount(key, weights=np.abs(records.number.astype(float)), minlength=keys)
     if len(magnitude) and magnitude.max() >= 2.0**62:
-        return "the sums of its amounts do not fit in 64 bits"
+        return _doubt("the sums of its amounts do not fit in 64 bits")
     return Fold(
         key=key,
         keys=keys,
@@ -54,6 +55,10 @@ def fold(joined: Joined) -> Fold | str:
         amount=records.number,
         running=_running(stream, records.number),
     )
+
+
+def _doubt(reason: str, count: int = 1) -> Doubt:
+    return Doubt(subject=Code.WRONG_RESULT, reason=reason, count=count)
 
 
 def _running(stream: Integers, amount: Integers) -> Integers:

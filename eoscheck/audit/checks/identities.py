@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,18 +14,18 @@ from eoscheck.audit.checks.joined import (
     places,
     places_of,
 )
-from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
+from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
 from eoscheck.audit.columns import Flags, Integers
-from eoscheck.audit.findings import Code, Unknown
+from eoscheck.audit.findings import Code
 from eoscheck.audit.records import Place
 
 
 def check_duplicates(joined: Joined, *, limit: int) -> Checked:
-    """More committed outputs than committed copies of the input; one is expected where the input
-    was not read, or may have been removed. An identity that is not in the input at all is a
-    PHANTOM, however often it stands there."""
+    """More committed outputs than the committed copies of the input may have; of one copy where
+    the input was not read, or may have been removed. An identity that must have none is a PHANTOM,
+    however often it stands there."""
     outputs = joined.output.copies(joined.identities)
-    expected = _expected_copies(joined)
+    expected = _most_copies(joined)
     chosen = (outputs > expected) & (expected > 0)
     anomalies = []
     for rows in first_rows_by_code(joined.output, chosen, limit=limit):
@@ -48,68 +48,93 @@ def check_duplicates(joined: Joined, *, limit: int) -> Checked:
 
 
 def check_phantoms(joined: Joined, *, limit: int) -> Checked:
-    """Outputs whose identity is not in the input: unknown where the input is not complete."""
+    """Outputs whose identity is not in the input, or whose input must have none. The former are
+    unknown where the input is not complete."""
     if joined.input is None:
         return Checked()
     inputs = joined.input.copies(joined.identities)
     outputs = joined.output.copies(joined.identities)
-    chosen = (outputs > 0) & (inputs == 0)
-    total = int(chosen.sum())
-    if total and joined.input.gaps:
-        topic = joined.input.records.topic
-        reason = f"{total} identities of the output are not in {topic}, but may have been: "
-        return Checked(
-            unknowns=[Unknown(subject=Code.PHANTOM, reason=reason + "; ".join(joined.input.gaps))]
+    absent = (outputs > 0) & (inputs == 0)
+    barren = (outputs > 0) & (inputs > 0) & (joined.most() == 0)
+    unknowns = []
+    if joined.input.gaps and absent.any():
+        reason = (
+            "{count} identities of the output are not in "
+            f"{joined.input.records.topic}, but may have been: {'; '.join(joined.input.gaps)}"
         )
+        unknowns.append(Doubt(subject=Code.PHANTOM, reason=reason, count=int(absent.sum())))
+        absent = np.zeros_like(absent)
+    chosen = absent | barren
     anomalies = []
     for rows in first_rows_by_code(joined.output, chosen, limit=limit):
         found = places(joined.output.records, rows)
-        copies = int(outputs[joined.output.code[rows[0]]])
+        code = int(joined.output.code[rows[0]])
+        why = "its input must have none" if barren[code] else "not in the committed input"
         anomalies.append(
             Anomaly(
                 place=found[0],
                 offsets=offsets_beside(found),
-                detail=f"committed {_times(copies)}, but not in the committed input",
-                related={"copies": found},
+                detail=f"committed {_times(int(outputs[code]))}, but {why}",
+                related={"copies": found, "inputs": _inputs_of(joined, code)},
             )
         )
-    return Checked(found=[Found(code=Code.PHANTOM, total=total, anomalies=anomalies)])
+    return Checked(
+        found=[Found(code=Code.PHANTOM, total=int(chosen.sum()), anomalies=anomalies)],
+        unknowns=unknowns,
+    )
 
 
-def check_losses(joined: Joined, *, limit: int) -> Checked:
-    """Due inputs with fewer committed outputs than copies.
+def last_came_out(joined: Joined) -> dict[int, int]:
+    """By input partition: the offset of the last input that has all its outputs."""
+    if joined.input is None:
+        return {}
+    records = joined.input.records
+    missing = joined.output.copies(joined.identities) < joined.least()
+    rows = np.flatnonzero(~missing[joined.input.code])
+    return last_offsets(records.partition[rows], records.offset[rows])
 
-    An input is in the tail where everything after it in its partition is missing too. Unknown are:
-    all of them where the output is not complete, and the tail where the subject is still at work.
+
+def last_offsets(partition: Integers, offset: Integers) -> dict[int, int]:
+    """By partition the highest offset; rows are ordered by both."""
+    ends = np.flatnonzero(np.diff(partition, append=-1))
+    return dict(zip(partition[ends].tolist(), offset[ends].tolist(), strict=True))
+
+
+def check_losses(joined: Joined, *, came_out: Mapping[int, int], limit: int) -> Checked:
+    """Due inputs with fewer committed outputs than they must have.
+
+    An input is in the tail where everything after it in its partition is missing too: `came_out`
+    is `last_came_out` of the whole input. Unknown are: all of them where the output is not
+    complete, and the tail where the subject is still at work.
     """
     if joined.input is None:
         return Checked()
     outputs = joined.output.copies(joined.identities)
-    due = joined.input.copies(joined.identities, joined.due)
+    due = joined.least(joined.due)
     chosen = outputs < due
-    missing = outputs < joined.input.copies(joined.identities)
-    tail = _tail(joined.input, missing=missing, identities=joined.identities)
     counts = {
         "due_records": int(joined.due.sum()),
         "missing_outputs": int((due - outputs)[chosen].sum()),
-        "missing_tail": int((chosen & tail).sum()),
     }
-    if chosen.any() and joined.output.gaps:
+    if not chosen.any():
+        return Checked(found=[Found(code=Code.LOST, total=0, anomalies=[])], counts=counts)
+    tail = _tail(joined.input, came_out=came_out, identities=joined.identities)
+    counts["missing_tail"] = int((chosen & tail).sum())
+    if joined.output.gaps:
         reason = (
-            f"{int(chosen.sum())} identities have too few outputs in "
-            f"{joined.output.records.topic}, but may have had them: "
+            "{count} identities have too few outputs in "
+            f"{joined.output.records.topic}, but may have had them: {'; '.join(joined.output.gaps)}"
         )
-        return Checked(
-            unknowns=[Unknown(subject=Code.LOST, reason=reason + "; ".join(joined.output.gaps))],
-            counts=counts,
-        )
+        doubt = Doubt(subject=Code.LOST, reason=reason, count=int(chosen.sum()))
+        return Checked(unknowns=[doubt], counts=counts)
     unknowns = []
     if not joined.settled and (chosen & tail).any():
         unknowns.append(
-            Unknown(
+            Doubt(
                 subject=Code.LOST,
-                reason=f"the last {int((chosen & tail).sum())} inputs have no output yet, and the "
+                reason="the last {count} inputs have no output yet, and the "
                 "subject is still at work: audit again when it is done, or say which --group it is",
+                count=int((chosen & tail).sum()),
             )
         )
         chosen &= ~tail
@@ -133,10 +158,11 @@ def check_acknowledged(joined: Joined, *, limit: int) -> Checked:
     rows = np.flatnonzero(absent)
     topic = joined.input.records.topic
     if len(rows) and joined.input.gaps:
-        reason = f"{len(rows)} acknowledged records are not in {topic}, but may have been: "
-        return Checked(
-            unknowns=[Unknown(subject=Code.LOST, reason=reason + "; ".join(joined.input.gaps))]
+        reason = (
+            f"{{count}} acknowledged records are not in {topic}, but may have been: "
+            f"{'; '.join(joined.input.gaps)}"
         )
+        return Checked(unknowns=[Doubt(subject=Code.LOST, reason=reason, count=len(rows))])
     anomalies = [
         Anomaly(
             place=Place(topic, sent.partitions[row], sent.offsets[row]),
@@ -153,25 +179,24 @@ def check_acknowledged(joined: Joined, *, limit: int) -> Checked:
     )
 
 
-def _expected_copies(joined: Joined) -> Integers:
+def _most_copies(joined: Joined) -> Integers:
     if joined.input is None:
-        return np.ones(joined.identities, dtype=np.int64)
-    copies = joined.input.copies(joined.identities)
-    return np.maximum(copies, 1) if joined.input.gaps else copies
+        return np.full(joined.identities, joined.per_input[1], dtype=np.int64)
+    most = joined.most()
+    if not joined.input.gaps:
+        return most
+    absent = joined.input.copies(joined.identities) == 0
+    return np.where(absent, np.maximum(most, joined.per_input[1]), most)
 
 
-def _tail(side: Side, *, missing: Flags, identities: int) -> Flags:
+def _tail(side: Side, *, came_out: Mapping[int, int], identities: int) -> Flags:
     """Which identities have all their inputs after the last one of its partition that came out."""
-    row = np.arange(len(side.records))
-    came_out = np.where(missing[side.code], -1, row)
-    _numbers, start, partition = np.unique(
-        side.records.partition, return_index=True, return_inverse=True
-    )
-    if len(start) == 0:
-        return np.zeros(identities, dtype=np.bool_)
-    last = np.maximum.reduceat(came_out, start)
+    records = side.records
+    last = np.full(len(records), -1, dtype=np.int64)
+    for partition, offset in came_out.items():
+        last[records.partition == partition] = offset
     in_tail = np.ones(identities, dtype=np.bool_)
-    in_tail[side.code[row <= last[partition]]] = False
+    in_tail[side.code[records.offset <= last]] = False
     return in_tail
 
 

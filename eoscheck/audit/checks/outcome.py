@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -49,11 +50,57 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """Something that could not be judged: `{count}` in `reason` stands for how many."""
+
+    subject: str
+    reason: str
+    count: int = 1
+
+    def said(self) -> Unknown:
+        return Unknown(subject=self.subject, reason=self.reason.replace("{count}", str(self.count)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checked:
     """`unknowns` are what the check could not judge, `counts` plain totals for the report,
     `hazards` what went well only by luck."""
 
-    found: list[Found] = field(default_factory=list)
-    unknowns: list[Unknown] = field(default_factory=list)
+    found: Sequence[Found] = ()
+    unknowns: Sequence[Unknown | Doubt] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    hazards: list[Hazard] = field(default_factory=list)
+    hazards: Sequence[Hazard] = ()
+
+
+def merged(parts: Iterable[Checked], *, limit: int) -> Checked:
+    """What the same checks said of several shards, as if they had seen all of it: totals add up,
+    and the first anomalies of all stay."""
+    found: dict[tuple[Code, frozenset[Cause]], Found] = {}
+    doubts: dict[tuple[str, str], Doubt] = {}
+    unknowns: dict[Unknown, None] = {}
+    counts: Counter[str] = Counter()
+    hazards: list[Hazard] = []
+    for part in parts:
+        for each in part.found:
+            key = each.code, each.causes
+            found[key] = _both(found[key], each, limit=limit) if key in found else each
+        for unknown in part.unknowns:
+            if isinstance(unknown, Doubt):
+                known = doubts.get((unknown.subject, unknown.reason))
+                total = unknown.count + (known.count if known else 0)
+                doubts[unknown.subject, unknown.reason] = replace(unknown, count=total)
+            else:
+                unknowns[unknown] = None
+        counts.update(part.counts)
+        hazards += part.hazards
+    return Checked(
+        found=list(found.values()),
+        unknowns=[*doubts.values(), *unknowns],
+        counts=counts,
+        hazards=hazards,
+    )
+
+
+def _both(one: Found, other: Found, *, limit: int) -> Found:
+    anomalies = sorted([*one.anomalies, *other.anomalies], key=lambda each: each.place)
+    return replace(one, total=one.total + other.total, anomalies=anomalies[:limit])

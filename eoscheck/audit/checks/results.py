@@ -9,22 +9,10 @@ import numpy as np
 
 from eoscheck.audit.checks.fold import Fold, Repeats, by_cause, causes_by, fold
 from eoscheck.audit.checks.joined import Joined
-from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Found
-from eoscheck.audit.columns import Flags, Integers, encode, enumerate_identities
+from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Doubt, Found
+from eoscheck.audit.columns import Flags, Integers, enumerate_identities, first_rows
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place
-from eoscheck.history.events import Identity
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableEntry:
-    """The last committed value of a key in a table; None where it was deleted, or does not fit the
-    expression."""
-
-    key: Identity
-    place: Place
-    value: int | None
-    fits: bool = True
+from eoscheck.audit.records import Place, Records
 
 
 def check_running_sum(joined: Joined, *, limit: int) -> Checked:
@@ -35,8 +23,8 @@ def check_running_sum(joined: Joined, *, limit: int) -> Checked:
     stands several times in the input, the sum at any of its places is right.
     """
     sums = fold(joined)
-    if isinstance(sums, str):
-        return Checked(unknowns=[Unknown(subject=Code.WRONG_RESULT, reason=sums)])
+    if isinstance(sums, Doubt):
+        return Checked(unknowns=[sums])
     rows, input_row, expected, error = _compare(joined, sums)
     starts, lengths, causes = _judged_steps(joined, sums, input_row, error)
     found = []
@@ -61,33 +49,32 @@ def check_running_sum(joined: Joined, *, limit: int) -> Checked:
 
 
 def check_final_state(
-    joined: Joined, *, topic: str, table: Sequence[TableEntry], gaps: Sequence[str], limit: int
+    joined: Joined, *, table: Records, gaps: Sequence[str], limit: int
 ) -> Checked:
-    """The last value of each key must be the sum of its due inputs.
+    """The last value of each key must be the sum of its due inputs. `table`: its records, whose
+    identity is the key, with the columns `number` and `value` (nothing where it is deleted).
 
     Keys with inputs that the subject may have dealt with meanwhile are not judged. A key that is
     absent or deleted counts as 0.
     """
     sums = fold(joined)
-    if isinstance(sums, str):
-        return Checked(unknowns=[Unknown(subject=Code.WRONG_RESULT, reason=sums)])
+    if isinstance(sums, Doubt):
+        return Checked(unknowns=[sums])
     if gaps:
-        reason = f"{topic} is not complete: {'; '.join(gaps)}"
+        reason = f"{table.topic} is not complete: {'; '.join(gaps)}"
         return Checked(unknowns=[Unknown(subject=Code.WRONG_RESULT, reason=reason)])
     assert joined.input is not None
     assert joined.input.records.group is not None
-    names, _all = encode([entry.key for entry in table])
-    (key, entry_key), keys = enumerate_identities(joined.input.records.group, names)
+    (key, row_key), keys = enumerate_identities(joined.input.records.group, table.identity)
+    entries = _last_entries(table, row_key, keys)
     due, pending = joined.due, joined.pending
     expected = np.zeros(keys, dtype=np.int64)
     np.add.at(expected, key[due], sums.amount[due])
-    value = np.zeros(keys, dtype=np.int64)
-    value[entry_key] = [entry.value or 0 for entry in table]
+    value = entries.value
     open_keys = np.zeros(keys, dtype=np.bool_)
     open_keys[key[pending] if joined.settled else key] = True
-    open_keys[entry_key[[not entry.fits for entry in table]]] = True
+    open_keys |= ~entries.fits
     wrong = np.flatnonzero((value != expected) & ~open_keys)
-    entries = dict(zip(entry_key.tolist(), table, strict=True))
     causes_of_key = causes_by(key, keys, joined)
     repeats = Repeats(key, sums.amount)
     # Each recovery may have counted a run of inputs again: all but the last show in the outputs.
@@ -104,8 +91,8 @@ def check_final_state(
         anomalies = [
             _wrong_entry(
                 joined,
-                topic=topic,
-                entry=entries.get(int(wrong[member])),
+                table=table,
+                row=int(entries.row[wrong[member]]),
                 rows=np.flatnonzero(key == wrong[member]),
                 expected=int(expected[wrong[member]]),
                 causes=kind,
@@ -118,11 +105,37 @@ def check_final_state(
     unknowns = []
     if open_keys.any():
         reason = (
-            f"{int(open_keys.sum())} keys of {topic} are not judged: the subject was at work on "
+            f"{{count}} keys of {table.topic} are not judged: the subject was at work on "
             "them, or their value does not fit"
         )
-        unknowns.append(Unknown(subject=Code.WRONG_RESULT, reason=reason))
+        count = int(open_keys.sum())
+        unknowns.append(Doubt(subject=Code.WRONG_RESULT, reason=reason, count=count))
     return Checked(found=found, unknowns=unknowns, counts={"judged_keys": int((~open_keys).sum())})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entries:
+    """By key: the row of its last record, -1 where it has none; its value, 0 where it is deleted;
+    whether that is a number at all."""
+
+    row: Integers
+    value: Integers
+    fits: Flags
+
+
+def _last_entries(table: Records, key: Integers, keys: int) -> _Entries:
+    row = np.full(keys, -1, dtype=np.int64)
+    row[key] = np.arange(len(key))  # the last one stays
+    value, fits = np.zeros(keys, dtype=np.int64), np.ones(keys, dtype=np.bool_)
+    number, known, content = table.number, table.number_known, table.digests("value")
+    assert number is not None
+    assert known is not None
+    assert content is not None
+    there = row >= 0
+    rows = row[there]
+    value[there] = np.where(known[rows], number[rows], 0)
+    fits[there] = (known[rows] & (np.abs(number[rows]) < 2**62)) | ~content.known()[rows]
+    return _Entries(row=row, value=value, fits=fits)
 
 
 def _compare(joined: Joined, sums: Fold) -> tuple[Integers, Integers, Integers, Integers]:
@@ -133,9 +146,7 @@ def _compare(joined: Joined, sums: Fold) -> tuple[Integers, Integers, Integers, 
     assert outputs.number is not None
     assert outputs.number_known is not None
     copies = joined.input.copies(joined.identities)
-    codes, first = np.unique(joined.input.code, return_index=True)
-    first_row = np.zeros(joined.identities, dtype=np.int64)
-    first_row[codes] = first
+    first_row = first_rows(joined.input.code, joined.identities)
     rows = np.flatnonzero(outputs.number_known & (copies[joined.output.code] > 0))
     input_row = first_row[joined.output.code[rows]]
     expected = sums.running[input_row]
@@ -241,8 +252,8 @@ def _wrong_output(
 def _wrong_entry(
     joined: Joined,
     *,
-    topic: str,
-    entry: TableEntry | None,
+    table: Records,
+    row: int,
     rows: Integers,
     expected: int,
     causes: frozenset[Cause],
@@ -250,21 +261,24 @@ def _wrong_entry(
     assert joined.input is not None
     inputs = [joined.input.records.place(int(row)) for row in rows[-1:]]
     facts = {"expected": expected, "inputs": len(rows), "causes": sorted(causes)}
-    if entry is None:
+    if row < 0:
         return Anomaly(
-            place=Place(topic, inputs[0].partition, -1),
+            place=Place(table.topic, inputs[0].partition, -1),
             offsets=[],
             detail=f"no value, expected {expected}, the sum of {len(rows)} inputs",
             key_of=inputs[0],
             related={"inputs": inputs},
             facts={"result": None, **facts},
         )
-    found = "deleted" if entry.value is None else f"last value {entry.value}"
+    place, content = table.place(row), table.digests("value")
+    assert content is not None
+    assert table.number is not None
+    result = int(table.number[row]) if content.known()[row] else None
+    found = "deleted" if result is None else f"last value {result}"
     return Anomaly(
-        place=entry.place,
-        offsets=[entry.place.offset],
+        place=place,
+        offsets=[place.offset],
         detail=f"{found}, expected {expected}, the sum of {len(rows)} inputs",
-        identity=entry.key,
-        related={"copies": [entry.place], "inputs": inputs},
-        facts={"result": entry.value, **facts},
+        related={"copies": [place], "inputs": inputs},
+        facts={"result": result, **facts},
     )

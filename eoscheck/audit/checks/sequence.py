@@ -1,113 +1,242 @@
-"""GAP: holes in numbered identities, for outputs whose input is not at hand."""
+"""GAP: holes in numbered identities, for outputs whose input is not at hand.
+
+A shard holds whole stretches of 2^16 numbers of a source, so that it finds the holes inside them;
+what each stretch began and ended with tells the holes between them, and what is a sequence at all.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eoscheck.audit.checks.joined import Joined
-from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Flags, Integers, enumerate_identities
-from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Records
+from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
+from eoscheck.audit.columns import Flags, Integers, mixed, sorted_numbers
+from eoscheck.audit.findings import Code
+from eoscheck.audit.records import Place, Records
+from eoscheck.audit.shuffle import Budget, Shuffle, bucket_of
+
+_STRETCH_BITS = 16
+_MOST_UNJUDGED = 1_000_000
+
+
+def stretch_of(numbers: Integers) -> Integers:
+    """Which stretch a number belongs to: rows of one stretch must come into one shard."""
+    return numbers >> _STRETCH_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sequences:
-    """Which outputs belong to a sequence: a source whose numbers, from its lowest to its highest,
-    are there at least half. One record alone shows nothing, and passes where most are part of one.
-    `doubt` says why some are not judged, None where all are."""
+    """What was said of all sources. `unjudged` are sources (the low half of their digests) that
+    have several numbers and are no sequence; None where there are too many to tell."""
 
-    judged: Flags
-    doubt: str | None
-
-
-def find_sequences(joined: Joined) -> Sequences:
-    """Decides what is a sequence at all: random identities have no holes to speak of."""
-    records = joined.output.records
-    if len(records) == 0:
-        return Sequences(judged=np.zeros(0, dtype=np.bool_), doubt=None)
-    source, numbers, numbered = _columns(records)
-    order = np.lexsort((numbers, source))
-    order = order[numbered[order]]
-    dense = np.zeros(int(source.max()) + 1, dtype=np.bool_)
-    alone = np.zeros_like(dense)
-    if len(order):
-        sorted_source, sorted_number = source[order], numbers[order]
-        first = np.append(True, np.diff(sorted_source) != 0)
-        starts = np.flatnonzero(first)
-        ends = np.append(starts[1:], len(order)) - 1
-        new = first | np.append(True, np.diff(sorted_number) != 0)
-        present = np.add.reduceat(new.astype(np.int64), starts)
-        # As floats: the span of 64-bit numbers need not fit in 64 bits, and half of it is enough.
-        span = sorted_number[ends].astype(float) - sorted_number[starts].astype(float) + 1
-        dense[sorted_source[starts]] = (present >= 2) & (present * 2.0 >= span)
-        alone[sorted_source[starts]] = present == 1
-    judged = dense[source] & numbered
-    if judged.sum() * 2 >= len(records):
-        judged |= alone[source] & numbered
-    aside = int((~judged).sum())
-    if aside == 0:
-        return Sequences(judged=judged, doubt=None)
-    return Sequences(
-        judged=judged,
-        doubt=f"{aside} of {len(records)} identities are not part of a numbered sequence, so that "
-        "losses among them cannot be seen: give --input, or --expect at-most-once",
-    )
+    checked: Checked
+    unjudged: frozenset[int] | None
 
 
-def check_gaps(joined: Joined, *, sequences: Sequences, limit: int) -> Checked:
-    """Numbers of a source that are missing between two that are there: one finding for each hole.
+@dataclass(kw_only=True)
+class SequenceCheck:
+    """Takes shard after shard, then decides.
 
-    Unknown where the output is not complete.
+    A sequence is a source whose numbers, from its lowest to its highest, are there at least half:
+    random identities have no holes to speak of. One record alone shows nothing, and passes where
+    most are part of a sequence.
     """
-    records = joined.output.records
-    unknowns = [Unknown(subject=Code.GAP, reason=sequences.doubt)] if sequences.doubt else []
-    if len(records) == 0:
-        return Checked(unknowns=unknowns)
-    source, numbers, _numbered = _columns(records)
-    rows = np.flatnonzero(sequences.judged)
-    rows = rows[np.lexsort((rows, numbers[rows], source[rows]))]
-    step = np.diff(numbers[rows])
-    holes = np.flatnonzero((np.diff(source[rows]) == 0) & (step > 1))
-    missing = int((step[holes] - 1).sum())
-    if len(holes) and joined.output.gaps:
-        reason = f"{missing} numbers are missing in {records.topic}, but may have been there: "
-        unknowns.append(Unknown(subject=Code.GAP, reason=reason + "; ".join(joined.output.gaps)))
-        return Checked(unknowns=unknowns)
-    anomalies = []
-    after = rows[holes + 1]
-    for hole in holes[np.argsort(after)[:limit]]:
-        before_row, row = int(rows[hole]), int(rows[hole + 1])
-        first, last = int(numbers[before_row]) + 1, int(numbers[row]) - 1
-        place = records.place(row)
-        anomalies.append(
-            Anomaly(
-                place=place,
-                offsets=[place.offset],
-                detail=_hole(first, last),
-                sequel=first,
-                related={"before": [records.place(before_row)], "after": [place]},
-                facts={"first_missing": first, "last_missing": last},
-            )
+
+    topic: str
+    budget: Budget
+    buckets: int
+    limit: int
+    gaps: Sequence[str] = ()
+    _records: int = 0
+    _holes: list[_Hole] = field(default_factory=list)
+    _stretches: Shuffle = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stretches = Shuffle(buckets=self.buckets, budget=self.budget)
+
+    def add(self, joined: Joined) -> None:
+        records = joined.output.records
+        self._records += len(records)
+        assert records.number_known is not None
+        rows = np.flatnonzero(records.number_known)
+        if len(rows) == 0:
+            return
+        stretches, holes = _stretches(records, rows, limit=self.limit)
+        self._stretches.add(
+            bucket_of(mixed(stretches["low"], stretches["high"]), self.buckets), stretches
         )
-    return Checked(
-        found=[Found(code=Code.GAP, total=len(holes), anomalies=anomalies)],
-        unknowns=unknowns,
-        counts={"missing_numbers": missing},
-    )
+        self._holes = sorted([*self._holes, *holes], key=_Hole.rank)[: self.limit]
+
+    def finish(self) -> Sequences:
+        """Unknown where the output is not complete."""
+        total = _Totals()
+        holes: list[_Hole] = []
+        for bucket in range(self.buckets):
+            columns = self._stretches.read(bucket)
+            if columns and len(columns["low"]):
+                holes += total.add(columns, topic=self.topic, limit=self.limit)
+        dense = total.dense_rows
+        if dense * 2 >= self._records:
+            dense += total.alone_rows
+        aside = self._records - dense
+        doubts = []
+        if aside:
+            doubts.append(
+                Doubt(
+                    subject=Code.GAP,
+                    reason=f"{{count}} of {self._records} identities are not part of a numbered "
+                    "sequence, so that losses among them cannot be seen: give --input, or "
+                    "--expect at-most-once",
+                    count=aside,
+                )
+            )
+        sparse = total.sparse
+        holes += [hole for hole in self._holes if hole.source not in sparse]
+        holes.sort(key=_Hole.rank)
+        checked = self._checked(total, holes[: self.limit], doubts)
+        return Sequences(
+            checked=checked,
+            unjudged=frozenset(sparse) if len(sparse) < _MOST_UNJUDGED else None,
+        )
+
+    def _checked(self, total: _Totals, holes: list[_Hole], doubts: list[Doubt]) -> Checked:
+        if total.holes and self.gaps:
+            reason = (
+                f"{{count}} numbers are missing in {self.topic}, but may have been there: "
+                f"{'; '.join(self.gaps)}"
+            )
+            doubts = [*doubts, Doubt(subject=Code.GAP, reason=reason, count=total.missing)]
+            return Checked(unknowns=[*doubts])
+        found = Found(
+            code=Code.GAP, total=total.holes, anomalies=[hole.anomaly() for hole in holes]
+        )
+        return Checked(found=[found], unknowns=[*doubts], counts={"missing_numbers": total.missing})
 
 
-def _columns(records: Records) -> tuple[Integers, Integers, Flags]:
+@dataclass(frozen=True, kw_only=True)
+class _Hole:
+    source: int
+    first: int
+    last: int
+    before: Place
+    after: Place
+
+    def rank(self) -> Place:
+        return self.after
+
+    def anomaly(self) -> Anomaly:
+        return Anomaly(
+            place=self.after,
+            offsets=[self.after.offset],
+            detail=_said(self.first, self.last),
+            sequel=self.first,
+            related={"before": [self.before], "after": [self.after]},
+            facts={"first_missing": self.first, "last_missing": self.last},
+        )
+
+
+def _stretches(
+    records: Records, rows: Integers, *, limit: int
+) -> tuple[dict[str, NDArray[Any]], list[_Hole]]:
+    """One row for each stretch of each source, and the first holes inside them."""
     assert records.group is not None
     assert records.number is not None
-    assert records.number_known is not None
-    (source,), _sources = enumerate_identities(records.group)
-    return source, records.number, records.number_known
+    low, high, number = records.group.low[rows], records.group.high[rows], records.number[rows]
+    order = sorted_numbers(number, low)
+    rows, low, high, number = rows[order], low[order], high[order], number[order]
+    stretch = stretch_of(number)
+    begins: Flags = np.append(True, (np.diff(low) != 0) | (np.diff(stretch) != 0))
+    starts = np.flatnonzero(begins)
+    lasts = np.append(starts[1:], len(rows)) - 1
+    step = np.diff(number, prepend=number[:1])
+    step[starts] = 0
+    hole = step > 1
+    columns: dict[str, NDArray[Any]] = {
+        "low": low[starts],
+        "high": high[starts],
+        "first": number[starts],
+        "last": number[lasts],
+        "present": np.add.reduceat((begins | (step > 0)).astype(np.int64), starts),
+        "rows": lasts - starts + 1,
+        "holes": np.add.reduceat(hole.astype(np.int64), starts),
+        "missing": np.add.reduceat(np.where(hole, step - 1, 0), starts),
+    }
+    for name, ends in (("first", starts), ("last", lasts)):
+        columns[f"{name}_partition"] = records.partition[rows[ends]].astype(np.int64)
+        columns[f"{name}_offset"] = records.offset[rows[ends]]
+    found = np.flatnonzero(hole)
+    found = found[np.argsort(rows[found], kind="stable")[:limit]]
+    holes = [
+        _Hole(
+            source=int(low[at]),
+            first=int(number[at - 1]) + 1,
+            last=int(number[at]) - 1,
+            before=records.place(int(rows[at - 1])),
+            after=records.place(int(rows[at])),
+        )
+        for at in found.tolist()
+    ]
+    return columns, holes
 
 
-def _hole(first: int, last: int) -> str:
+@dataclass(kw_only=True)
+class _Totals:
+    """Over all sources that were looked at so far."""
+
+    dense_rows: int = 0
+    alone_rows: int = 0
+    holes: int = 0
+    missing: int = 0
+    sparse: set[int] = field(default_factory=set)
+
+    def add(self, columns: dict[str, NDArray[Any]], *, topic: str, limit: int) -> list[_Hole]:
+        """Some sources, with all their stretches. The first holes between stretches."""
+        order = np.lexsort((columns["first"], columns["low"]))
+        columns = {name: column[order] for name, column in columns.items()}
+        low, first, last = columns["low"], columns["first"], columns["last"]
+        begins: Flags = np.append(True, np.diff(low) != 0)
+        starts = np.flatnonzero(begins)
+        ends = np.append(starts[1:], len(low)) - 1
+        source = np.cumsum(begins) - 1
+        present = np.add.reduceat(columns["present"], starts)
+        rows = np.add.reduceat(columns["rows"], starts)
+        # As floats: the span of 64-bit numbers need not fit in 64 bits, and half of it is enough.
+        span = last[ends].astype(float) - first[starts].astype(float) + 1
+        dense = (present >= 2) & (present * 2.0 >= span)
+        alone = present == 1
+        self.dense_rows += int(rows[dense].sum())
+        self.alone_rows += int(rows[alone].sum())
+        if len(self.sparse) < _MOST_UNJUDGED:
+            self.sparse.update(low[starts[~dense & ~alone]].tolist())
+        judged = dense[source]
+        step = np.append(0, first[1:] - last[:-1])
+        between = judged & ~begins & (step > 1)
+        self.holes += int(columns["holes"][judged].sum() + between.sum())
+        self.missing += int(columns["missing"][judged].sum() + (step[between] - 1).sum())
+        found = np.flatnonzero(between)
+        after = np.lexsort((columns["first_offset"][found], columns["first_partition"][found]))
+        return [
+            _Hole(
+                source=int(low[at]),
+                first=int(last[at - 1]) + 1,
+                last=int(first[at]) - 1,
+                before=_place(columns, "last", at - 1, topic),
+                after=_place(columns, "first", at, topic),
+            )
+            for at in found[after[:limit]].tolist()
+        ]
+
+
+def _place(columns: dict[str, NDArray[Any]], end: str, row: int, topic: str) -> Place:
+    return Place(topic, int(columns[f"{end}_partition"][row]), int(columns[f"{end}_offset"][row]))
+
+
+def _said(first: int, last: int) -> str:
     if first == last:
         return f"number {first} is missing from its source's sequence"
     return (

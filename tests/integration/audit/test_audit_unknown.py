@@ -11,13 +11,14 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from eoscheck.audit import AuditSpec, Code, FinalState, RunningSum, Verdict, run_audit
-from eoscheck.audit.records import RecordsBuilder, Wanted
+from eoscheck.audit.evaluate import Evaluator
 from eoscheck.audit.scan import Span, committed_reader, read_committed
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.errors import UsageError
 from tests.integration.audit.stray import PRODUCER_ID, write_stray_batch
 from tests.integration.audit.test_audit_planted import audit, shown
 from tests.integration.audit.writing import WAIT_S, Out, Topics, payment, receipt
+from tests.unit.audit.topics import store
 
 
 def delete_below(topics: Topics, topic: str, partition: int, offset: int) -> None:
@@ -133,13 +134,16 @@ def test_records_deleted_under_the_reader_are_noticed(
     source, _output = pair
     topics.commit(source, *(payment(0, number) for number in range(6)))
     delete_below(topics, source, 0, 4)
-    builder = RecordsBuilder(source, Wanted(identity="json:/id"))
+    found = store(source, {})
+    evaluator = Evaluator(source, found.wanted, sink=found)
     with committed_reader(topics.client_config) as consumer:
         # As it was planned before the deletion.
-        reached = read_committed(source, {0: Span(start=0, cut=7)}, consumer=consumer, sink=builder)
+        reached = read_committed(
+            source, {0: Span(start=0, cut=7)}, consumer=consumer, sink=evaluator
+        )
     assert reached[0].lost_below == 4
     assert not reached[0].held
-    assert list(builder.finish().offset) == [4, 5]
+    assert list(found.records(0).offset) == [4, 5]
 
 
 def test_records_that_the_expression_does_not_fit_are_counted_and_shown(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from eoscheck.audit.plan import check_spec, wanted_of_input, wanted_of_output
-from eoscheck.audit.records import Wanted
 from eoscheck.audit.spec import AuditSpec, FinalState, RunningSum
 from eoscheck.errors import UsageError
+from tests.unit.audit.topics import wanted
 
 SUM = RunningSum(amount="json:/n", result="json:/sum")
 STATE = FinalState(topic="t", amount="json:/n", result="json:/sum")
@@ -53,11 +53,13 @@ def test_a_senseless_specification_is_refused_in_one_line(spec: AuditSpec, words
 
 def test_only_what_is_needed_is_evaluated() -> None:
     plain = AuditSpec(output="o", input="i", id="json:/id")
-    assert wanted_of_output(plain) == Wanted(identity="json:/id")
-    assert wanted_of_input(plain) == Wanted(identity="json:/id")
+    assert wanted_of_output(plain) == wanted()
+    assert wanted_of_input(plain) == wanted()
     full = AuditSpec(output="o", input="i", input_id="header:id", running_sum=SUM)
-    assert wanted_of_output(full).number == "json:/sum"
-    assert wanted_of_input(full) == Wanted(identity="header:id", group="key", number="json:/n")
-    assert wanted_of_input(AuditSpec(output="o", input="i", final_state=STATE)).number == "json:/n"
-    assert wanted_of_input(AuditSpec(output="o", input="i", order="key")).group == "key"
-    assert wanted_of_output(AuditSpec(output="o")).sequence
+    assert wanted_of_output(full) == wanted(identity="key", number="json:/sum")
+    assert wanted_of_input(full) == wanted(identity="header:id", group="key", number="json:/n")
+    table = AuditSpec(output="o", input="i", final_state=STATE)
+    assert wanted_of_input(table) == wanted(identity="key", group="key", number="json:/n")
+    keyed = AuditSpec(output="o", input="i", order="key")
+    assert wanted_of_input(keyed) == wanted(identity="key", group="key")
+    assert wanted_of_output(AuditSpec(output="o")) == wanted(identity="key", sequence=True)

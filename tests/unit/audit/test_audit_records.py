@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from eoscheck.audit.columns import encode
-from eoscheck.audit.records import Misfits, Place, RecordsBuilder, Wanted
-from eoscheck.audit.table import TableBuilder
+from eoscheck.audit.evaluate import Evaluator
+from eoscheck.audit.records import Misfits, Place, Records
+from eoscheck.audit.store import Store
+from tests.unit.audit.topics import store, wanted
 
 
-def builder(**wanted: object) -> RecordsBuilder:
-    return RecordsBuilder("t", Wanted(identity="json:/id", **wanted))  # type: ignore[arg-type]
+class Built(Evaluator):
+    def __init__(self, found: Store) -> None:
+        super().__init__("t", found.wanted, sink=found)
+        self._found = found
+
+    def finish(self) -> Records:
+        return self._found.records(0)
+
+
+def builder(**asked: str) -> Built:
+    return Built(store("t", {}, wanted(**asked)))  # type: ignore[arg-type]
 
 
 def value(text: str) -> tuple[bytes, bytes, None]:
@@ -75,29 +86,3 @@ def test_an_empty_topic_has_all_its_columns() -> None:
     assert found.group is not None
     assert found.number is not None
     assert found.number_known is not None
-
-
-def test_a_table_holds_the_last_value_of_each_key_and_tells_what_does_not_fit() -> None:
-    table = TableBuilder("t", result="json:/n")
-    written = [
-        (b"a", b'{"n": 1}'),
-        (b"b", b'{"n": 2}'),
-        (b"a", b'{"n": 3}'),
-        (b"7", None),
-        (b"c", b'{"n": "x"}'),
-        (None, b'{"n": 4}'),
-        (b"b", b'{"n": 1.5}'),
-        (b"b", b'{"n": 6}'),
-    ]
-    contents = [(key, content, None) for key, content in written]
-    table.add([0] * len(written), list(range(len(written))), contents)
-    entries = [(e.key, e.place.offset, e.value, e.fits) for e in table.entries()]
-    assert sorted(entries, key=lambda entry: entry[1]) == [
-        ("a", 2, 3, True),
-        (7, 3, None, True),
-        ("c", 4, None, False),
-        ("b", 7, 6, True),
-    ]
-    (misfits,) = table.misfits()
-    assert [place.offset for place in misfits.first] == [4, 5, 6]
-    assert table.unidentified == 1
