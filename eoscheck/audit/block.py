@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from eoscheck.audit.columns import Digests, Flags, Integers
 
-Kind: TypeAlias = Literal["identity", "number", "source", "sequence", "content", "value", "home"]
+Kind: TypeAlias = Literal[
+    "identity", "number", "source", "sequence", "content", "value", "home", "bounds"
+]
 """How a column is made of a record.
 
 `identity`: an expression, as `Digests`. `number`: an expression that must give an integer of 64
@@ -17,6 +19,8 @@ stands before it (`Digests`) and that number (`Numbers`). `content`: a digest of
 together. `value`: a digest of the raw value, nothing for a tombstone. `home`: the hash of the
 raw key that a partitioner takes modulo the partitions, 31 bits for `murmur2` (Java's default) and
 32 for `crc32` (librdkafka's), as `Numbers`, not known for a null key; the expression is its name.
+`bounds`: how many outputs the record must (the upper 32 bits) and may have, not known where the
+user's function does not tell.
 """
 
 
@@ -32,11 +36,13 @@ Column: TypeAlias = Digests | Numbers
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSpec:
-    """`optional`: a record that the expression does not fit is none of our business."""
+    """`optional`: a record that the expression does not fit is none of our business. `condition` is
+    the filter of `bounds`."""
 
     kind: Kind
     expression: str = ""
     optional: bool = False
+    condition: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from eoscheck.audit.block import Wanted
-from eoscheck.audit.columns import Flags
-from eoscheck.audit.findings import Code, Unknown
+from eoscheck.audit.columns import Digests, Flags
+from eoscheck.audit.findings import Code, Guarantee, Unknown
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
+from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.reading import Progress, Read, Reader
 from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span
@@ -34,7 +36,8 @@ class Captured:
     """Everything the checks look at. Offsets are by partition of the input.
 
     `due_below`: outputs of what lies below must be there. `begun_below`: the subject may have dealt
-    with what lies below while the topics were read.
+    with what lies below while the topics were read. `after`: the group's offsets then, None where
+    they could not be told. `partial`: only a part of the input was asked for.
     """
 
     output: Store
@@ -43,6 +46,8 @@ class Captured:
     input_read: Read | None = None
     due_below: Mapping[int, int] = field(default_factory=dict)
     begun_below: Mapping[int, int] = field(default_factory=dict)
+    after: Mapping[int, int] | None = None
+    partial: bool = False
     table: Store | None = None
     table_read: Read | None = None
     unknowns: Sequence[Unknown] = ()
@@ -92,10 +97,18 @@ class Capture:
         shards = self.budget.buckets(max(rows))
         due_below, unknowns = self._due_below()
 
-        output_spans = self._spans(spec.output)
+        ranges = read_ranges(spec)
+        if ranges.partitions is not None and spec.input is not None:
+            self._require_alike(spec.output, spec.input)
+        output_spans, removed = self._output_spans(ranges)
         table_spans = self._spans(state.topic) if state else {}
         output = self._store(spec.output, wanted_of_output(spec), shards)
-        output_read = self.reader.read(output_spans, output)
+        output_read = self.reader.read(
+            output_spans,
+            output,
+            removed=removed,
+            transactional=spec.expect is Guarantee.EXACTLY_ONCE,
+        )
         table, table_read = None, None
         if state is not None:
             table = self._store(state.topic, wanted_of_table(state.result), shards)
@@ -104,10 +117,12 @@ class Capture:
             return Captured(output=output, output_read=output_read, unknowns=unknowns)
 
         inputs = self._store(spec.input, wanted_of_input(spec), shards)
-        input_spans = self._spans(spec.input)
-        input_read = self.reader.read(input_spans, inputs)
-        begun_below = self._begun_below(input_spans)
-        if spec.group is not None and due_below:
+        whole = self._spans(spec.input)
+        input_spans, removed = self._range(ranges, spec.input)
+        input_read = self.reader.read(input_spans, inputs, removed=removed)
+        after = self._after()
+        ends = {number: span.cut for number, span in input_spans.items()}
+        if spec.group is not None and due_below and spec.offsets == "due":
             unknowns += _never_committed(spec.group, spec.input, due_below, input_read.records)
         return Captured(
             output=output,
@@ -115,7 +130,13 @@ class Capture:
             input=inputs,
             input_read=input_read,
             due_below=due_below,
-            begun_below=begun_below,
+            begun_below=ends if after is None else after,
+            after=after,
+            partial=any(
+                span.start < input_spans[n].start or input_spans[n].cut < span.cut
+                for n, span in whole.items()
+                if n in input_spans
+            ),
             table=table,
             table_read=table_read,
             unknowns=unknowns,
@@ -132,7 +153,40 @@ class Capture:
             buckets=shards,
             budget=self.budget,
             stretched=self.spec.input is None and topic == self.spec.output,
+            kept=_sample(self.spec),
         )
+
+    def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
+        topic = self.spec.output
+        if self.spec.input is None:
+            return self._range(ranges, topic)
+        spans = self._spans(topic)
+        if ranges.whole:
+            return spans, None
+        starts = output_starts(ranges, topic, self.view)
+        return {
+            number: Span(start=max(span.start, starts.get(number, 0)), cut=span.cut)
+            for number, span in spans.items()
+            if ranges.partitions is None or number in ranges.partitions
+        }, {number: span.start for number, span in spans.items()}
+
+    def _range(
+        self, ranges: Ranges, topic: str
+    ) -> tuple[dict[int, Span], Mapping[int, int] | None]:
+        """What of a topic was asked for, and where its log begins above that."""
+        if ranges.whole:
+            return self._spans(topic), None
+        found = resolve(ranges, topic, self.view)
+        spans = {n: Span(start=found.start[n], cut=found.stop[n]) for n in found.start}
+        return spans, found.removed
+
+    def _require_alike(self, output: str, source: str) -> None:
+        outputs, inputs = len(self.view.partitions(output)), len(self.view.partitions(source))
+        if outputs != inputs:
+            raise UsageError(
+                f"--partitions needs topics that are partitioned alike: {source} has {inputs} "
+                f"partitions, {output} has {outputs}"
+            )
 
     def subject_moves(self, captured: Captured, *, within_s: float) -> bool:
         """Whether output or input grew since their cuts, or grow within `within_s`."""
@@ -151,7 +205,7 @@ class Capture:
         spec = self.spec
         if spec.input is None:
             return {}, []
-        if spec.group is None:
+        if spec.group is None or spec.offsets == "informational":
             return self.view.high_watermarks(spec.input), []
         try:
             return self._committed(spec.group, spec.input), []
@@ -162,17 +216,16 @@ class Capture:
                 raise
             return {}, [Unknown(subject=Code.LOST, reason=str(error))]
 
-    def _begun_below(self, input_spans: Mapping[int, Span]) -> Mapping[int, int]:
-        """Group offsets B; where they cannot be told, all that was read."""
+    def _after(self) -> Mapping[int, int] | None:
+        """Group offsets B; None where there is no group, or they cannot be told."""
         spec = self.spec
         assert spec.input is not None
-        ends = {number: span.cut for number, span in input_spans.items()}
         if spec.group is None:
-            return ends
+            return None
         try:
             return self._committed(spec.group, spec.input)
         except (UnstableOffsetsError, UsageError):
-            return ends
+            return None
 
     def _committed(self, group: str, topic: str) -> Mapping[int, int]:
         return self.view.committed(group, topic, timeout_s=max(self.spec.patience_s, 1.0))
@@ -180,6 +233,11 @@ class Capture:
     def _spans(self, topic: str) -> dict[int, Span]:
         starts, ends = self.view.log_starts(topic), self.view.high_watermarks(topic)
         return {number: Span(start=starts.get(number, 0), cut=end) for number, end in ends.items()}
+
+
+def _sample(spec: AuditSpec) -> Callable[[Digests], Flags] | None:
+    one_in = read_ranges(spec).one_in
+    return None if one_in == 1 else partial(sampled, one_in=one_in)
 
 
 def _never_committed(

@@ -1,24 +1,21 @@
 """Identities as numbers: compact columns that a check can sort, join and count.
 
 An identity takes 16 bytes whatever its length: an integer is kept as it is, text as its 128-bit
-BLAKE2b digest. Two of 10^12 different texts share a digest with a chance below 10^-14, so that
-comparing digests is exact for all practical purposes.
+digest. Two of 10^12 different texts share a digest with a chance below 10^-14, so that comparing
+digests is exact for all practical purposes.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eoscheck.audit.digests import Digests as Digests
+from eoscheck.audit.digests import Flags as Flags
+from eoscheck.audit.digests import Integers as Integers
+from eoscheck.audit.digests import digest_all
 from eoscheck.history.events import Identity
-
-Integers: TypeAlias = NDArray[np.int64]
-Flags: TypeAlias = NDArray[np.bool_]
 
 _DIGITS = "0123456789"
 _LONGEST = 18
@@ -26,19 +23,6 @@ _LONGEST = 18
 _PLAIN = range(-(10**_LONGEST) + 1, 10**_LONGEST)
 """Integers that are kept as they are; a longer one is taken as text, as it is in a key."""
 _INT64 = range(-(2**63), 2**63)
-_NOTHING = b"\xff" * 16
-_row = struct.Struct("<qq").pack
-
-
-class Digests(NamedTuple):
-    """Two columns of 64 bits. `high` is 0 for an integer, whose value is `low`; both are -1 where
-    there is no identity."""
-
-    low: Integers
-    high: Integers
-
-    def known(self) -> Flags:
-        return np.asarray((self.low != -1) | (self.high != -1))
 
 
 def encode(identities: Sequence[Identity | None]) -> tuple[Digests, Flags | None]:
@@ -48,31 +32,9 @@ def encode(identities: Sequence[Identity | None]) -> tuple[Digests, Flags | None
         low = np.array(identities, dtype=np.int64)
         return Digests(low, np.zeros_like(low)), None
     if kinds == {str}:
-        rows = [blake2b(text.encode(), digest_size=16).digest() for text in identities]  # type: ignore[union-attr]
-    else:
-        rows = [_digest(each) for each in identities]
+        return digest_all([text.encode() for text in identities]), None  # type: ignore[union-attr]
     known = None if type(None) not in kinds else np.array([i is not None for i in identities])
-    return _as_digests(rows), known
-
-
-def digest_values(values: Sequence[bytes | None]) -> Digests:
-    """Digests of raw bytes; nothing where there are none."""
-    rows = [_NOTHING if v is None else blake2b(v, digest_size=16).digest() for v in values]
-    return _as_digests(rows)
-
-
-def digest_content(contents: Sequence[tuple[bytes | None, bytes | None, object]]) -> Digests:
-    """Digests of key and value together: their lengths keep them apart."""
-    rows = []
-    for key, value, _headers in contents:
-        lengths = struct.pack(">ii", *(-1 if part is None else len(part) for part in (key, value)))
-        rows.append(blake2b(lengths + (key or b"") + (value or b""), digest_size=16).digest())
-    return _as_digests(rows)
-
-
-def _as_digests(rows: Sequence[bytes]) -> Digests:
-    table = np.frombuffer(b"".join(rows), dtype="<i8").reshape(-1, 2)
-    return Digests(table[:, 0].copy(), table[:, 1].copy())
+    return _mixed_kinds(identities), known
 
 
 def encode_repeating(identities: Sequence[Identity | None]) -> Digests:
@@ -83,14 +45,19 @@ def encode_repeating(identities: Sequence[Identity | None]) -> Digests:
     return Digests(digests.low[number], digests.high[number])
 
 
-def _digest(identity: Identity | None) -> bytes:
-    if isinstance(identity, str):
-        return blake2b(identity.encode(), digest_size=16).digest()
-    if identity is None:
-        return _NOTHING
-    if identity in _PLAIN:
-        return _row(identity, 0)
-    return _digest(str(identity))
+def _mixed_kinds(identities: Sequence[Identity | None]) -> Digests:
+    found = Digests(*np.full((2, len(identities)), -1, dtype=np.int64))
+    texts: list[bytes] = []
+    rows: list[int] = []
+    for row, identity in enumerate(identities):
+        if isinstance(identity, int) and identity in _PLAIN:
+            found.low[row], found.high[row] = identity, 0
+        elif identity is not None:
+            rows.append(row)
+            texts.append(str(identity).encode())
+    if rows:
+        found.low[rows], found.high[rows] = digest_all(texts)
+    return found
 
 
 def as_numbers(found: Sequence[Identity | None]) -> tuple[Integers, Flags | None]:

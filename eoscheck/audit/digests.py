@@ -10,13 +10,26 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eoscheck.audit.columns import Digests
+Integers: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
 
 _WORDS = np.dtype("<i8")
+
+
+class Digests(NamedTuple):
+    """Two columns of 64 bits. `high` is 0 for an integer, whose value is `low`; both are -1 where
+    there is no identity."""
+
+    low: Integers
+    high: Integers
+
+    def known(self) -> Flags:
+        return np.asarray((self.low != -1) | (self.high != -1))
 
 
 def digest_all(texts: Sequence[bytes]) -> Digests:

@@ -15,7 +15,7 @@ from eoscheck.audit.checks.joined import Acknowledged
 from eoscheck.audit.checks.liveness import check_stalled
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
 from eoscheck.audit.evidence import Evidence
-from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Hazard, Unknown
+from eoscheck.audit.findings import AuditReport, Code, Finding, Unknown
 from eoscheck.audit.held import check_held
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
@@ -30,6 +30,7 @@ from eoscheck.audit.timeline import FaultTimeline
 from eoscheck.audit.writers import Writers
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.connection import error_text
+from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import InfrastructureError
 from eoscheck.history.events import Event, SendsAcknowledged
@@ -65,8 +66,11 @@ def run_audit(
                 view=stack.enter_context(ClusterView(client_config)),
                 reader=Reader(
                     consumer=stack.enter_context(committed_reader(client_config)),
+                    log=stack.enter_context(RawLog(client_config)),
                     configs=configs,
+                    mode=spec.reader,
                     patience_s=spec.patience_s,
+                    limit=spec.max_findings,
                     progress=progress,
                     clock=clock,
                 ),
@@ -80,6 +84,7 @@ def run_audit(
                 check_held(
                     captured.held(), client_config=client_config, configs=configs, spec=spec
                 ),
+                *(read.raw.checked() for read in captured.reads() if read.raw is not None),
                 *_check(captured, capture=capture, history=history, liveness_s=liveness_s),
             ]
             lookup = stack.enter_context(Lookup(client_config, clock=clock))
@@ -88,14 +93,9 @@ def run_audit(
                 spec, lookup=lookup, writers=writers, timeline=FaultTimeline(history)
             )
             findings = _findings(checked, spec=spec, evidence=evidence, progress=progress)
-            hazards = (
-                writers.outside_transactions(captured.output_read.last_places())
-                if spec.expect is Guarantee.EXACTLY_ONCE
-                else []
-            )
     except KafkaException as error:
         raise InfrastructureError(f"the cluster does not answer: {error_text(error)}") from error
-    return _report(spec, captured, checked, findings, hazards=hazards, duration_s=clock() - began)
+    return _report(spec, captured, checked, findings, duration_s=clock() - began)
 
 
 def _check(
@@ -176,7 +176,6 @@ def _report(
     checked: Sequence[Checked],
     findings: list[Finding],
     *,
-    hazards: list[Hazard],
     duration_s: float,
 ) -> AuditReport:
     found = [found for each in checked for found in each.found if found.total]
@@ -202,10 +201,11 @@ def _report(
         counts=counts,
         anomalies=dict(anomalies),
         allowed=dict(excused),
-        hazards=hazards,
+        hazards=[hazard for each in checked for hazard in each.hazards],
         findings=findings,
         unknowns=[unknown for unknown in unknowns if matters(unknown, spec.expect)],
         duration_s=duration_s,
+        transactions=[read.raw.statistics() for read in captured.reads() if read.raw is not None],
     )
 
 

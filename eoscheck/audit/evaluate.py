@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from eoscheck.audit.block import Block, BlockSink, Column, ColumnSpec, Numbers, Wanted
+from eoscheck.audit.checks.partitioning import Partitioner, homes
 from eoscheck.audit.columns import (
     Digests,
     Integers,
     as_numbers,
     as_sequence,
-    digest_content,
-    digest_values,
     encode,
     encode_repeating,
 )
+from eoscheck.audit.digests import digest_contents, digest_values
 from eoscheck.audit.identity import parse, reads_headers
-from eoscheck.audit.partitioner import home_of
+from eoscheck.audit.multiplicity import parse_multiplicity
 from eoscheck.audit.records import Content, Misfits, Place, chosen_columns
 from eoscheck.history.events import Identity
 
@@ -40,12 +40,22 @@ class Evaluator:
             for name, spec in wanted.columns.items()
             if spec.kind in ("identity", "number")
         }
+        self._outputs = {
+            name: parse_multiplicity(spec.expression, spec.condition)
+            for name, spec in wanted.columns.items()
+            if spec.kind == "bounds"
+        }
         self._next: dict[int, int] = {}
 
     @property
     def with_headers(self) -> bool:
-        asked = [spec.expression for spec in self._wanted.columns.values()]
-        return any(reads_headers(each) for each in (self._wanted.identity, *asked))
+        if any("headers" in outputs.needs for outputs in self._outputs.values()):
+            return True
+        return any(map(reads_headers, (self._wanted.identity, *self._expressions_of())))
+
+    def _expressions_of(self) -> list[str]:
+        kinds = ("identity", "number")
+        return [spec.expression for spec in self._wanted.columns.values() if spec.kind in kinds]
 
     @property
     def unidentified(self) -> int:
@@ -119,18 +129,19 @@ class Evaluator:
             case "sequence":
                 return Numbers(*as_numbers(as_sequence(identities)[1]))
             case "content":
-                return digest_content(contents)
+                return digest_contents([key for key, _v, _h in contents], _values(contents))
             case "value":
-                return digest_values([value for _key, value, _headers in contents])
+                return digest_values(_values(contents))
             case "home":
-                return _homes(spec.expression, [key for key, _value, _headers in contents])
+                partitioner = cast(Partitioner, spec.expression)
+                return homes([key for key, _value, _headers in contents], partitioner)
+            case "bounds":
+                least, most, judged = self._outputs[name].of_records(contents)
+                return Numbers((least.astype(np.int64) << 32) | most, judged)
 
 
-def _homes(partitioner: str, keys: Sequence[bytes | None]) -> Numbers:
-    hashed = home_of(partitioner)
-    known = np.array([key is not None for key in keys], dtype=np.bool_)
-    values = [0 if key is None else hashed(key) for key in keys]
-    return Numbers(np.array(values, dtype=np.int64), None if known.all() else known)
+def _values(contents: Sequence[Content]) -> list[bytes | None]:
+    return [value for _key, value, _headers in contents]
 
 
 class _Places(NamedTuple):

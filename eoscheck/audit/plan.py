@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from eoscheck.audit.block import ColumnSpec, Wanted
 from eoscheck.audit.identity import parse
+from eoscheck.audit.multiplicity import parse_multiplicity
+from eoscheck.audit.ranges import read_ranges
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.errors import UsageError
 
@@ -20,6 +22,14 @@ def wanted_of_output(spec: AuditSpec) -> Wanted:
 
 def wanted_of_input(spec: AuditSpec) -> Wanted:
     columns: dict[str, ColumnSpec] = {}
+    outputs = parse_multiplicity(spec.per_input, spec.input_filter)
+    if outputs.filter_by is not None and outputs.columnar:
+        expression = outputs.filter_by[0]
+        columns["filter"] = ColumnSpec(kind="identity", expression=expression, optional=True)
+    elif not outputs.constant:
+        columns["bounds"] = ColumnSpec(
+            kind="bounds", expression=spec.per_input, condition=spec.input_filter
+        )
     key = key_of_input(spec)
     if key is not None:
         columns["group"] = ColumnSpec(kind="identity", expression=key)
@@ -52,11 +62,23 @@ def check_spec(spec: AuditSpec) -> None:
     """Raises UsageError for what can be told without a cluster."""
     for expression in _expressions(spec):
         parse(expression)
+    parse_multiplicity(spec.per_input, spec.input_filter)
+    ranges = read_ranges(spec)
     _require(spec.patience_s >= 0, f"patience must be 0 or more, not {spec.patience_s:g}")
     _require(spec.max_findings >= 1, f"max-findings must be 1 or more, not {spec.max_findings}")
+    oracles = spec.running_sum or spec.final_state or spec.golden or spec.fold or spec.changelogs
+    _require(
+        ranges.one_in == 1 or not (oracles or spec.sum_is_zero),
+        "--sample leaves out what sums, folds and states are made of: use one or the other",
+    )
+    _require(
+        ranges.whole or ranges.one_in > 1 or not oracles,
+        "--from, --to and --partitions leave out what folds and states are made of",
+    )
     if spec.input is None:
         _require(spec.group is None, "--group needs --input: its offsets are those of the input")
         _require(spec.input_id is None, "--input-id needs --input")
+        _require(spec.input_filter is None, "--input-filter needs --input")
         _require(
             spec.running_sum is None and spec.final_state is None,
             "running_sum and final_state need the input topic to fold",

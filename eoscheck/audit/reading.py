@@ -6,17 +6,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
+import numpy as np
 from confluent_kafka import Consumer
+from numpy.typing import NDArray
 
-from eoscheck.audit.block import Block
+from eoscheck.audit.block import Block, Wanted
 from eoscheck.audit.evaluate import Evaluator
-from eoscheck.audit.records import Misfits, Place
+from eoscheck.audit.fast import FastRead, read_fast, supported
+from eoscheck.audit.raw_headers import read_headers
+from eoscheck.audit.raw_view import RawView
+from eoscheck.audit.records import Content, Misfits
 from eoscheck.audit.scan import Reached, Span, read_committed
 from eoscheck.audit.store import Store
 from eoscheck.cluster.configs import ConfigView
-from eoscheck.errors import InfrastructureError
+from eoscheck.cluster.raw_log import RawLog
+from eoscheck.errors import InfrastructureError, UsageError
 
 
 class Progress(Protocol):
@@ -28,66 +34,154 @@ class Progress(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Read:
     """One topic as it was read. `gaps` says in words why committed records may be missing;
-    `records` counts those that were read, by partition, `last` is the offset of the last one."""
+    `records` counts those that were read, by partition. `raw` has followed its batches, None where
+    no client could read them."""
 
     topic: str
     partitions: Mapping[int, Reached]
     gaps: Sequence[str]
     misfits: Sequence[Misfits] = ()
     records: Mapping[int, int] = field(default_factory=dict)
-    last: Mapping[int, int] = field(default_factory=dict)
-
-    def last_places(self) -> list[Place]:
-        """The last record of each partition."""
-        return [Place(self.topic, number, offset) for number, offset in sorted(self.last.items())]
+    raw: RawView | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """How topics are read. Waits at most `patience_s` for open transactions."""
+    """How topics are read: by the compiled reader where it can (`mode` auto), by one of the two
+    otherwise. Waits at most `patience_s` for open transactions. Without a `log` there is no raw
+    view."""
 
     consumer: Consumer
+    log: RawLog | None
     configs: ConfigView
+    mode: Literal["auto", "fast", "client"]
     patience_s: float
+    limit: int
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
 
-    def read(self, spans: Mapping[int, Span], store: Store, *, last_values: bool = False) -> Read:
-        """Everything committed in `spans`, into `store`. `last_values`: only those are asked for,
-        so that a compacted topic is as good as a whole one.
+    def read(
+        self,
+        spans: Mapping[int, Span],
+        store: Store,
+        *,
+        removed: Mapping[int, int] | None = None,
+        last_values: bool = False,
+        transactional: bool = False,
+    ) -> Read:
+        """Everything committed in `spans`, into `store`.
 
+        `removed`: where the log begins above what was asked for, by default above 0. `last_values`:
+        only those are asked for, so that a compacted topic is as good as a whole one.
+        `transactional`: whatever is written outside transactions is a hazard.
         Raises InfrastructureError where the cluster does not answer.
         """
         topic, counted = store.topic, _Counted(store)
-        evaluator = Evaluator(topic, store.wanted, sink=counted)
-
-        def report(done: int, total: int) -> None:
-            if self.progress is not None:
-                self.progress(f"reading {topic}", done, total)
-
-        reached = read_committed(
+        compacted = self._compaction(topic)
+        view = RawView(
             topic,
-            spans,
-            consumer=self.consumer,
-            sink=evaluator,
-            with_headers=evaluator.with_headers,
-            patience_s=self.patience_s,
-            progress=report,
-            clock=self.clock,
+            limit=self.limit,
+            compacted=bool(compacted),
+            transactions_expected=transactional,
         )
-        gaps = _gaps(topic, reached)
-        if not last_values:
-            gaps += self._compaction(topic)
-        if evaluator.unidentified:
-            gaps.append(f"{evaluator.unidentified} records of {topic} have no identity")
+        if self._fast(store.wanted):
+            read = self._read_fast(spans, counted, store.wanted, view)
+        else:
+            read = self._read_by_client(spans, counted, store.wanted, view)
+        if removed is None:
+            removed = {n: span.start for n, span in spans.items() if span.start > 0}
+        gaps = [*_gaps(topic, read.reached, removed), *(() if last_values else compacted)]
+        if read.unidentified:
+            gaps.append(f"{read.unidentified} records of {topic} have no identity")
+        if read.unreadable:
+            shown = ", ".join(map(str, read.first_unreadable[:3]))
+            gaps.append(f"{read.unreadable} batches of {topic} could not be read ({shown})")
         return Read(
             topic=topic,
-            partitions=reached,
+            partitions=read.reached,
             gaps=gaps,
-            misfits=evaluator.misfits(),
+            misfits=read.misfits,
             records=counted.records,
-            last=counted.last,
+            raw=None if self.log is None else view,
         )
+
+    def _fast(self, wanted: Wanted) -> bool:
+        if self.mode == "client":
+            return False
+        able = supported(wanted) and all(s.kind != "bounds" for s in wanted.columns.values())
+        if self.mode == "auto":
+            return able and self.log is not None
+        if not able:
+            raise UsageError(
+                "--reader fast needs `pip install 'eoscheck[fast]'`, and expressions without "
+                "python:, msgpack: and numbers in pointers: leave it out to have a reader chosen"
+            )
+        if self.log is None:
+            raise InfrastructureError("--reader fast: no client can read raw batches here")
+        return True
+
+    def _read_fast(
+        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: RawView
+    ) -> FastRead:
+        assert self.log is not None
+        return read_fast(
+            view.topic,
+            spans,
+            log=self.log,
+            wanted=wanted,
+            sink=counted,
+            view=view,
+            patience_s=self.patience_s,
+            progress=self._reporter(f"reading {view.topic}"),
+            clock=self.clock,
+        )
+
+    def _read_by_client(
+        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: RawView
+    ) -> FastRead:
+        """The client's records first; then the batches, which are held against them."""
+        evaluator = Evaluator(view.topic, wanted, sink=counted)
+        delivered = None if self.log is None else view.delivered
+        reached = read_committed(
+            view.topic,
+            spans,
+            consumer=self.consumer,
+            sink=evaluator if delivered is None else _Watched(evaluator, delivered),
+            with_headers=evaluator.with_headers,
+            patience_s=self.patience_s,
+            progress=self._reporter(f"reading {view.topic}"),
+            clock=self.clock,
+        )
+        if self.log is not None:
+            for number, end in reached.items():
+                start = end.span.start if end.lost_below is None else end.lost_below
+                view.read_by_client(number, start=start, stop=max(start, end.position))
+            read_headers(
+                view.topic,
+                {
+                    number: Span(start=end.span.start, cut=min(end.position, end.span.cut))
+                    for number, end in reached.items()
+                },
+                log=self.log,
+                view=view,
+                patience_s=self.patience_s,
+                progress=self._reporter(f"reading the batches of {view.topic}"),
+                clock=self.clock,
+            )
+        return FastRead(
+            reached=reached,
+            unidentified=evaluator.unidentified,
+            misfits=evaluator.misfits(),
+            unreadable=0,
+            first_unreadable=[],
+        )
+
+    def _reporter(self, step: str) -> Callable[[int, int], None]:
+        def report(done: int, total: int) -> None:
+            if self.progress is not None:
+                self.progress(step, done, total)
+
+        return report
 
     def _compaction(self, topic: str) -> list[str]:
         try:
@@ -96,25 +190,40 @@ class Reader:
             return [f"{topic} may be compacted: {error}"]
 
 
+class _Watched:
+    """Tells of the offsets that a client gave, before anything is made of them."""
+
+    def __init__(
+        self, evaluator: Evaluator, delivered: Callable[[int, NDArray[np.int64]], None]
+    ) -> None:
+        self._evaluator = evaluator
+        self._delivered = delivered
+
+    def add(
+        self, partitions: Sequence[int], offsets: Sequence[int], contents: Sequence[Content]
+    ) -> None:
+        partition, offset = np.array(partitions), np.array(offsets, dtype=np.int64)
+        for number in np.unique(partition).tolist():
+            self._delivered(number, offset[partition == number])
+        self._evaluator.add(partitions, offsets, contents)
+
+
 class _Counted:
     """Counts what it hands on."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.records: Counter[int] = Counter()
-        self.last: dict[int, int] = {}
 
     def add(self, block: Block) -> None:
         self.records[block.partition] += len(block)
-        if len(block):
-            self.last[block.partition] = int(block.offset[-1])
         self._store.add(block)
 
 
-def _gaps(topic: str, reached: Mapping[int, Reached]) -> list[str]:
+def _gaps(topic: str, reached: Mapping[int, Reached], removed: Mapping[int, int]) -> list[str]:
     gaps = []
     for number, end in reached.items():
-        start = end.span.start if end.lost_below is None else end.lost_below
+        start = removed.get(number, 0) if end.lost_below is None else end.lost_below
         if start > 0:
             gaps.append(f"records of {topic}-{number} below offset {start} were removed")
         if end.held:

@@ -24,6 +24,8 @@ from eoscheck.audit.checks.sequence import SequenceCheck
 from eoscheck.audit.columns import Integers, encode, first_rows, mixed
 from eoscheck.audit.findings import Code
 from eoscheck.audit.judge import guarded
+from eoscheck.audit.multiplicity import Bounds, Multiplicity, parse_multiplicity
+from eoscheck.audit.records import Records
 from eoscheck.audit.shuffle import Budget, bucket_of
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.audit.store import Rearranged
@@ -39,13 +41,20 @@ class Shards:
     budget: Budget
     acknowledged: Acknowledged | None = None
     settled: bool = True
+    _outputs: Multiplicity = field(init=False)
     _sent: list[Acknowledged | None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._outputs = parse_multiplicity(self.spec.per_input, self.spec.input_filter)
         self._sent = _split(self.acknowledged, len(self.captured.output))
 
     def __len__(self) -> int:
         return len(self.captured.output)
+
+    @property
+    def most_of_one(self) -> int:
+        """Outputs that an input may have of which nothing is known."""
+        return self._outputs.most
 
     def joined(self, shard: int) -> Joined:
         captured = self.captured
@@ -60,10 +69,25 @@ class Shards:
             due=due,
             pending=below(inputs, captured.begun_below) & ~due,
             settled=self.settled,
+            bounds=self.bounds(inputs),
+            partial=captured.partial,
             output_gaps=captured.output_read.gaps,
             input_gaps=captured.input_read.gaps,
             acknowledged=self._sent[shard],
         )
+
+    def bounds(self, inputs: Records) -> Bounds | None:
+        """How many outputs each input must and may have; None where it is one."""
+        if self._outputs == Multiplicity():
+            return None
+        column = inputs.digests("filter")
+        if column is not None:
+            return self._outputs.of_column(column)
+        numbers = inputs.numbers("bounds")
+        if numbers is None:
+            return self._outputs.of_any(len(inputs))
+        least = (numbers.value >> 32).astype(np.int32)
+        return Bounds(least, (numbers.value & 0x7FFFFFFF).astype(np.int32), numbers.known)
 
 
 def check_shards(
@@ -129,7 +153,10 @@ class _FirstPass:
         limit = self.shards.spec.max_findings
         for shard in range(len(self.shards)):
             joined = self.shards.joined(shard)
-            yield guarded(Code.DUPLICATE, partial(check_duplicates, joined, limit=limit))
+            yield guarded(
+                Code.DUPLICATE,
+                partial(check_duplicates, joined, most_of_one=self.shards.most_of_one, limit=limit),
+            )
             yield guarded(Code.PHANTOM, partial(check_phantoms, joined, limit=limit))
             yield guarded(Code.LOST, partial(check_acknowledged, joined, limit=limit))
             yield guarded(Code.LOST, partial(self._note_losses, joined, shard))
@@ -195,6 +222,8 @@ class _FirstPass:
             due=due,
             pending=below(inputs, captured.begun_below) & ~due,
             settled=self.shards.settled,
+            bounds=self.shards.bounds(inputs),
+            partial=captured.partial,
             output_gaps=captured.output_read.gaps,
             input_gaps=captured.input_read.gaps,
         )
@@ -205,7 +234,7 @@ class _FirstPass:
         if joined.input is None:
             return Checked()
         outputs = joined.output.copies(joined.identities)
-        if (outputs < joined.least(joined.due)).any():
+        if (outputs < joined.expected(joined.due).least).any():
             self.incomplete.append(shard)
             return Checked()
         return check_losses(joined, came_out={}, limit=0)

@@ -20,12 +20,12 @@ from eoscheck.audit.findings import Code
 from eoscheck.audit.records import Place
 
 
-def check_duplicates(joined: Joined, *, limit: int) -> Checked:
-    """More committed outputs than the committed copies of the input may have; of one copy where
+def check_duplicates(joined: Joined, *, most_of_one: int = 1, limit: int) -> Checked:
+    """More committed outputs than the committed copies of the input may have; `most_of_one` where
     the input was not read, or may have been removed. An identity that must have none is a PHANTOM,
     however often it stands there."""
     outputs = joined.output.copies(joined.identities)
-    expected = _most_copies(joined)
+    expected = _most_copies(joined, most_of_one)
     chosen = (outputs > expected) & (expected > 0)
     anomalies = []
     for rows in first_rows_by_code(joined.output, chosen, limit=limit):
@@ -49,13 +49,13 @@ def check_duplicates(joined: Joined, *, limit: int) -> Checked:
 
 def check_phantoms(joined: Joined, *, limit: int) -> Checked:
     """Outputs whose identity is not in the input, or whose input must have none. The former are
-    unknown where the input is not complete."""
+    unknown where the input is not complete, and not looked for where only a part was asked for."""
     if joined.input is None:
         return Checked()
     inputs = joined.input.copies(joined.identities)
     outputs = joined.output.copies(joined.identities)
-    absent = (outputs > 0) & (inputs == 0)
-    barren = (outputs > 0) & (inputs > 0) & (joined.most() == 0)
+    absent = (outputs > 0) & (inputs == 0) & (not joined.partial)
+    barren = (outputs > 0) & (inputs > 0) & (joined.expected().most == 0)
     unknowns = []
     if joined.input.gaps and absent.any():
         reason = (
@@ -89,7 +89,7 @@ def last_came_out(joined: Joined) -> dict[int, int]:
     if joined.input is None:
         return {}
     records = joined.input.records
-    missing = joined.output.copies(joined.identities) < joined.least()
+    missing = joined.output.copies(joined.identities) < joined.expected().least
     rows = np.flatnonzero(~missing[joined.input.code])
     return last_offsets(records.partition[rows], records.offset[rows])
 
@@ -110,7 +110,7 @@ def check_losses(joined: Joined, *, came_out: Mapping[int, int], limit: int) -> 
     if joined.input is None:
         return Checked()
     outputs = joined.output.copies(joined.identities)
-    due = joined.least(joined.due)
+    due = joined.expected(joined.due).least
     chosen = outputs < due
     counts = {
         "due_records": int(joined.due.sum()),
@@ -179,14 +179,14 @@ def check_acknowledged(joined: Joined, *, limit: int) -> Checked:
     )
 
 
-def _most_copies(joined: Joined) -> Integers:
+def _most_copies(joined: Joined, most_of_one: int) -> Integers:
     if joined.input is None:
-        return np.full(joined.identities, joined.per_input[1], dtype=np.int64)
-    most = joined.most()
-    if not joined.input.gaps:
+        return np.full(joined.identities, most_of_one, dtype=np.int64)
+    most = joined.expected().most
+    if not joined.input.gaps and not joined.partial:
         return most
     absent = joined.input.copies(joined.identities) == 0
-    return np.where(absent, np.maximum(most, joined.per_input[1]), most)
+    return np.where(absent, np.maximum(most, most_of_one), most)
 
 
 def _tail(side: Side, *, came_out: Mapping[int, int], identities: int) -> Flags:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from eoscheck.audit.columns import Digests, Flags, Integers, encode, enumerate_identities
+from eoscheck.audit.columns import (
+    Digests,
+    Flags,
+    Integers,
+    encode,
+    enumerate_identities,
+    sorted_numbers,
+)
+from eoscheck.audit.multiplicity import Bounds, Expected, expected
 from eoscheck.audit.records import Place, Records
 from eoscheck.history.events import Identity
 
@@ -39,16 +48,23 @@ class Side:
 
     def rows_of(self, code: int) -> list[int]:
         """Where an identity stands: at most its first hundred rows."""
-        rows: list[int] = np.flatnonzero(self.code == code)[:_SHOWN].tolist()
+        order, codes = self._by_code
+        start, end = np.searchsorted(codes, [code, code + 1])
+        rows: list[int] = order[start : min(end, start + _SHOWN)].tolist()
         return rows
+
+    @cached_property
+    def _by_code(self) -> tuple[Integers, Integers]:
+        order = sorted_numbers(self.code, np.zeros_like(self.code))
+        return order, self.code[order]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
     """`due` tells the input rows whose outputs must be there, `pending` those that the subject may
     have dealt with while the topics were read. `settled` is false where it may still be at work on
-    the last of the due ones. `per_input`: how many outputs one input may have, at least and at
-    most; columns `least` and `most` of the input say so for each."""
+    the last of the due ones. `bounds`: how many outputs each input row must and may have, by
+    default one. `partial`: only a part of the input was asked for."""
 
     output: Side
     input: Side | None
@@ -56,27 +72,18 @@ class Joined:
     due: Flags
     pending: Flags
     settled: bool = True
-    per_input: tuple[int, int] = (1, 1)
+    bounds: Bounds | None = None
+    partial: bool = False
     acknowledged: Acknowledged | None = None
     acknowledged_code: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
-    def least(self, chosen: Flags | None = None) -> Integers:
-        """By identity: how many outputs the inputs must have, of all or of the `chosen` rows."""
-        return self._expected("least", self.per_input[0], chosen)
-
-    def most(self) -> Integers:
-        """By identity: how many outputs the inputs may have."""
-        return self._expected("most", self.per_input[1], None)
-
-    def _expected(self, name: str, constant: int, chosen: Flags | None) -> Integers:
+    def expected(self, chosen: Flags | None = None) -> Expected:
+        """By identity: how many outputs the inputs must and may have, of all or of the `chosen`."""
         assert self.input is not None
-        column = self.input.records.numbers(name)
-        if column is None:
-            return self.input.copies(self.identities, chosen) * constant
-        code, weights = self.input.code, column.value
-        if chosen is not None:
-            code, weights = code[chosen], weights[chosen]
-        return np.bincount(code, weights, minlength=self.identities).astype(np.int64)
+        if self.bounds is None:
+            copies = self.input.copies(self.identities, chosen)
+            return Expected(copies, copies)
+        return expected(self.input.code, self.identities, self.bounds, chosen)
 
 
 def join(
@@ -86,7 +93,8 @@ def join(
     due: Flags | None = None,
     pending: Flags | None = None,
     settled: bool = True,
-    per_input: tuple[int, int] = (1, 1),
+    bounds: Bounds | None = None,
+    partial: bool = False,
     output_gaps: Sequence[str] = (),
     input_gaps: Sequence[str] = (),
     acknowledged: Acknowledged | None = None,
@@ -105,7 +113,8 @@ def join(
         due=np.ones(len(input_code), dtype=np.bool_) if due is None else due,
         pending=np.zeros(len(input_code), dtype=np.bool_) if pending is None else pending,
         settled=settled,
-        per_input=per_input,
+        bounds=bounds,
+        partial=partial,
         acknowledged=acknowledged,
         acknowledged_code=sent_code,
     )
