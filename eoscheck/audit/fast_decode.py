@@ -56,6 +56,7 @@ class Decoder:
             for each in self._program.evaluated
             for asked in each.asked
             if asked.use in ("identity", "number")
+            and (asked.name is None or not wanted.columns[asked.name].optional)
         }
         self._identity = self._program.evaluated[0].asked[0]
         self.unreadable = _Counted()

@@ -66,10 +66,10 @@ class Checked:
     """`unknowns` are what the check could not judge, `counts` plain totals for the report,
     `hazards` what went well only by luck."""
 
-    found: Sequence[Found] = ()
-    unknowns: Sequence[Unknown | Doubt] = ()
+    found: Sequence[Found] = field(default_factory=list)
+    unknowns: Sequence[Unknown | Doubt] = field(default_factory=list)
     counts: Mapping[str, int] = field(default_factory=dict)
-    hazards: Sequence[Hazard] = ()
+    hazards: Sequence[Hazard] = field(default_factory=list)
 
 
 def merged(parts: Iterable[Checked], *, limit: int) -> Checked:
