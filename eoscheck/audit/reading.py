@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from eoscheck.audit.block import Block, Wanted
 from eoscheck.audit.evaluate import Evaluator
 from eoscheck.audit.fast import FastRead, read_fast, supported
-from eoscheck.audit.raw_headers import read_headers
+from eoscheck.audit.header_reading import read_headers
 from eoscheck.audit.raw_view import RawView
 from eoscheck.audit.records import Content, Misfits
 from eoscheck.audit.scan import Reached, Span, read_committed

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
-from eoscheck.audit.findings import Hazard, HazardCode
 from eoscheck.audit.neighbourhood import BatchFacts, Neighbourhood, Surroundings
-from eoscheck.audit.records import Place, Records
+from eoscheck.audit.records import Place
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import EoscheckError
@@ -57,23 +54,6 @@ class Writers:
         """When the batch of a place was written, by its first record; None where nobody tells."""
         around = self._batches_around(place)
         return around.of.time_ms if around is not None and around.of is not None else None
-
-    def outside_transactions(self, records: Records) -> list[Hazard]:
-        """The hazard NOT_TRANSACTIONAL of each partition whose last record was written outside a
-        transaction: nothing is wrong yet, but a crash would duplicate or lose."""
-        return [
-            Hazard(
-                code=HazardCode.NOT_TRANSACTIONAL,
-                topic=place.topic,
-                partition=place.partition,
-                offset=place.offset,
-                detail=f"{place} was written outside a transaction: is exactly-once really on?",
-            )
-            for place in _last_places(records)
-            if (around := self._batches_around(place)) is not None
-            and around.of is not None
-            and not around.of.transactional
-        ]
 
     def _writer(self, batch: BatchFacts) -> dict[str, Any]:
         if batch.producer_id is None:
@@ -129,8 +109,3 @@ class Writers:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
-
-
-def _last_places(records: Records) -> Iterable[Place]:
-    ends = np.flatnonzero(np.diff(records.partition, append=-1))
-    return [records.place(row) for row in ends.tolist()]
