@@ -73,13 +73,16 @@ def flaws(
 
 def flaw_column(
     contents: Sequence[tuple[bytes | None, bytes | None, Headers]],
+    partitions: Sequence[int],
     *,
     topic: str,
-    partition: int,
     own: bool = True,
 ) -> Numbers:
-    """`flaws` of each (key, value, headers) of one partition; not known where it is not judged."""
-    found = [flaws(*content, topic=topic, partition=partition, own=own) for content in contents]
+    """`flaws` of each (key, value, headers), in its partition; not known where it is not judged."""
+    found = [
+        flaws(*content, topic=topic, partition=partition, own=own)
+        for content, partition in zip(contents, partitions, strict=True)
+    ]
     known = np.array([each is not None for each in found], dtype=np.bool_)
     return Numbers(
         np.array([each or 0 for each in found], dtype=np.int64), None if known.all() else known

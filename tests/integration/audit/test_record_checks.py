@@ -148,6 +148,6 @@ def seals(cluster: Cluster, topic: str) -> Checked:
         contents.add(
             number,
             offsets(messages),
-            flaw_column(rows, topic=topic, partition=number),  # type: ignore[arg-type]
+            flaw_column(rows, [number] * len(rows), topic=topic),  # type: ignore[arg-type]
         )
     return contents.finish()

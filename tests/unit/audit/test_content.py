@@ -77,7 +77,7 @@ def test_flaws_are_counted_and_the_first_are_shown_with_their_places() -> None:
     lost: tuple[bytes, bytes, Headers] = (b"k", b"v", sealed(b"k", b"v", "refunds"))
     contents = Contents(IN, limit=2)
     for partition, rows in [(1, [good, bad]), (0, [good, (b"k", b"v", None), lost]), (1, [bad])]:
-        column = flaw_column(rows, topic=IN, partition=partition)
+        column = flaw_column(rows, [partition] * len(rows), topic=IN)
         contents.add(partition, np.arange(len(rows)) + 10, column)
     checked = contents.finish()
     (found,) = checked.found
