@@ -145,9 +145,14 @@ def seals(cluster: Cluster, topic: str) -> Checked:
     contents = Contents(topic, limit=10)
     for number, messages in read_committed(cluster, topic).items():
         rows = [(m.key(), m.value(), m.headers()) for m in messages]
+        nothing = np.zeros(len(rows), dtype=np.int64)
+        flaws = flaw_column(rows, [number] * len(rows), topic=topic)  # type: ignore[arg-type]
         contents.add(
-            number,
-            offsets(messages),
-            flaw_column(rows, [number] * len(rows), topic=topic),  # type: ignore[arg-type]
+            Block(
+                partition=number,
+                offset=offsets(messages),
+                identity=Digests(nothing, nothing),
+                columns={"seal": flaws},
+            )
         )
     return contents.finish()
