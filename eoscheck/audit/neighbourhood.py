@@ -379,7 +379,7 @@ class Neighbourhood:
         """A window that ends where `window` begins, as long as may be, judged by its density."""
         offsets = max(1, window.following - earliest)
         density = max(1.0, len(window.data) / offsets)
-        back = max(_BEFORE, int(0.7 * _SCAN_BYTES / density))
+        back = max(1, int(0.7 * _SCAN_BYTES / density))
         start = place._replace(offset=max(window.log_start, earliest - back))
         found = self._fetch(start, committed=False, max_bytes=_SCAN_BYTES)
         if found is None or found.following < earliest:
