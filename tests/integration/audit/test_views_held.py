@@ -54,6 +54,7 @@ def test_a_batch_of_a_producer_that_no_coordinator_knows_hangs(
     (anomaly,) = found.anomalies
     assert (found.code, anomaly.offsets) == (Code.HANGING_TRANSACTION, [offset])
     assert anomaly.facts["producer_id"] == PRODUCER_ID
+    assert anomaly.facts["held_back_offsets"] == 1
 
 
 def test_a_batch_that_came_after_its_transaction_s_marker_hangs(
