@@ -32,9 +32,9 @@ def print_report(report: AuditReport, *, repeat: str, console: Console) -> None:
         f"{number:,} {name.replace('_', ' ')}" for name, number in report.counts.items() if number
     )
     console.print(Padding(Text(f"{counts or 'no records'} ({report.duration_s:.1f} s)"), _INDENT))
-    for line in (*report.scope, *map(_transactions, report.transactions)):
-        if line:
-            console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+    for said in (*report.scope, *map(_transactions, report.transactions)):
+        if said:
+            console.print(Text(f"  {said}", style="dim"), soft_wrap=True)
     if report.findings:
         console.print(Padding(_table(report.findings[:_FINDINGS_SHOWN]), _INDENT))
         total = sum(report.anomalies.values()) + sum(report.allowed.values())
