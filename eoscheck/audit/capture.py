@@ -15,8 +15,9 @@ from functools import partial
 import numpy as np
 
 from eoscheck.audit.block import Wanted
-from eoscheck.audit.columns import Digests, Flags
+from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
+from eoscheck.audit.numbered import NumberedStore
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.reading import Progress, Read, Reader
@@ -24,7 +25,7 @@ from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span
 from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Store
+from eoscheck.audit.store import Sample, Store
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
 
@@ -147,14 +148,9 @@ class Capture:
         return sum(span.cut - span.start for span in self._spans(topic).values())
 
     def _store(self, topic: str, wanted: Wanted, shards: int) -> Store:
-        return Store(
-            topic,
-            wanted,
-            buckets=shards,
-            budget=self.budget,
-            stretched=self.spec.input is None and topic == self.spec.output,
-            kept=_sample(self.spec),
-        )
+        numbered = self.spec.input is None and topic == self.spec.output
+        kind = NumberedStore if numbered else Store
+        return kind(topic, wanted, buckets=shards, budget=self.budget, kept=_sample(self.spec))
 
     def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
         topic = self.spec.output
@@ -235,7 +231,7 @@ class Capture:
         return {number: Span(start=starts.get(number, 0), cut=end) for number, end in ends.items()}
 
 
-def _sample(spec: AuditSpec) -> Callable[[Digests], Flags] | None:
+def _sample(spec: AuditSpec) -> Sample | None:
     one_in = read_ranges(spec).one_in
     return None if one_in == 1 else partial(sampled, one_in=one_in)
 
