@@ -84,6 +84,7 @@ class BatchFacts:
             "offsets": [self.first_offset, self.last_offset],
             "records": self.records,
             "transactional": self.transactional,
+            "time_ms": self.time_ms,
         }
         if self.producer_id is not None:
             shown |= {"producer_id": self.producer_id, "epoch": self.epoch}
@@ -121,6 +122,8 @@ class TransactionFacts:
                 ("outcome", self.outcome or "not ended"),
                 ("marker_offset", self.marker_offset),
                 ("marker_epoch", self.marker_epoch),
+                ("began_ms", self.begin_ms),
+                ("ended_ms", self.end_ms),
                 (
                     "duration_ms",
                     self.end_ms - self.begin_ms

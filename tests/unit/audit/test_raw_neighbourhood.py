@@ -118,6 +118,7 @@ def test_a_batch_stands_between_its_neighbours() -> None:
         "offsets": [second, second + BATCH - 1],
         "records": BATCH,
         "transactional": True,
+        "time_ms": 1000 + second,
         "producer_id": 7,
         "epoch": 1,
         "base_sequence": 0,
