@@ -8,13 +8,15 @@ those has its input below the input cuts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
+from eoscheck.audit.authors import Authors
 from eoscheck.audit.block import Wanted
+from eoscheck.audit.checks.partitioning import Partitioning
 from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
 from eoscheck.audit.numbered import NumberedStore
@@ -25,7 +27,7 @@ from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span
 from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Sample, Store
+from eoscheck.audit.store import Sample, Store, Watcher, Watching
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
 
@@ -84,6 +86,7 @@ class Capture:
     view: ClusterView
     reader: Reader
     budget: Budget
+    authors: Authors = field(default_factory=Authors)
     missing_group_is_unknown: bool = False
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
@@ -103,12 +106,14 @@ class Capture:
             self._require_alike(spec.output, spec.input)
         output_spans, removed = self._output_spans(ranges)
         table_spans = self._spans(state.topic) if state else {}
-        output = self._store(spec.output, wanted_of_output(spec), shards)
+        watchers = tuple(self._watchers())
+        output = self._store(spec.output, wanted_of_output(spec), shards, watchers)
         output_read = self.reader.read(
             output_spans,
             output,
             removed=removed,
             transactional=spec.expect is Guarantee.EXACTLY_ONCE,
+            authors=self.authors,
         )
         table, table_read = None, None
         if state is not None:
@@ -147,10 +152,31 @@ class Capture:
         """Offsets that there are now: no fewer than records."""
         return sum(span.cut - span.start for span in self._spans(topic).values())
 
-    def _store(self, topic: str, wanted: Wanted, shards: int) -> Store:
+    def _store(
+        self, topic: str, wanted: Wanted, shards: int, watchers: tuple[Watcher, ...] = ()
+    ) -> Store:
         numbered = self.spec.input is None and topic == self.spec.output
         kind = NumberedStore if numbered else Store
-        return kind(topic, wanted, buckets=shards, budget=self.budget, kept=_sample(self.spec))
+        return kind(
+            topic,
+            wanted,
+            buckets=shards,
+            budget=self.budget,
+            kept=_sample(self.spec),
+            watchers=watchers,
+        )
+
+    def _watchers(self) -> Iterator[Watcher]:
+        """Checks that see the output go by."""
+        spec, limit = self.spec, self.spec.max_findings
+        if spec.partitioner is not None:
+            check = Partitioning(
+                spec.output,
+                partitioner=spec.partitioner,
+                partitions=len(self.view.partitions(spec.output)),
+                limit=limit,
+            )
+            yield Watching(check, frozenset({"home"}))
 
     def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
         topic = self.spec.output
