@@ -60,6 +60,7 @@ class _Partition:
         default_factory=list
     )
     waiting_rows: int = 0
+    withheld: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     given: Runs | None = None
     outside: _Outside = field(default_factory=_Outside)
     was_compacted: bool = False
@@ -123,6 +124,7 @@ class RawView:
         state.high_watermark = high_watermark
         state.last_stable_offset = last_stable_offset
         state.log_start = max(state.log_start, log_start)
+        state.withheld = np.zeros(len(batches), dtype=np.bool_)
         if not len(batches):
             return np.zeros(0, dtype=np.bool_)
         given = given_to_client(batches, aborted) & batches.intact
@@ -131,8 +133,16 @@ class RawView:
             batches, given = batches[~old_format], given[~old_format]
             taken = np.zeros(len(old_format), dtype=np.bool_)
             taken[~old_format] = self._take(partition, state, batches, given)
+            withheld = np.zeros(len(old_format), dtype=np.bool_)
+            withheld[~old_format] = state.withheld
+            state.withheld = withheld
             return taken
         return self._take(partition, state, batches, given)
+
+    def withheld(self, partition: int) -> NDArray[np.bool_]:
+        """Of the batches that were taken last: data of transactions that the client leaves out as
+        aborted, for checks that look at aborted records as well."""
+        return self._state(partition).withheld
 
     def _take(
         self, partition: int, state: _Partition, batches: Batches, given: NDArray[np.bool_]
@@ -142,6 +152,8 @@ class RawView:
         reached = np.maximum.accumulate(np.append(state.position, known))
         new = ~batches.intact | (batches.last_offset > reached[:-1])
         state.position = int(reached[-1])
+        data = (batches.control == Control.DATA) & batches.intact
+        state.withheld = data & new & batches.transactional & ~given
         if not new.all():
             given &= new
             batches = batches[new]
