@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eoscheck.audit.authors import Authors
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.findings import Code, Hazard, HazardCode, TransactionStatistics, Unknown
 from eoscheck.audit.raw_client_view import given_to_client
@@ -92,6 +93,7 @@ class RawView:
         limit: int,
         compacted: bool = False,
         transactions_expected: bool = False,
+        authors: Authors | None = None,
         producers: int = _PRODUCERS,
         at_once: int = _AT_ONCE,
     ) -> None:
@@ -99,6 +101,7 @@ class RawView:
         self._limit = limit
         self._compacted = compacted
         self._transactions_expected = transactions_expected
+        self._authors = authors
         self._producers = producers
         self._at_once = at_once
         self._partitions: dict[int, _Partition] = {}
@@ -312,6 +315,8 @@ class RawView:
         self, partition: int, state: _Partition, batches: Batches, hidden: NDArray[np.int64]
     ) -> None:
         """What a batch shows without its transaction."""
+        if self._authors is not None:
+            self._authors.take(partition, batches)
         data = batches.intact & (batches.control == Control.DATA)
         length = batches.last_offset - batches.base_offset + 1
         state.was_compacted |= bool((data & (batches.records < length)).any())
