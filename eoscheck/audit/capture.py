@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from eoscheck.audit.atomic import AtomicCheck
 from eoscheck.audit.authors import Authors
 from eoscheck.audit.block import Wanted
 from eoscheck.audit.checks.content import Contents
@@ -117,7 +118,8 @@ class Capture:
             self._require_alike(spec.output, spec.input)
         output_spans, removed = self._output_spans(ranges)
         table_spans = self._spans(state.topic) if state else {}
-        watchers = tuple(self._watchers())
+        atomic = self._atomic(shards)
+        watchers = (*self._watchers(), *([] if atomic is None else [atomic]))
         output = self._store(spec.output, wanted_of_output(spec), shards, watchers)
         output_read = self.reader.read(
             output_spans,
@@ -125,6 +127,7 @@ class Capture:
             removed=removed,
             transactional=spec.expect is Guarantee.EXACTLY_ONCE,
             authors=self.authors,
+            atomic=atomic,
         )
         table, table_read = None, None
         if state is not None:
@@ -178,6 +181,12 @@ class Capture:
             kept=_sample(self.spec),
             watchers=watchers,
         )
+
+    def _atomic(self, shards: int) -> AtomicCheck | None:
+        spec = self.spec
+        if spec.atomic is None:
+            return None
+        return AtomicCheck(spec.output, buckets=shards, budget=self.budget, limit=spec.max_findings)
 
     def _watchers(self) -> Iterator[Watcher]:
         """Checks that see the output go by."""

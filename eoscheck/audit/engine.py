@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -22,8 +22,10 @@ from eoscheck.audit.held import check_held
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
 from eoscheck.audit.memory import budget
+from eoscheck.audit.neighbourhood import Neighbourhood
 from eoscheck.audit.plan import check_spec, topics_of
-from eoscheck.audit.reading import Progress, Reader
+from eoscheck.audit.raw_view import RawView
+from eoscheck.audit.reading import Progress, Read, Reader
 from eoscheck.audit.records import Misfits
 from eoscheck.audit.same_topics import same_topics
 from eoscheck.audit.scan import committed_reader
@@ -34,6 +36,7 @@ from eoscheck.audit.writers import Writers
 from eoscheck.audit.writing import check_writing
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.connection import error_text
+from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError
@@ -95,7 +98,8 @@ def run_audit(
                     captured.held(), client_config=client_config, configs=configs, spec=spec
                 ),
                 *check_writing(
-                    [read.raw for read in captured.reads() if read.raw is not None],
+                    _views(captured.reads()),
+                    written=_views([captured.output_read, captured.table_read]),
                     spec=spec,
                     configs=configs,
                     client_config=client_config,
@@ -108,8 +112,9 @@ def run_audit(
                     liveness_s=liveness_s,
                 ),
             ]
-            lookup = stack.enter_context(Lookup(client_config, clock=clock))
-            writers = stack.enter_context(Writers(client_config))
+            near = _neighbourhood(client_config, stack) if log is not None else None
+            lookup = stack.enter_context(Lookup(client_config, neighbourhood=near, clock=clock))
+            writers = stack.enter_context(Writers(client_config, neighbourhood=near))
             evidence = Evidence(
                 spec, lookup=lookup, writers=writers, timeline=FaultTimeline(history)
             )
@@ -240,6 +245,18 @@ def _report(
         scope=[*scope, *_scope(spec)],
         transactions=[read.raw.statistics() for read in captured.reads() if read.raw is not None],
     )
+
+
+def _views(reads: Iterable[Read | None]) -> list[RawView]:
+    return [read.raw for read in reads if read is not None and read.raw is not None]
+
+
+def _neighbourhood(client_config: Mapping[str, str], stack: ExitStack) -> Neighbourhood | None:
+    """Where the batches around a finding are read; None where that cannot be: it says less then."""
+    try:
+        return Neighbourhood(stack.enter_context(RawFetch(client_config)))
+    except EoscheckError:
+        return None
 
 
 def _raw_log(client_config: Mapping[str, str], stack: ExitStack) -> tuple[RawLog | None, list[str]]:

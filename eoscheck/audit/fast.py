@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from eoscheck.audit.block import BlockSink, Wanted
 from eoscheck.audit.fast_decode import Decoder
 from eoscheck.audit.fast_plan import supported
+from eoscheck.audit.raw_formats import are_old_format
 from eoscheck.audit.records import Misfits, Place
 from eoscheck.audit.scan import Reached, Span
 from eoscheck.cluster.raw_log import FetchedPart, RawLog
@@ -37,8 +38,13 @@ class View(Protocol):
         high_watermark: int,
         last_stable_offset: int,
         log_start: int,
+        old_format: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.bool_]:
         """Which of the batches a `read_committed` client is given."""
+        ...
+
+    def withheld(self, partition: int) -> NDArray[np.bool_]:
+        """Of those taken last, which it is not given because they were aborted."""
         ...
 
 
@@ -62,11 +68,13 @@ def read_fast(
     wanted: Wanted,
     sink: BlockSink,
     view: View,
+    withheld: BlockSink | None = None,
     patience_s: float = 30.0,
     progress: Callable[[int, int], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastRead:
-    """Hands every committed record below the cuts to `sink`; says how far each partition was read.
+    """Hands every committed record below the cuts to `sink`, every aborted one to `withheld`; says
+    how far each partition was read.
 
     For what is `supported(wanted)`. Waits at most `patience_s` for open transactions. `progress` is
     given (offsets read, to read). Raises InfrastructureError where the cluster refuses, or stays
@@ -76,6 +84,7 @@ def read_fast(
         decoder=Decoder(topic, wanted),
         view=view,
         sink=sink,
+        withheld=withheld,
         partitions={number: _Progress(span=span) for number, span in spans.items()},
     )
     total = sum(span.cut - span.start for span in spans.values())
@@ -118,6 +127,7 @@ class _Reader:
     decoder: Decoder
     view: View
     sink: BlockSink
+    withheld: BlockSink | None
     partitions: dict[int, _Progress] = field(default_factory=dict)
 
     def take(self, part: FetchedPart, partition: _Progress) -> None:
@@ -134,17 +144,26 @@ class _Reader:
             high_watermark=part.high_watermark,
             last_stable_offset=part.last_stable_offset,
             log_start=part.log_start_offset,
+            old_format=None if batches.intact.all() else are_old_format(part.records, batches),
         )
+        self._decode(part, batches, given, self.sink, partition.span.cut)
+        if self.withheld is not None:
+            hidden = self.view.withheld(part.partition)
+            self._decode(part, batches, hidden, self.withheld, partition.span.cut)
+
+    def _decode(
+        self,
+        part: FetchedPart,
+        batches: Batches,
+        chosen: NDArray[np.bool_],
+        sink: BlockSink,
+        cut: int,
+    ) -> None:
         for block in self.decoder.blocks(
-            part.partition,
-            part.records,
-            batches,
-            given,
-            lowest=part.fetch_offset,
-            cut=partition.span.cut,
+            part.partition, part.records, batches, chosen, lowest=part.fetch_offset, cut=cut
         ):
             if len(block):
-                self.sink.add(block)
+                sink.add(block)
 
     def done(self) -> int:
         return sum(min(p.position, p.span.cut) - p.span.start for p in self.partitions.values())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from eoscheck.audit.fast import View
+from eoscheck.audit.raw_formats import are_old_format
 from eoscheck.audit.scan import Span
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.logformat import read_batches
@@ -39,13 +40,15 @@ def read_headers(
             elif clock() - idle_since.setdefault(number, clock()) > patience_s:
                 reading.drop(number)
             if not part.out_of_range:
+                batches = read_batches(part.records)
                 view.take(
                     number,
-                    read_batches(part.records),
+                    batches,
                     part.aborted,
                     high_watermark=part.high_watermark,
                     last_stable_offset=part.last_stable_offset,
                     log_start=part.log_start_offset,
+                    old_format=are_old_format(part.records, batches),
                 )
             if progress is not None:
                 progress(sum(done.values()), total)

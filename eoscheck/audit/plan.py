@@ -17,6 +17,8 @@ def wanted_of_output(spec: AuditSpec) -> Wanted:
         columns["number"] = ColumnSpec(kind="sequence", expression=spec.id)
     if spec.running_sum:
         columns["number"] = ColumnSpec(kind="number", expression=spec.running_sum.result)
+    if spec.atomic:
+        columns["atomic"] = ColumnSpec(kind="identity", expression=spec.atomic)
     if spec.partitioner:
         columns["home"] = ColumnSpec(kind="home", expression=spec.partitioner)
     return Wanted(identity=spec.id, columns=columns)

@@ -12,6 +12,7 @@ import numpy as np
 from confluent_kafka import Consumer
 from numpy.typing import NDArray
 
+from eoscheck.audit.atomic import AtomicCheck
 from eoscheck.audit.authors import Authors
 from eoscheck.audit.block import Block, Wanted
 from eoscheck.audit.evaluate import Evaluator
@@ -79,13 +80,14 @@ class Reader:
         last_values: bool = False,
         transactional: bool = False,
         authors: Authors | None = None,
+        atomic: AtomicCheck | None = None,
     ) -> Read:
         """Everything committed in `spans`, into `store`.
 
         `removed`: where the log begins above what was asked for, by default above 0. `last_values`:
         only those are asked for, so that a compacted topic is as good as a whole one.
         `transactional`: whatever is written outside transactions is a hazard. `authors` are told
-        who wrote every batch.
+        who wrote every batch, `atomic` is shown the aborted records.
         Raises InfrastructureError where the cluster does not answer.
         """
         topic, counted = store.topic, _Counted(store)
@@ -98,7 +100,7 @@ class Reader:
             authors=authors,
         )
         if self._fast(store.wanted):
-            read = self._read_fast(spans, counted, store.wanted, view)
+            read = self._read_fast(spans, counted, store.wanted, view, atomic)
         else:
             read = self._read_by_client(spans, counted, store.wanted, view)
         if self.log is not None:
@@ -142,9 +144,16 @@ class Reader:
         return True
 
     def _read_fast(
-        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: RawView
+        self,
+        spans: Mapping[int, Span],
+        counted: _Counted,
+        wanted: Wanted,
+        view: RawView,
+        atomic: AtomicCheck | None,
     ) -> FastRead:
         assert self.log is not None
+        if atomic is not None:
+            atomic.shown = True
         return read_fast(
             counted.topic,
             spans,
@@ -152,6 +161,7 @@ class Reader:
             wanted=wanted,
             sink=counted,
             view=view,
+            withheld=None if atomic is None else atomic.withheld,
             patience_s=self.patience_s,
             progress=self._reporter(f"reading {counted.topic}"),
             clock=self.clock,

@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from eoscheck.cluster.raw_client import BrokenConnectionError, Leaders, RawClient, RawConnection
-from eoscheck.cluster.raw_log import FetchedPart, _fetch_request
+from eoscheck.cluster.raw_log import FetchedPart, fetch_request
 from eoscheck.errors import InfrastructureError
 from eoscheck.logformat.answer import (
     BY_ID,
@@ -127,7 +127,7 @@ class RawFetch:
         connection = self._connections[leader]
         topic_id = self._leaders[topic].topic_id
         version = connection.version if topic_id is not None else BY_NAME
-        request = _fetch_request(
+        request = fetch_request(
             topic,
             topic_id if version >= BY_ID else None,
             {partition: offset},

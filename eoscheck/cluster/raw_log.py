@@ -350,7 +350,7 @@ class _Fetcher:
         connection = self._connections.pop(leader, None) or self.client.connect(leader)
         topic_id = self._leaders.topic_id
         version = connection.version if topic_id is not None else BY_NAME
-        request = _fetch_request(
+        request = fetch_request(
             self.topic,
             topic_id if version >= BY_ID else None,
             {place.partition: place.offset for place in places},
@@ -526,7 +526,7 @@ def _part(
     )
 
 
-def _fetch_request(
+def fetch_request(
     topic: str,
     topic_id: Any,
     offsets: Mapping[int, int],
