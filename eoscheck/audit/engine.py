@@ -85,7 +85,9 @@ def run_audit(
                 ),
                 budget=stack.enter_context(budget(spec.memory_mb)),
                 missing_group_is_unknown=bool(history),
-                sealed=spec.input is not None and _acknowledged(history, spec.input) is not None,
+                sealed=spec.reader != "fast"
+                and spec.input is not None
+                and _acknowledged(history, spec.input) is not None,
                 progress=progress,
                 clock=clock,
             )

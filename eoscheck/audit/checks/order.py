@@ -48,12 +48,12 @@ class Steps:
 
 def steps_of_inputs(joined: Joined, *, by_key: bool) -> Steps:
     """Of outputs whose input is known. Left out are identities that stand several times in the
-    input or have copies in several output partitions: which copy belongs to which input is not
-    known, and they have findings of their own."""
+    input, have copies in several output partitions, or must have no output: which copy belongs to
+    which input is not known, and they have findings of their own."""
     assert joined.input is not None
     outputs, inputs = joined.output.records, joined.input.records
     rows = _first_copies(joined.output, joined.identities)
-    once = joined.input.copies(joined.identities) == 1
+    once = (joined.input.copies(joined.identities) == 1) & (joined.expected().most > 0)
     rows = rows[once[joined.output.code[rows]]]
     input_row = np.full(joined.identities, -1, dtype=np.int64)
     input_row[joined.input.code] = np.arange(len(inputs))
