@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eoscheck.audit.checks.joined import offsets_beside
-from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Found
+from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Doubt, Found
 from eoscheck.audit.checks.state import Suspects
 from eoscheck.audit.columns import Digests, Flags, Integers, enumerate_identities
 from eoscheck.audit.findings import Code, Unknown
@@ -88,10 +88,10 @@ def check_golden(
     unknowns = []
     if output_gaps and missing:
         reason = (
-            f"{missing} records of {golden.topic} are missing in {output.topic}, but may have been "
+            f"{{count}} records of {golden.topic} are missing in {output.topic}, but may have been "
             f"there: {'; '.join(output_gaps)}"
         )
-        unknowns.append(Unknown(subject=Code.WRONG_RESULT, reason=reason))
+        unknowns.append(Doubt(subject=Code.WRONG_RESULT, reason=reason, count=missing))
         lacking[:] = False
     surplus = ours > theirs
     reprocessed, lost = _suspected(output, golden, here=here, there=there, suspects=suspects)

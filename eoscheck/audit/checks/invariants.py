@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eoscheck.audit.block import Numbers
-from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
+from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
 from eoscheck.audit.columns import Digests, Flags, Integers, enumerate_identities
 from eoscheck.audit.findings import Code, Unknown
 from eoscheck.audit.records import Place
@@ -99,9 +99,10 @@ def check_zero_by_group(rows: GroupedRows, *, gaps: Sequence[str] = (), limit: i
     if len(wrong) == 0:
         return Checked()
     if gaps:
-        reason = f"{len(wrong)} groups of {rows.topic} do not sum to 0, but it is not complete: "
-        unknown = Unknown(subject=Code.WRONG_RESULT, reason=reason + "; ".join(gaps))
-        return Checked(unknowns=[unknown])
+        reason = f"{{count}} groups of {rows.topic} do not sum to 0, but it is not complete: "
+        reason += "; ".join(gaps)
+        doubt = Doubt(subject=Code.WRONG_RESULT, reason=reason, count=len(wrong))
+        return Checked(unknowns=[doubt])
     chosen = np.zeros(count, dtype=np.bool_)
     chosen[wrong] = True
     members = np.flatnonzero(chosen[codes])

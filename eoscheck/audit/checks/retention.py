@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from eoscheck.audit.block import Numbers
-from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
+from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
 from eoscheck.audit.checks.tables import (
     NOBODY,
     TableRows,
@@ -20,7 +20,7 @@ from eoscheck.audit.checks.tables import (
     last_values,
 )
 from eoscheck.audit.columns import Flags, Integers
-from eoscheck.audit.findings import Code, Unknown
+from eoscheck.audit.findings import Code
 from eoscheck.audit.records import Place
 from eoscheck.audit.windows import Retention, StreamTimes
 
@@ -56,13 +56,17 @@ def check_retention(
     unknowns = []
     if unjudged:
         unknowns.append(
-            _unknown(f"{unjudged} windows of {dump.name} are not judged: no stream time is known")
+            _doubt(
+                unjudged,
+                f"{{count}} windows of {dump.name} are not judged: no stream time is known",
+            )
         )
     if doubtful:
         unknowns.append(
-            _unknown(
-                f"{doubtful} windows of {topic} are not in {dump.name}, and may be past their "
-                "retention: state stream_time_ms in the dump"
+            _doubt(
+                doubtful,
+                f"{{count}} windows of {topic} are not in {dump.name}, and may be past their "
+                "retention: state stream_time_ms in the dump",
             )
         )
     total = len(kept) + len(early)
@@ -174,5 +178,5 @@ def _facts(start: int, now: int, retention: Retention) -> dict[str, object]:
     }
 
 
-def _unknown(reason: str) -> Unknown:
-    return Unknown(subject=Code.RETENTION_BREACH, reason=reason)
+def _doubt(count: int, reason: str) -> Doubt:
+    return Doubt(subject=Code.RETENTION_BREACH, reason=reason, count=count)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eoscheck.audit.checks.fold import by_cause
-from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Found
+from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Doubt, Found
 from eoscheck.audit.checks.retention import dropped, known_of
 from eoscheck.audit.checks.tables import (
     NOBODY,
@@ -345,8 +345,8 @@ def _agree(
 
 def _unjudged(
     subject: TableRows, others: Sequence[TableRows], pairs: Sequence[_Pair], *, code: Code
-) -> list[Unknown]:
-    unknowns = []
+) -> list[Doubt]:
+    doubts = []
     for other, pair in zip(others, pairs, strict=True):
         reasons = {
             "are alive in several partitions, and "
@@ -356,12 +356,16 @@ def _unjudged(
             f"are windows that are not in {other.name}, and may be past their retention: state "
             "stream_time_ms in the dump": pair.doubtful,
         }
-        unknowns += [
-            _unknown(code, f"{int(flags.sum())} keys of {subject.name} are not judged: they {why}")
+        doubts += [
+            Doubt(
+                subject=code,
+                reason=f"{{count}} keys of {subject.name} are not judged: they {why}",
+                count=int(flags.sum()),
+            )
             for why, flags in reasons.items()
             if flags.any()
         ]
-    return unknowns
+    return doubts
 
 
 def _unknown(code: Code, reason: str) -> Unknown:

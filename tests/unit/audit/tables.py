@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eoscheck.audit.block import Numbers
+from eoscheck.audit.checks.outcome import Checked, Doubt
 from eoscheck.audit.checks.tables import TableRows
 from eoscheck.audit.columns import encode
 from eoscheck.audit.digests import digest_values
@@ -50,3 +51,11 @@ def dump(rows: Sequence[Put], *, below: Mapping[int, int] | None = None, **more:
         name_of=lambda row: ordered[row].key,
         **more,
     )
+
+
+def reasons(checked: Checked) -> list[str]:
+    """Why something is not judged, as a report says it."""
+    return [
+        unknown.said().reason if isinstance(unknown, Doubt) else unknown.reason
+        for unknown in checked.unknowns
+    ]

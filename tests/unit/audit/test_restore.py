@@ -22,6 +22,7 @@ from eoscheck.history.events import (
 )
 from eoscheck.history.restores import RestoreEnded, RestoreEvent, RestoreStarted
 from eoscheck.subject.restores import parse_restore, restores_in
+from tests.unit.audit.tables import reasons
 
 LOG = "app-balances-changelog"
 COMMITTED = np.array([0, 1, 2, 5, 6, 9, 12, 20, 30], dtype=np.int64)
@@ -139,13 +140,13 @@ def test_restores_of_other_stores_are_not_this_changelogs() -> None:
 def test_a_restore_before_the_end_was_ever_seen_is_unknown() -> None:
     checked = check(*restored(10, 5), sampled(11, 31))
     assert not checked.found
-    assert "1 restores" in checked.unknowns[0].reason
+    assert "1 restores" in reasons(checked)[0]
 
 
 def test_records_that_went_meanwhile_make_a_short_restore_unknown() -> None:
     checked = check(sampled(5, 15), *restored(10, 5), committed=[20, 30], gaps=["below 16 removed"])
     assert not checked.found
-    assert "cannot be told: below 16 removed" in checked.unknowns[0].reason
+    assert "cannot be told: below 16 removed" in reasons(checked)[0]
 
 
 def test_no_record_is_needed_where_all_restores_came_to_the_end() -> None:

@@ -10,7 +10,7 @@ from eoscheck.audit.checks.state import Suspects, check_tables
 from eoscheck.audit.columns import encode
 from eoscheck.audit.findings import Code
 from eoscheck.audit.records import Place
-from tests.unit.audit.tables import Put, dump, table
+from tests.unit.audit.tables import Put, dump, reasons, table
 
 LOG = "app-store-changelog"
 CHANGELOG = [Put(0, 0, "a", "1"), Put(0, 1, "b", "1"), Put(0, 2, "a", "2"), Put(1, 0, "c", "5")]
@@ -32,8 +32,8 @@ def only(checked: Checked) -> Anomaly:
 
 def unknown(checked: Checked) -> str:
     assert not [found for found in checked.found if found.total]
-    (unknown,) = checked.unknowns
-    return unknown.reason
+    (reason,) = reasons(checked)
+    return reason
 
 
 def test_the_last_value_of_each_key_is_compared() -> None:
