@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
-from eoscheck.audit.block import Wanted
+from eoscheck.audit.block import ColumnSpec, Wanted
 from eoscheck.audit.columns import Digests, Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
+from eoscheck.audit.oracles import Oracles, oracle_columns
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.reading import Progress, Read, Reader
@@ -50,11 +51,12 @@ class Captured:
     partial: bool = False
     table: Store | None = None
     table_read: Read | None = None
+    beside: Sequence[Read] = ()
     unknowns: Sequence[Unknown] = ()
 
     def reads(self) -> list[Read]:
         every = (self.output_read, self.table_read, self.input_read)
-        return [read for read in every if read is not None]
+        return [*(read for read in every if read is not None), *self.beside]
 
     def held(self) -> dict[tuple[str, int], int]:
         """The cuts that were not reached: an open transaction stood before them."""
@@ -83,6 +85,7 @@ class Capture:
     view: ClusterView
     reader: Reader
     budget: Budget
+    oracles: Oracles
     missing_group_is_unknown: bool = False
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
@@ -91,10 +94,11 @@ class Capture:
         """Raises UsageError where a topic or the group is not there, InfrastructureError where the
         cluster does not answer."""
         spec, state = self.spec, self.spec.final_state
-        topics = [spec.output, spec.input, state.topic if state else None]
+        topics = [spec.output, spec.input, state.topic if state else None, *self.oracles.topics]
         # A wrong name is told before anything is read.
         rows = [self._extent(topic) for topic in topics if topic is not None]
         shards = self.budget.buckets(max(rows))
+        self.oracles.begin(shards)
         due_below, unknowns = self._due_below()
 
         ranges = read_ranges(spec)
@@ -102,7 +106,7 @@ class Capture:
             self._require_alike(spec.output, spec.input)
         output_spans, removed = self._output_spans(ranges)
         table_spans = self._spans(state.topic) if state else {}
-        output = self._store(spec.output, wanted_of_output(spec), shards)
+        output = self._output(shards)
         output_read = self.reader.read(
             output_spans,
             output,
@@ -113,13 +117,20 @@ class Capture:
         if state is not None:
             table = self._store(state.topic, wanted_of_table(state.result), shards)
             table_read = self.reader.read(table_spans, table, last_values=True)
+        self.oracles.read_tables(self._spans)
         if spec.input is None:
-            return Captured(output=output, output_read=output_read, unknowns=unknowns)
+            return Captured(
+                output=output,
+                output_read=output_read,
+                beside=self.oracles.reads,
+                unknowns=unknowns,
+            )
 
         inputs = self._store(spec.input, wanted_of_input(spec), shards)
         whole = self._spans(spec.input)
         input_spans, removed = self._range(ranges, spec.input)
         input_read = self.reader.read(input_spans, inputs, removed=removed)
+        self.oracles.fold_input(input_spans, due_below=due_below)
         after = self._after()
         ends = {number: span.cut for number, span in input_spans.items()}
         if spec.group is not None and due_below and spec.offsets == "due":
@@ -139,6 +150,7 @@ class Capture:
             ),
             table=table,
             table_read=table_read,
+            beside=self.oracles.reads,
             unknowns=unknowns,
         )
 
@@ -146,10 +158,29 @@ class Capture:
         """Offsets that there are now: no fewer than records."""
         return sum(span.cut - span.start for span in self._spans(topic).values())
 
-    def _store(self, topic: str, wanted: Wanted, shards: int) -> Store:
+    def _output(self, shards: int) -> Store:
+        """Oracles have columns of their own, which they keep themselves."""
+        own = wanted_of_output(self.spec)
+        columns = {**own.columns, **oracle_columns(self.spec)}
+        store = self._store(
+            self.spec.output, replace(own, columns=columns), shards, keeps=own.columns
+        )
+        for watcher in self.oracles.watchers:
+            store.watch(watcher)
+        return store
+
+    def _store(
+        self,
+        topic: str,
+        wanted: Wanted,
+        shards: int,
+        *,
+        keeps: Mapping[str, ColumnSpec] | None = None,
+    ) -> Store:
         return Store(
             topic,
             wanted,
+            keeps=keeps,
             buckets=shards,
             budget=self.budget,
             stretched=self.spec.input is None and topic == self.spec.output,

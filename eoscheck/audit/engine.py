@@ -20,6 +20,7 @@ from eoscheck.audit.held import check_held
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
 from eoscheck.audit.memory import budget
+from eoscheck.audit.oracles import Oracles, check_oracles
 from eoscheck.audit.plan import check_spec
 from eoscheck.audit.reading import Progress, Reader
 from eoscheck.audit.records import Misfits
@@ -57,24 +58,28 @@ def run_audit(
     cluster does not answer. Ends in bounded time: see `AuditSpec.patience_s`.
     """
     check_spec(spec)
+    check_oracles(spec)
     began = clock()
     try:
         with ExitStack() as stack:
             configs = ConfigView(client_config)
+            reader = Reader(
+                consumer=stack.enter_context(committed_reader(client_config)),
+                log=stack.enter_context(RawLog(client_config)),
+                configs=configs,
+                mode=spec.reader,
+                patience_s=spec.patience_s,
+                limit=spec.max_findings,
+                progress=progress,
+                clock=clock,
+            )
+            rows = stack.enter_context(budget(spec.memory_mb))
             capture = Capture(
                 spec=spec,
                 view=stack.enter_context(ClusterView(client_config)),
-                reader=Reader(
-                    consumer=stack.enter_context(committed_reader(client_config)),
-                    log=stack.enter_context(RawLog(client_config)),
-                    configs=configs,
-                    mode=spec.reader,
-                    patience_s=spec.patience_s,
-                    limit=spec.max_findings,
-                    progress=progress,
-                    clock=clock,
-                ),
-                budget=stack.enter_context(budget(spec.memory_mb)),
+                reader=reader,
+                budget=rows,
+                oracles=Oracles(spec=spec, reader=reader, budget=rows),
                 missing_group_is_unknown=bool(history),
                 progress=progress,
                 clock=clock,
@@ -116,6 +121,13 @@ def _check(
         shards,
         moves=lambda seconds: capture.subject_moves(captured, within_s=seconds),
         watch_s=min(_MOTION_S, spec.patience_s),
+    )
+    read = captured.input_read
+    yield from capture.oracles.checks(
+        output_gaps=captured.output_read.gaps,
+        input_gaps=() if read is None else read.gaps,
+        begun_below=captured.begun_below,
+        settled=shards.settled,
     )
     yield guarded(
         Code.STALLED, lambda: check_stalled(history, topic=spec.output, liveness_s=liveness_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,9 +17,10 @@ _FEW_SOURCES = 1000
 
 
 class Store:
-    """A sink of blocks. `stretched` keeps runs of a source's numbers together (columns `group` and
-    `number`), for checks of sequences. `kept` picks the rows of a sample; `watchers` are given
-    every block before that."""
+    """A sink of blocks. `wanted` is what has to be read, `keeps` the columns of it that are kept
+    (by default all). Rows go together by their identity, or `by` that column. `stretched` keeps
+    runs of a source's numbers together (columns `group` and `number`), for checks of sequences.
+    `kept` picks the rows of a sample; `watchers` are given every block before that."""
 
     def __init__(
         self,
@@ -28,6 +30,8 @@ class Store:
         buckets: int,
         budget: Budget,
         stretched: bool = False,
+        by: str | None = None,
+        keeps: Mapping[str, ColumnSpec] | None = None,
         kept: Callable[[Digests], Flags] | None = None,
         watchers: Sequence[BlockSink] = (),
     ) -> None:
@@ -35,14 +39,22 @@ class Store:
         self.wanted = wanted
         self.rows = 0
         self._stretched = stretched
+        self._by = by
+        self._keeps = wanted.columns if keeps is None else keeps
         self._kept = kept
-        self._watchers = watchers
+        self._watchers = list(watchers)
         self._sources: set[int] = set()
         self._shuffle = Shuffle(buckets=buckets, budget=budget)
+
+    def watch(self, watcher: BlockSink) -> None:
+        """It will be given each block."""
+        self._watchers.append(watcher)
 
     def add(self, block: Block) -> None:
         for watcher in self._watchers:
             watcher.add(block)
+        if len(block.columns) > len(self._keeps):
+            block = replace(block, columns={name: block.columns[name] for name in self._keeps})
         if self._kept is not None:
             rows = np.flatnonzero(self._kept(block.identity))
             block = Block(
@@ -59,7 +71,7 @@ class Store:
         return len(self._shuffle)
 
     def records(self, shard: int) -> Records:
-        return from_rows(self.topic, self._shuffle.read(shard), self.wanted.columns)
+        return from_rows(self.topic, self._shuffle.read(shard), self._keeps)
 
     def clear(self) -> None:
         self._shuffle.clear()
@@ -70,6 +82,10 @@ class Store:
         return len(self._sources) <= _FEW_SOURCES
 
     def _hash(self, block: Block) -> Integers:
+        if self._by is not None:
+            column = block.columns[self._by]
+            assert isinstance(column, Digests)
+            return mixed(*column)
         by_identity = mixed(*block.identity)
         if not self._stretched:
             return by_identity
