@@ -18,7 +18,7 @@ from eoscheck.audit.neighbourhood import (
 )
 from eoscheck.audit.records import Place
 from eoscheck.cluster.configs import ConfigView
-from eoscheck.cluster.raw_log import RawLog
+from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.cluster.transactional_ids import TransactionalId, TransactionalIdView
 from eoscheck.cluster.transactions import ActiveProducer
 from eoscheck.cluster.view import ClusterView
@@ -134,7 +134,7 @@ def explain(topic: str, partition: int, offset: int, *, client_config: Mapping[s
             )
         start, end = view.log_starts(topic)[partition], view.high_watermarks(topic)[partition]
         stable = view.last_stable_offsets(topic)[partition]
-        log = stack.enter_context(RawLog(client_config))
+        log = stack.enter_context(RawFetch(client_config))
         told = _Told(client_config, stack)
         holders = told.holders(place) if stable < end else []
         return _story(

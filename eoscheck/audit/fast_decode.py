@@ -55,7 +55,8 @@ class Decoder:
             (each.text, asked.use, asked.name): _Counted()
             for each in self._program.evaluated
             for asked in each.asked
-            if asked.use in ("identity", "number")
+            if asked.counted
+            and asked.use in ("identity", "number")
             and (asked.name is None or not wanted.columns[asked.name].optional)
         }
         self._identity = self._program.evaluated[0].asked[0]

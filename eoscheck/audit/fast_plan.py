@@ -20,6 +20,7 @@ Use: TypeAlias = Literal["identity", "number", "source", "sequence"]
 # As in `compiled`, which cannot be imported where numba is missing.
 _READS = {"key": 0, "value": 1, "header": 2, "json": 3}
 _HOMES = {"murmur2": 2, "crc32": 3}
+_OTHERS = ("content", "value", "home")
 _CONTENT, _VALUE = 0, 1
 _DEEPEST = 32
 _ARRAY_INDEX = re.compile(r"0|[1-9][0-9]*")
@@ -28,11 +29,13 @@ USES: tuple[Use, ...] = ("identity", "number", "source", "sequence")
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One use of an expression: a column, or the identity of the whole (`name` is None)."""
+    """One use of an expression: a column, or the identity of the whole (`name` is None). `counted`
+    where a record that it does not fit is a misfit."""
 
     name: str | None
     use: Use
     slot: int
+    counted: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +70,15 @@ def fast_reader_installed() -> bool:
 
 def supported(wanted: Wanted) -> bool:
     """Whether the compiled reader evaluates all of it: no `python:`, no `msgpack:`, no numbers in
-    pointers. Raises UsageError for a bad expression."""
+    pointers, no bounds. Raises UsageError for a bad expression."""
+    specs = wanted.columns.values()
     return (
         fast_reader_installed()
-        and all(
-            _supported(spec.expression) for spec in wanted.columns.values() if spec.kind in USES
-        )
         and _supported(wanted.identity)
+        and all(spec.kind in USES or spec.kind in _OTHERS for spec in specs)
+        and all(
+            _supported(spec.expression) for spec in specs if spec.kind in ("identity", "number")
+        )
     )
 
 
@@ -118,8 +123,10 @@ class _Writer:
         self._ask(None, wanted.identity, "identity")
         for name, spec in wanted.columns.items():
             match spec.kind:
-                case "identity" | "number" | "source" | "sequence":
-                    self._ask(name, spec.expression, spec.kind)
+                case "identity" | "number":
+                    self._ask(name, spec.expression, spec.kind, optional=spec.optional)
+                case "source" | "sequence":  # of the identity itself
+                    self._ask(name, wanted.identity, spec.kind)
                 case "content" | "value":
                     slot = self._digests[name] = self._digest_slot()
                     extras.append((_CONTENT if spec.kind == "content" else _VALUE, slot))
@@ -139,7 +146,7 @@ class _Writer:
             number_slots=self._number_slots,
         )
 
-    def _ask(self, name: str | None, expression: str, use: Use) -> None:
+    def _ask(self, name: str | None, expression: str, use: Use, *, optional: bool = False) -> None:
         if expression not in self._evaluated:
             self._evaluated[expression] = Evaluated(
                 text=expression, identify=parse(expression), asked=[]
@@ -151,7 +158,7 @@ class _Writer:
         if slots[place] < 0:
             is_digest = use in ("identity", "source")
             slots[place] = self._digest_slot() if is_digest else self._number_slot()
-        asked = Asked(name=name, use=use, slot=slots[place])
+        asked = Asked(name=name, use=use, slot=slots[place], counted=not optional)
         self._evaluated[expression].asked.append(asked)
         if name is not None:
             (self._digests if use in ("identity", "source") else self._numbers)[name] = asked.slot

@@ -15,6 +15,7 @@ from eoscheck.audit.identity import Headers
 from eoscheck.audit.neighbourhood import Neighbourhood
 from eoscheck.audit.records import Content, Place
 from eoscheck.audit.scan import committed_reader
+from eoscheck.logformat import Record
 
 _PATIENCE_S = 5.0
 _NEIGHBOURS = 1000
@@ -54,11 +55,9 @@ class Lookup:
         """None where it cannot be read any more, or not in time, or is no record's place."""
         if place.offset < 0:
             return None
-        raw = self._neighbourhood.record(place) if self._neighbourhood is not None else None
-        if raw is not None:
-            return StoredRecord(
-                content=(raw.key, raw.value, _as_client(raw.headers)), timestamp_ms=raw.timestamp
-            )
+        if self._neighbourhood is not None and self._neighbourhood.tells(place):
+            raw = self._neighbourhood.record(place)
+            return None if raw is None else _stored(raw)
         if place not in self._seen:
             try:
                 self._fetch(place)
@@ -105,6 +104,7 @@ class Lookup:
         self._reader.__exit__(kind, error, trace)
 
 
-def _as_client(headers: list[tuple[bytes, bytes | None]]) -> Headers:
-    """As confluent-kafka hands them out."""
-    return [(name.decode(errors="replace"), content) for name, content in headers] or None
+def _stored(raw: Record) -> StoredRecord:
+    """With headers as confluent-kafka hands them out."""
+    headers: Headers = [(name.decode(errors="replace"), content) for name, content in raw.headers]
+    return StoredRecord(content=(raw.key, raw.value, headers or None), timestamp_ms=raw.timestamp)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -17,17 +17,21 @@ from eoscheck.logformat import Batches, Control, Record, read_batches, read_reco
 
 _BEFORE = 200
 """Offsets: far enough for the batch before, mostly."""
-_WINDOW_BYTES = 64 * 1024
+_WINDOW_BYTES = 256 * 1024
 _SCAN_BYTES = 1024 * 1024
 _SCANS = 4
 """Answers that are looked through for one end of a transaction."""
-_WINDOWS_KEPT = 64
+_WINDOWS_KEPT = 16
+_DECODED_KEPT = 8
+"""Batches whose records are kept: findings are often neighbours."""
 _TRANSACTIONS_KEPT = 1000
 _OF_ONE_PRODUCER = 50
+_FAILURES = 3
+"""Each may take the fetcher's whole time-out: then a topic is not asked for any more."""
 
 
-class RawFetch(Protocol):
-    """What this module needs of `RawLog`."""
+class Fetches(Protocol):
+    """As `RawFetch` does it."""
 
     def fetch(
         self, topic: str, partition: int, offset: int, *, committed: bool, max_bytes: int = ...
@@ -151,11 +155,13 @@ class Neighbourhood:
     Where the log cannot be read it says nothing: no verdict depends on it.
     """
 
-    def __init__(self, log: RawFetch) -> None:
+    def __init__(self, log: Fetches) -> None:
         self._log = log
         self._windows: OrderedDict[tuple[str, int, int, int], Window] = OrderedDict()
         self._transactions: OrderedDict[tuple[str, int, int], deque[_Found]] = OrderedDict()
-        self._silent: set[str] = set()
+        self._before_batch: OrderedDict[tuple[str, int, int], BatchFacts | None] = OrderedDict()
+        self._records: OrderedDict[tuple[str, int, int], list[Record] | None] = OrderedDict()
+        self._failures: Counter[str] = Counter()
 
     def surroundings(self, place: Place) -> Surroundings | None:
         window = self._around(place)
@@ -179,11 +185,27 @@ class Neighbourhood:
         row = window.row(place.offset) if window is not None else None
         if window is None or row is None or window.batches.control[row] != Control.DATA:
             return None
-        try:
-            records = read_records(window.data, window.batches, row)
-        except ModuleNotFoundError:  # compressed, and the extra that decompresses is not there
-            return None
+        records = self._decoded(place, window, row)
         return next((each for each in records or () if each.offset == place.offset), None)
+
+    def tells(self, place: Place) -> bool:
+        """Whether `record` is to be believed where it finds nothing."""
+        window = self._around(place)
+        row = window.row(place.offset) if window is not None else None
+        if window is None or row is None or window.batches.control[row] != Control.DATA:
+            return window is not None
+        return self._decoded(place, window, row) is not None
+
+    def _decoded(self, place: Place, window: Window, row: int) -> list[Record] | None:
+        key = (place.topic, place.partition, int(window.batches.base_offset[row]))
+        if key not in self._records:
+            try:
+                self._records[key] = read_records(window.data, window.batches, row)
+            except ModuleNotFoundError:  # compressed, and the extra that decompresses is not there
+                self._records[key] = None
+            while len(self._records) > _DECODED_KEPT:
+                self._records.popitem(last=False)
+        return self._records[key]
 
     def transaction(self, place: Place) -> TransactionFacts | None:
         """The transaction of the batch at a place; None where that is not part of one."""
@@ -222,6 +244,8 @@ class Neighbourhood:
         found = self._keep(place, self._fetch(start, committed=False, max_bytes=_WINDOW_BYTES))
         if found is None or self._serves(found, place.offset):
             return found
+        if place.offset >= found.high_watermark:
+            return found  # beyond the end there is nothing to fetch
         return self._keep(place, self._fetch(place, committed=False, max_bytes=_WINDOW_BYTES))
 
     def _serves(self, window: Window, offset: int) -> bool:
@@ -240,7 +264,7 @@ class Neighbourhood:
         return window
 
     def _fetch(self, place: Place, *, committed: bool, max_bytes: int) -> Window | None:
-        if place.topic in self._silent:
+        if self._failures[place.topic] >= _FAILURES:
             return None
         try:
             part = self._log.fetch(*place, committed=committed, max_bytes=max_bytes)
@@ -253,7 +277,7 @@ class Neighbourhood:
                     max_bytes=max_bytes,
                 )
         except InfrastructureError:
-            self._silent.add(place.topic)
+            self._failures[place.topic] += 1
             return None
         batches = read_batches(part.records)
         return Window(
@@ -272,10 +296,17 @@ class Neighbourhood:
         first = int(window.batches.base_offset[row]) if row < len(window.batches) else place.offset
         if first <= window.log_start:
             return None
-        earlier = place._replace(offset=first - 1)
-        found = self._fetch(earlier, committed=False, max_bytes=1)
-        at = found.row(first - 1) if found is not None else None
-        return facts(found.batches, at) if found is not None and at is not None else None
+        key = (place.topic, place.partition, first)
+        if key not in self._before_batch:
+            earlier = place._replace(offset=first - 1)
+            found = self._fetch(earlier, committed=False, max_bytes=1)
+            at = found.row(first - 1) if found is not None else None
+            self._before_batch[key] = (
+                facts(found.batches, at) if found is not None and at is not None else None
+            )
+            while len(self._before_batch) > _TRANSACTIONS_KEPT:
+                self._before_batch.popitem(last=False)
+        return self._before_batch[key]
 
     def _find(self, place: Place, window: Window, row: int) -> TransactionFacts:
         batches = window.batches

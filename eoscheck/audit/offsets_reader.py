@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eoscheck.audit.checks.commits import check_commits
+from eoscheck.audit.checks.outcome import Checked
+from eoscheck.audit.findings import Code
 from eoscheck.audit.offsets_topic import TOPIC, GroupCommits, offsets_partition
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.view import ClusterView
@@ -39,6 +42,26 @@ def read_commits(
     except (InfrastructureError, UsageError, KeyError) as error:
         return ReadCommits(number=number, commits=None, why=f"{TOPIC} was not read: {error}")
     return ReadCommits(number=number, commits=commits)
+
+
+def check_group(
+    log: RawLog,
+    view: ClusterView,
+    *,
+    group: str,
+    topic: str,
+    outputs_transactional: bool | None,
+    limit: int,
+) -> tuple[Checked, str | None]:
+    """What the group's own commits tell; and in words what was left out, where they may not be
+    read. To be asked last: a commit that an audit has seen in the outputs is in the log by then."""
+    read = read_commits(log, view, group=group, topic=topic, limit=limit)
+    if read.commits is None:
+        return Checked(), f"{read.why}: {Code.OFFSET_REGRESSION} was not looked for"
+    checked = check_commits(
+        read.commits, number=read.number, outputs_transactional=outputs_transactional
+    )
+    return checked, None
 
 
 def _take(commits: GroupCommits, data: bytes, *, begin: int, end: int) -> None:

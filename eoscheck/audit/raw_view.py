@@ -175,6 +175,13 @@ class RawView:
         state.given = state.given or Runs()
         state.given.start, state.given.stop = start, stop
 
+    def waits_for_marker(self, partition: int, *, below: int) -> bool:
+        """Whether a transaction that began below an offset has not ended in what was taken."""
+        state = self._state(partition)
+        self._follow(partition, state)
+        first = state.markers.open_transactions()["first_offset"]
+        return bool((first < below).any())
+
     def checked(self) -> Checked:
         """What was found up to now. Cheap, and may be asked for again."""
         self._settle()

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import IO, Any, Self, TypeAlias
+from typing import IO, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Rows as columns of equal length, by name."""
 
 _FLUSH_ROWS = 1 << 18
+_NARROW = (np.uint8, np.uint16, np.uint32)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbours (Fibonacci hash)
 
 
@@ -69,14 +70,22 @@ class Budget:
         self._files.clear()
 
 
+class _Packed(NamedTuple):
+    """A column of one chunk, in as few bytes as it takes: `base` plus `rest` (`dtype`), which is
+    None where every row holds `base`. `rest` is in memory, or `at` a place of the file."""
+
+    base: int
+    dtype: np.dtype[Any]
+    rest: NDArray[Any] | None = None
+    at: int = -1
+
+
 @dataclass
 class _Chunk:
-    """Rows of one bucket: in memory, or `at` a place of its file. A column that holds one value
-    only is kept as that value."""
+    """Rows of one bucket."""
 
     rows: int
-    columns: dict[str, NDArray[Any]]
-    at: int | None = None
+    columns: dict[str, _Packed]
 
 
 @dataclass
@@ -123,17 +132,11 @@ class Shuffle:
         found = self._buckets[bucket]
         columns: dict[str, NDArray[Any]] = {}
         for name, dtype in self._dtypes.items():
-            column = np.zeros(found.rows, dtype=dtype)
+            column = np.empty(found.rows, dtype=dtype)
             at = 0
             for chunk in found.chunks:
-                part = column[at : at + chunk.rows]
+                self._unpack(chunk.columns[name], column[at : at + chunk.rows])
                 at += chunk.rows
-                if name in chunk.columns:
-                    kept = chunk.columns[name]
-                    if len(kept) != 1 or kept[0]:  # zeros are there already
-                        part[:] = kept
-                else:
-                    self._read_column(chunk, name, part)
             columns[name] = column
         return columns
 
@@ -153,82 +156,99 @@ class Shuffle:
         pending, self._pending, self._pending_rows = self._pending, [], 0
         self._learn(pending[0][1])
         if len(self._buckets) == 1:
-            for _bucket, columns in pending:
-                self._keep(0, columns)
+            for bucket, columns in pending:
+                self._store(
+                    0, len(bucket), {name: _pack(columns[name], None) for name in self._dtypes}
+                )
             return
+        packed: dict[str, _Packed] = {}
         bucket = _joined([each for each, _columns in pending])
         order = np.argsort(bucket, kind="stable")  # 16 bits: a radix sort
         ends = np.cumsum(np.bincount(bucket, minlength=len(self._buckets)))
-        sorted_columns = {
-            name: _joined([columns[name] for _bucket, columns in pending]) for name in self._dtypes
-        }
-        sorted_columns = {
-            name: column[:1] if _constant(column) else column[order]
-            for name, column in sorted_columns.items()
-        }
+        for name in self._dtypes:
+            column = _joined([columns[name] for _bucket, columns in pending])
+            packed[name] = _pack(column, order)
         start = 0
         for number, end in enumerate(ends.tolist()):
             if end > start:
-                part = {
-                    name: column if len(column) == 1 else column[start:end].copy()
-                    for name, column in sorted_columns.items()
-                }
-                self._store(number, end - start, part)
+                self._store(
+                    number, end - start, {n: _part(c, start, end) for n, c in packed.items()}
+                )
             start = end
 
-    def _keep(self, number: int, columns: Columns) -> None:
-        rows = len(next(iter(columns.values())))
-        part = {
-            name: column[:1].copy() if _constant(column) else column
-            for name, column in columns.items()
-        }
-        self._store(number, rows, part)
-
-    def _store(self, number: int, rows: int, columns: dict[str, NDArray[Any]]) -> None:
+    def _store(self, number: int, rows: int, columns: dict[str, _Packed]) -> None:
         bucket = self._buckets[number]
         bucket.rows += rows
-        size = sum(column.nbytes for column in columns.values())
+        size = sum(column.rest.nbytes for column in columns.values() if column.rest is not None)
         if self._budget.take(size):
             self._held += size
-            bucket.chunks.append(_Chunk(rows, columns))
+            # Copies: a view would keep the rows of all buckets in memory.
+            columns = {
+                name: column._replace(rest=None if column.rest is None else column.rest.copy())
+                for name, column in columns.items()
+            }
         else:
-            bucket.chunks.append(self._write(rows, columns))
+            columns = self._write(columns)
+        bucket.chunks.append(_Chunk(rows, columns))
 
-    def _write(self, rows: int, columns: dict[str, NDArray[Any]]) -> _Chunk:
+    def _write(self, columns: dict[str, _Packed]) -> dict[str, _Packed]:
         if self._file is None:
             self._file = self._budget.open()
-        chunk = _Chunk(rows, {}, at=self._end)
-        parts = []
-        for name in self._dtypes:
-            column = columns[name]
-            if rows > 1 and len(column) == 1:
-                chunk.columns[name] = column
-            else:
-                parts.append(np.ascontiguousarray(column))
-        data = b"".join(part.data.cast("B") for part in parts)
-        while data:
-            written = os.pwrite(self._file.fileno(), data, self._end)
-            self._end += written
-            data = data[written:]
-        return chunk
-
-    def _read_column(self, chunk: _Chunk, name: str, into: NDArray[Any]) -> None:
-        assert self._file is not None
-        assert chunk.at is not None
-        at = chunk.at
-        for each, dtype in self._dtypes.items():
-            if each in chunk.columns:
+        written, parts, at = {}, [], self._end
+        for name, column in columns.items():
+            if column.rest is None:
+                written[name] = column
                 continue
-            if each == name:
-                break
-            at += chunk.rows * dtype.itemsize
-        view = into.data.cast("B")
+            written[name] = column._replace(rest=None, at=at)
+            parts.append(np.ascontiguousarray(column.rest).data.cast("B"))
+            at += column.rest.nbytes
+        data = memoryview(b"".join(parts))
+        while data:
+            done = os.pwrite(self._file.fileno(), data, self._end)
+            self._end += done
+            data = data[done:]
+        return written
+
+    def _unpack(self, column: _Packed, into: NDArray[Any]) -> None:
+        if column.rest is None and column.at < 0:
+            into[:] = column.base
+            return
+        rest = column.rest
+        if rest is None:
+            rest = np.empty(len(into), dtype=column.dtype)
+            self._load(rest.data.cast("B"), column.at)
+        np.copyto(into, rest, casting="unsafe")
+        if column.base:
+            into += column.base
+
+    def _load(self, into: memoryview, at: int) -> None:
+        assert self._file is not None
         done = 0
-        while done < len(view):
-            got = os.preadv(self._file.fileno(), [view[done:]], at + done)
+        while done < len(into):
+            got = os.preadv(self._file.fileno(), [into[done:]], at + done)
             if got == 0:
                 raise OSError("a spilled file ended early")
             done += got
+
+
+def _pack(column: NDArray[Any], order: NDArray[np.int64] | None) -> _Packed:
+    """In `order`; a column of small differences takes one, two or four bytes a row."""
+    if column.dtype == np.bool_:
+        column = column.view(np.uint8)
+    low, high = int(column.min()), int(column.max())
+    if low == high:
+        return _Packed(low, column.dtype)
+    for dtype in _NARROW:
+        if high - low <= np.iinfo(dtype).max and np.dtype(dtype).itemsize < column.dtype.itemsize:
+            column = (column - low).astype(dtype)
+            break
+    else:
+        low = 0
+    return _Packed(low, column.dtype, column if order is None else column[order])
+
+
+def _part(column: _Packed, start: int, end: int) -> _Packed:
+    return column if column.rest is None else column._replace(rest=column.rest[start:end])
 
 
 def bucket_of(hashed: NDArray[np.int64], buckets: int) -> NDArray[np.uint16]:
@@ -241,10 +261,3 @@ def bucket_of(hashed: NDArray[np.int64], buckets: int) -> NDArray[np.uint16]:
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _constant(column: NDArray[Any]) -> bool:
-    """A quick look first: columns are constant, or differ early."""
-    if len(column) < 2:
-        return False
-    return bool(column[0] == column[-1]) and bool((column == column[0]).all())

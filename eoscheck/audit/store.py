@@ -64,14 +64,21 @@ class Store:
                 columns=chosen_columns(block.columns, rows),
             )
         self.rows += len(block)
-        self._shuffle.add(bucket_of(self._hash(block), len(self._shuffle)), to_rows(block))
+        columns = to_rows(block)
+        if self._stretched:
+            # An integer is its own number: it is not kept twice.
+            columns["number.value"] = np.where(block.identity.high == 0, 0, columns["number.value"])
+        self._shuffle.add(bucket_of(self._hash(block), len(self._shuffle)), columns)
 
     def __len__(self) -> int:
         """How many shards."""
         return len(self._shuffle)
 
     def records(self, shard: int) -> Records:
-        return from_rows(self.topic, self._shuffle.read(shard), self._keeps)
+        rows = self._shuffle.read(shard)
+        if self._stretched and rows:
+            np.copyto(rows["number.value"], rows["low"], where=rows["high"] == 0)
+        return from_rows(self.topic, rows, self._keeps)
 
     def clear(self) -> None:
         self._shuffle.clear()

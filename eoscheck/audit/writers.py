@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from eoscheck.audit.neighbourhood import BatchFacts, Neighbourhood, Surroundings
 from eoscheck.audit.records import Place
-from eoscheck.cluster.raw_log import RawLog
+from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import EoscheckError
 
@@ -93,7 +93,7 @@ class Writers:
         self._asked = True
         try:
             if self._neighbourhood is None:
-                log = self._stack.enter_context(RawLog(self._client_config))
+                log = self._stack.enter_context(RawFetch(self._client_config))
                 self._neighbourhood = Neighbourhood(log)
             self._transactions = self._stack.enter_context(TransactionView(self._client_config))
         except EoscheckError:

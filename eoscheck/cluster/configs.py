@@ -11,7 +11,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from eoscheck.cluster.connection import admin_client, error_code, error_text
+from eoscheck.cluster.connection import admin_client, ask_again, error_code, error_text
 from eoscheck.errors import InfrastructureError
 
 _NEEDED = {
@@ -43,8 +43,13 @@ class ConfigView:
     def _ask(self, kind: ResourceType, name: str, key: str) -> str:
         resource = ConfigResource(kind, name)
         try:
-            asked = self._admin.describe_configs([resource], request_timeout=self._timeout_s)
-            entry = asked[resource].result().get(key)
+            entry = ask_again(
+                self._admin,
+                lambda limit_s: self._admin.describe_configs([resource], request_timeout=limit_s)[
+                    resource
+                ],
+                timeout_s=self._timeout_s,
+            ).get(key)
         except KafkaException as error:
             reason = _NEEDED.get(error_code(error) or 0) or error_text(error)
             raise InfrastructureError(f"cannot read {key} of {name}: {reason}") from error

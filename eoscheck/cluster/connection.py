@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -18,6 +20,7 @@ QUIET: Mapping[str, str | int] = {"log_level": 0}
 _CONNECT_TIMEOUT_S = 5.0
 _RETRY_EVERY_S = 0.1
 _LOOK_EVERY_S = 0.02
+_FIRST_ATTEMPT_S = 2.0
 _T = TypeVar("_T")
 # librdkafka names its own errors with a leading underscore.
 _REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001
@@ -108,6 +111,22 @@ def while_moving(ask: Callable[[], _T], *, timeout_s: float) -> _T:
         reraise=True,
     )
     return retrying(ask)
+
+
+def ask_again(admin: AdminClient, ask: Callable[[float], Future[_T]], *, timeout_s: float) -> _T:
+    """What `ask`, given a time-out, is answered. Asked twice where the first answer is late: for
+    many questions librdkafka waits for a "controller" that it was told of once, also when that
+    broker is gone, until it learns of another by asking for metadata."""
+    first_s = min(timeout_s, _FIRST_ATTEMPT_S)
+    try:
+        return while_moving(lambda: ask(first_s).result(), timeout_s=timeout_s)
+    except KafkaException as error:
+        if error_code(error) != KafkaError._TIMED_OUT or timeout_s <= first_s:  # noqa: SLF001
+            raise
+    with suppress(KafkaException):
+        admin.list_topics(timeout=first_s)
+    left_s = timeout_s - first_s
+    return while_moving(lambda: ask(left_s).result(), timeout_s=left_s)
 
 
 def error_text(error: KafkaException) -> str:

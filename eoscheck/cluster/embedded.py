@@ -17,6 +17,7 @@ from eoscheck.cluster.connection import admin_client
 from eoscheck.cluster.distribution import Distribution, prepare_distribution
 from eoscheck.cluster.node import (
     HOST,
+    Address,
     Node,
     PortTakenError,
     free_address,
@@ -49,7 +50,7 @@ class EmbeddedCluster:
     owned = True
 
     def __init__(self, *, nodes: Sequence[Node], folder: Path, description: str) -> None:
-        self._nodes = tuple(nodes)
+        self._nodes = nodes
         self._folder = folder
         self.description = description
 
@@ -82,7 +83,9 @@ class EmbeddedCluster:
         for node in self._nodes:
             node.kill()
         for node in self._nodes:
-            node.restart(timeout_s=_READY_TIMEOUT_S)
+            node.restart()
+        for node in self._nodes:
+            node.wait_ready(timeout_s=_READY_TIMEOUT_S, brokers=len(self._nodes))
 
     def close(self) -> None:
         """Idempotent."""
@@ -109,20 +112,39 @@ def start_embedded(
     progress: Callable[[str], None],
     client_port: int | None = None,
     client_protocol: str = "PLAINTEXT",
+    advertised_port: int | None = None,
+    brokers: int = 1,
 ) -> EmbeddedCluster:
-    """Starts one combined broker and controller and returns when it answers on both listeners.
+    """Starts one combined broker and controller, and `brokers - 1` that are brokers only; returns
+    when they answer on both listeners.
 
     `settings` are broker properties over `node.DEFAULT_SETTINGS`. `client_port` fixes the port that
     subjects are given; the others are always free ones. `client_protocol` is what that port speaks,
     with the `settings` of `listener.name.client.*`; `direct_servers` stay open to everybody here.
+    `advertised_port` is where clients are told to find that port instead: a proxy's.
     Raises UsageError for a setting or port that cannot be used, InfrastructureError with Kafka's
     own reasons where it does not start.
     """
     refuse_reserved_settings(settings)
     kit = _prepare(supervisor, progress)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
+        addresses = [
+            free_address(node_id=number, client_port=client_port if number == 1 else None)
+            for number in range(1, brokers + 1)
+        ]
+        described = [
+            node_properties(
+                address,
+                voters=addresses[:1],
+                data=Path("data"),
+                settings=settings,
+                client_protocol=client_protocol,
+                advertised_port=advertised_port,
+            )
+            for address in addresses
+        ]
         try:
-            return _start(kit, supervisor, settings, client_port, client_protocol)
+            return _start(kit, supervisor, addresses, described, settings)
         except PortTakenError:
             if attempt == _PORT_ATTEMPTS:
                 raise
@@ -151,44 +173,45 @@ def _prepare(supervisor: Supervisor, progress: Callable[[str], None]) -> _Kit:
 def _start(
     kit: _Kit,
     supervisor: Supervisor,
+    addresses: Sequence[Address],
+    properties: Sequence[Mapping[str, str]],
     settings: Mapping[str, str],
-    client_port: int | None,
-    client_protocol: str,
 ) -> EmbeddedCluster:
     cluster_id = new_cluster_id()
     folder = Path(tempfile.gettempdir()) / f"eoscheck-kafka-{cluster_id}"
-    address = free_address(node_id=1, client_port=client_port)
-    data = folder / "data"
-    properties = node_properties(
-        address,
-        voters=[address],
-        data=data,
-        settings=settings,
-        client_protocol=client_protocol,
-    )
     # Told before it exists: there is no moment at which our death would leave it behind.
     supervisor.remove_at_exit(folder)
     folder.mkdir(mode=0o700)
-    make_data_folder(kit.template, data, cluster_id=cluster_id, node_id=address.node_id)
-    node = start_node(
-        kit.distribution,
-        address,
-        properties,
-        cluster_id=cluster_id,
-        supervisor=supervisor,
-        folder=folder,
-        jvm_options=kit.jvm_options,
-    )
+    nodes: list[Node] = []
+    count = "one node" if len(addresses) == 1 else f"{len(addresses)} nodes"
     cluster = EmbeddedCluster(
-        nodes=[node],
+        nodes=nodes,
         folder=folder,
         description=(
-            f"embedded Apache Kafka {kit.distribution.version}, one node, "
+            f"embedded Apache Kafka {kit.distribution.version}, {count}, "
             f"Java {kit.distribution.java.version}"
         ),
     )
     try:
-        node.wait_ready(timeout_s=_READY_TIMEOUT_S)
+        for address, described in zip(addresses, properties, strict=True):
+            own = folder / str(address.node_id)
+            own.mkdir()
+            make_data_folder(
+                kit.template, own / "data", cluster_id=cluster_id, node_id=address.node_id
+            )
+            nodes.append(
+                start_node(
+                    kit.distribution,
+                    address,
+                    described,
+                    cluster_id=cluster_id,
+                    supervisor=supervisor,
+                    folder=own,
+                    jvm_options=kit.jvm_options,
+                )
+            )
+        for node in nodes:
+            node.wait_ready(timeout_s=_READY_TIMEOUT_S, brokers=len(nodes))
         if settings:
             refuse_unknown_settings(
                 settings, admin_client(cluster.client_config, timeout_s=_READY_TIMEOUT_S)

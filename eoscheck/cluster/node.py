@@ -74,23 +74,27 @@ def node_properties(
     data: Path,
     settings: Mapping[str, str],
     client_protocol: str = "PLAINTEXT",
+    advertised_port: int | None = None,
 ) -> dict[str, str]:
-    """A combined broker and controller; `settings` come before the defaults.
+    """A broker, and a controller too where it is one of the `voters`; `settings` come before the
+    defaults.
 
     `client_protocol` is what CLIENT speaks, SASL_SSL for example; its `settings` begin with
-    `listener.name.client.`.
+    `listener.name.client.`. `advertised_port` is where others are told to find it.
     """
-    listeners = f"CLIENT://{HOST}:{address.client},DIRECT://{HOST}:{address.direct}"
+    direct = f"DIRECT://{HOST}:{address.direct}"
+    listeners = f"CLIENT://{HOST}:{address.client},{direct}"
+    votes = address in voters
     return {
         **DEFAULT_SETTINGS,
         **settings,
-        "process.roles": "broker,controller",
+        "process.roles": "broker,controller" if votes else "broker",
         "node.id": str(address.node_id),
         "controller.quorum.voters": ",".join(
             f"{voter.node_id}@{HOST}:{voter.controller}" for voter in voters
         ),
-        "listeners": f"{listeners},CONTROLLER://{HOST}:{address.controller}",
-        "advertised.listeners": listeners,
+        "listeners": listeners + (f",CONTROLLER://{HOST}:{address.controller}" if votes else ""),
+        "advertised.listeners": f"CLIENT://{HOST}:{advertised_port or address.client},{direct}",
         "listener.security.protocol.map": (
             f"CLIENT:{client_protocol},DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT"
         ),
@@ -116,15 +120,17 @@ class Node:
     def pid(self) -> int:
         return self._child.pid
 
-    def wait_ready(self, *, timeout_s: float) -> None:
-        """Until both listeners answer with a broker that takes part; a CLIENT that wants a login
-        only has to take connections.
+    def wait_ready(self, *, timeout_s: float, brokers: int = 1) -> None:
+        """Until both listeners answer, and know `brokers` that take part; a CLIENT that wants a
+        login only has to take connections.
 
         Raises PortTakenError, or InfrastructureError with the reasons that Kafka printed.
         """
         give_up_at = time.monotonic() + timeout_s
-        takes_clients = self._takes_clients if self._secured else self._probe(self.address.client)
-        for answers in (self._probe(self.address.direct), takes_clients):
+        direct, client = (
+            self._probe(port, brokers) for port in (self.address.direct, self.address.client)
+        )
+        for answers in (direct, self._takes_clients if self._secured else client):
             while not answers():
                 if self._child.poll() is not None:
                     raise self._failure("Kafka ended while it started")
@@ -147,16 +153,12 @@ class Node:
         self._child.signal(signal.SIGKILL)
         self._child.wait(timeout_s=_KILL_TIMEOUT_S)
 
-    def restart(self, *, timeout_s: float) -> None:
-        """Kills it, where it still runs, and starts it with its data and ports.
-
-        Raises InfrastructureError where it is not ready within `timeout_s`.
-        """
+    def restart(self) -> None:
+        """Kills it, where it still runs, and starts it with its data and ports; `wait_ready`."""
         self.kill()
         self._child = self._start()
-        self.wait_ready(timeout_s=timeout_s)
 
-    def _probe(self, port: int) -> Callable[[], bool]:
+    def _probe(self, port: int, brokers: int) -> Callable[[], bool]:
         """By its id: in a race for a port it may be somebody else's Kafka that answers."""
         client = AdminClient({**_QUIET_CLIENT, "bootstrap.servers": f"{HOST}:{port}"})
 
@@ -165,7 +167,7 @@ class Node:
                 metadata = client.list_topics(timeout=_PROBE_S)
             except KafkaException:
                 return False
-            return bool(metadata.brokers) and metadata.cluster_id == self._cluster_id
+            return len(metadata.brokers) >= brokers and metadata.cluster_id == self._cluster_id
 
         return answers
 

@@ -113,7 +113,7 @@ class RawLog:
         """What one request gives. Raises InfrastructureError as reading does."""
         span = {partition: (offset, offset + 1)}
         with self.read(
-            topic, span, committed=committed, answer_bytes=max_bytes, silence_s=self._timeout_s
+            topic, span, committed=committed, answer_bytes=max_bytes, silence_s=2 * self._timeout_s
         ) as reading:
             return next(reading)
 

@@ -24,7 +24,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     TopicDescription,
 )
 
-from eoscheck.cluster.connection import QUIET, admin_client, error_code, error_text, while_moving
+from eoscheck.cluster.connection import (
+    QUIET,
+    admin_client,
+    ask_again,
+    error_code,
+    error_text,
+    while_moving,
+)
 from eoscheck.errors import InfrastructureError, UsageError, did_you_mean
 
 _T = TypeVar("_T")
@@ -225,7 +232,9 @@ class ClusterView:
         """Where we may not know of the group, librdkafka asks for its offsets again and again."""
         try:
             self._answer(
-                lambda: self._admin.describe_consumer_groups([group], **self._limit)[group]
+                lambda limit_s: self._admin.describe_consumer_groups(
+                    [group], request_timeout=limit_s
+                )[group]
             )
         except KafkaException as error:
             if error_code(error) == KafkaError.GROUP_AUTHORIZATION_FAILED:
@@ -256,7 +265,9 @@ class ClusterView:
         try:
             # Unlike a producer's metadata request this one never creates the topic.
             description: TopicDescription = self._answer(
-                lambda: self._admin.describe_topics(question, **self._limit)[topic]
+                lambda limit_s: self._admin.describe_topics(question, request_timeout=limit_s)[
+                    topic
+                ]
             )
         except KafkaException as error:
             if error_code(error) not in _NO_SUCH_TOPIC:
@@ -268,7 +279,9 @@ class ClusterView:
     def _describe_group(self, group: str) -> ConsumerGroupDescription:
         try:
             description: ConsumerGroupDescription = self._answer(
-                lambda: self._admin.describe_consumer_groups([group], **self._limit)[group]
+                lambda limit_s: self._admin.describe_consumer_groups(
+                    [group], request_timeout=limit_s
+                )[group]
             )
         except KafkaException as error:
             if error_code(error) != KafkaError.GROUP_ID_NOT_FOUND:
@@ -286,8 +299,8 @@ class ClusterView:
         hint = did_you_mean(group, self.groups())
         return UsageError(f"no such consumer group {group!r} on {self._servers}{hint}")
 
-    def _answer(self, ask: Callable[[], Future[_T]]) -> _T:
-        return while_moving(lambda: ask().result(), timeout_s=self._timeout_s)
+    def _answer(self, ask: Callable[[float], Future[_T]]) -> _T:
+        return ask_again(self._admin, ask, timeout_s=self._timeout_s)
 
     def _failed(self, what: str, error: KafkaException) -> InfrastructureError:
         return InfrastructureError(f"{self._servers} did not give {what}: {error_text(error)}")

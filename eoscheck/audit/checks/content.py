@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntFlag
+from typing import cast
 from zlib import crc32
 
 import numpy as np
 
-from eoscheck.audit.block import Numbers
+from eoscheck.audit.block import Block, Numbers
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Integers
 from eoscheck.audit.findings import Code
 from eoscheck.audit.identity import Headers
 from eoscheck.audit.records import Place
@@ -73,13 +73,16 @@ def flaws(
 
 def flaw_column(
     contents: Sequence[tuple[bytes | None, bytes | None, Headers]],
+    partitions: Sequence[int],
     *,
     topic: str,
-    partition: int,
     own: bool = True,
 ) -> Numbers:
-    """`flaws` of each (key, value, headers) of one partition; not known where it is not judged."""
-    found = [flaws(*content, topic=topic, partition=partition, own=own) for content in contents]
+    """`flaws` of each (key, value, headers), in its partition; not known where it is not judged."""
+    found = [
+        flaws(*content, topic=topic, partition=partition, own=own)
+        for content, partition in zip(contents, partitions, strict=True)
+    ]
     known = np.array([each is not None for each in found], dtype=np.bool_)
     return Numbers(
         np.array([each or 0 for each in found], dtype=np.int64), None if known.all() else known
@@ -87,22 +90,24 @@ def flaw_column(
 
 
 class Contents:
-    """Takes the flaws of one topic's records, each partition's in the order of its log, and keeps
-    only the first `limit` of each partition that have one."""
+    """Takes the blocks of one topic, each partition's in the order of its log, and keeps only the
+    places of the first `limit` flawed records of each. `column` names that of kind `seal`."""
 
-    def __init__(self, topic: str, *, limit: int) -> None:
+    def __init__(self, topic: str, *, limit: int, column: str = "seal") -> None:
         self._topic = topic
+        self._column = column
         self._limit = limit
         self._judged = 0
         self._total = 0
         self._flawed: dict[int, list[tuple[int, int]]] = {}
 
-    def add(self, partition: int, offset: Integers, flaw: Numbers) -> None:
+    def add(self, block: Block) -> None:
+        offset, flaw = block.offset, cast(Numbers, block.columns[self._column])
         known = flaw.known
         self._judged += len(offset) if known is None else int(known.sum())
         rows = np.flatnonzero(flaw.value if known is None else flaw.value * known)
         self._total += len(rows)
-        kept = self._flawed.setdefault(partition, [])
+        kept = self._flawed.setdefault(block.partition, [])
         rows = rows[: self._limit - len(kept)]
         kept += zip(offset[rows].tolist(), flaw.value[rows].tolist(), strict=True)
 

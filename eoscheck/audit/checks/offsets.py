@@ -17,7 +17,7 @@ from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.columns import Flags, Integers
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.multiplicity import Bounds, expected
+from eoscheck.audit.multiplicity import Bounds
 from eoscheck.audit.records import Place
 
 KEPT = 20_000
@@ -51,26 +51,21 @@ Standings: TypeAlias = Mapping[int, Standing]
 """By partition of the input."""
 
 
-def stand(
-    joined: Joined, *, after: Mapping[int, int] | None, bounds: Bounds | None = None
-) -> Standings:
+def stand(joined: Joined, *, after: Mapping[int, int] | None) -> Standings:
     """What one shard tells. `after` are the group's offsets as they were once everything had been
-    read (B; `joined.due` is by those from before, A), None where they cannot be told. `bounds` are
-    the outputs that each input row has, by default one."""
+    read (B; `joined.due` is by those from before, A), None where they cannot be told."""
     side = joined.input
     if side is None or not len(side.records):
         return {}
-    rows = side.records
-    bounds = bounds or _one_each(len(rows))
+    rows, bounds = side.records, joined.bounds or _one_each(len(side.records))
     outputs = joined.output.copies(joined.identities)
     # Of the due copies only: the second copy of an identity may still wait for its turn.
-    due = expected(side.code, joined.identities, bounds, joined.due).least
-    complete = (outputs >= due)[side.code]
+    complete = (outputs >= joined.expected(joined.due).least)[side.code]
     wanted = bounds.least > 0  # an input without outputs says nothing, in either direction
     again = np.zeros(len(rows), dtype=np.bool_)
     if after is not None:
         below = rows.offset < _limits(rows.partition, after, otherwise=2**63 - 1)
-        surplus = outputs > expected(side.code, joined.identities, bounds, below).most
+        surplus = outputs > joined.expected(below).most
         again = ~below & surplus[side.code] & (bounds.most > 0)
     numbers, start = np.unique(rows.partition, return_index=True)
     ends = [*start[1:].tolist(), len(rows)]
@@ -101,15 +96,25 @@ def check_offsets(
     group: str,
     before: Mapping[int, int],
     after: Mapping[int, int] | None,
+    ends: Mapping[int, int] | None = None,
     output_gaps: Iterable[str] = (),
     informational: bool = False,
     limit: int,
 ) -> Checked:
     """One finding for each partition of the input `topic`. `before` and `after` are the group's
-    offsets A and B. Nothing is judged where the offsets are `informational`."""
+    offsets A and B. Nothing is judged where the offsets are `informational`.
+
+    `ends` are the offsets up to which the input was read, by default beyond `before`. A partition
+    that was not read up to there has no tail that could be seen; so has a sample (no `ends`, {}).
+    """
     if informational:
         return Checked()
-    ahead = _check_ahead(standings, topic, group, before, list(output_gaps), limit)
+    seen = {
+        number: each
+        for number, each in standings.items()
+        if ends is None or ends.get(number, -1) >= before.get(number, 0)
+    }
+    ahead = _check_ahead(seen, topic, group, before, list(output_gaps), limit)
     behind = _check_behind(standings, topic, group, after, limit)
     return Checked(
         found=[*ahead.found, *behind.found],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from eoscheck.audit.block import Block
@@ -21,39 +21,10 @@ from eoscheck.audit.identity import parse
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.history import Recorder
 from eoscheck.load import LoadSpec, preload
+from tests.integration.audit.reading import read_committed
 from tests.integration.audit.writing import WAIT_S, Topics
 
 KEYS: Sequence[bytes | None] = [f"acct-{number}".encode() for number in range(300)] + [None] * 40
-
-
-def read(cluster: Cluster, topic: str) -> dict[int, list[Message]]:
-    """The committed records of each partition."""
-    with ClusterView(cluster.client_config) as view:
-        ends = view.high_watermarks(topic)
-    consumer = Consumer(
-        {
-            **cluster.client_config,
-            "group.id": "reads-back",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 20,
-        }
-    )
-    found: dict[int, list[Message]] = {number: [] for number in ends}
-    try:
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
-        finished: set[int | None] = set()
-        while len(finished) < len(ends):
-            message = consumer.poll(WAIT_S)
-            assert message is not None, "waited for the end of the topic"
-            if message.error():
-                finished.add(message.partition())
-            else:
-                found[message.partition() or 0].append(message)
-    finally:
-        consumer.close()
-    return found
 
 
 def write(cluster: Cluster, topic: str, keys: Sequence[bytes | None], partitioner: str) -> None:
@@ -70,7 +41,7 @@ def offsets(messages: Sequence[Message]) -> np.ndarray[tuple[int], np.dtype[np.i
 
 
 def check_keys(cluster: Cluster, topic: str, partitioner: Partitioner) -> Checked:
-    records = read(cluster, topic)
+    records = read_committed(cluster, topic)
     check = Partitioning(topic, partitioner=partitioner, partitions=len(records), limit=1000)
     for number, messages in records.items():
         nothing = np.zeros(len(messages), dtype=np.int64)
@@ -110,7 +81,7 @@ def test_a_client_s_own_partitioner_beside_java_s_is_found_at_each_record_that_i
     (found,) = check_keys(cluster, topic, "murmur2").found
     expected: Mapping[tuple[int, int | None], bytes] = {
         (number, message.offset()): message.key()  # type: ignore[misc]
-        for number, messages in read(cluster, topic).items()
+        for number, messages in read_committed(cluster, topic).items()
         for message in messages
         if message.key() is not None and homes([message.key()], "murmur2").value[0] % 5 != number
     }
@@ -158,7 +129,7 @@ def test_the_load_s_records_bear_their_seals_and_a_copy_elsewhere_does_not_fit(
         )
     sound = seals(cluster, topic)
     assert (sound.found[0].total, sound.counts["sealed_records"]) == (0, 500)
-    original = next(messages[0] for messages in read(cluster, topic).values() if messages)
+    original = next(messages[0] for messages in read_committed(cluster, topic).values() if messages)
     producer = Producer(cluster.client_config)
     headers = original.headers()
     producer.produce(other, original.value(), original.key(), headers=headers)
@@ -172,11 +143,16 @@ def test_the_load_s_records_bear_their_seals_and_a_copy_elsewhere_does_not_fit(
 
 def seals(cluster: Cluster, topic: str) -> Checked:
     contents = Contents(topic, limit=10)
-    for number, messages in read(cluster, topic).items():
+    for number, messages in read_committed(cluster, topic).items():
         rows = [(m.key(), m.value(), m.headers()) for m in messages]
+        nothing = np.zeros(len(rows), dtype=np.int64)
+        flaws = flaw_column(rows, [number] * len(rows), topic=topic)  # type: ignore[arg-type]
         contents.add(
-            number,
-            offsets(messages),
-            flaw_column(rows, topic=topic, partition=number),  # type: ignore[arg-type]
+            Block(
+                partition=number,
+                offset=offsets(messages),
+                identity=Digests(nothing, nothing),
+                columns={"seal": flaws},
+            )
         )
     return contents.finish()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eoscheck.audit.block import Numbers
+from eoscheck.audit.block import Block, Numbers
 from eoscheck.audit.checks.content import Contents, Flaw, flaw_column, flaws
+from eoscheck.audit.columns import Digests, Integers
 from eoscheck.audit.findings import Code
 from eoscheck.audit.identity import Headers
 from eoscheck.load.seal import HEADER, write_seal
@@ -72,13 +73,18 @@ def test_an_app_that_copies_headers_to_another_topic_is_innocent_there() -> None
     assert judged(b"k", b"v", copied, topic="receipts", own=True) == Flaw.TOPIC
 
 
+def block(partition: int, offset: Integers, flaw: Numbers) -> Block:
+    identity = Digests(np.zeros_like(offset), np.zeros_like(offset))
+    return Block(partition=partition, offset=offset, identity=identity, columns={"seal": flaw})
+
+
 def test_flaws_are_counted_and_the_first_are_shown_with_their_places() -> None:
     good, bad = (b"k", b"v", sealed(b"k", b"v")), (b"k", b"V", sealed(b"k", b"v"))
     lost: tuple[bytes, bytes, Headers] = (b"k", b"v", sealed(b"k", b"v", "refunds"))
     contents = Contents(IN, limit=2)
     for partition, rows in [(1, [good, bad]), (0, [good, (b"k", b"v", None), lost]), (1, [bad])]:
-        column = flaw_column(rows, topic=IN, partition=partition)
-        contents.add(partition, np.arange(len(rows)) + 10, column)
+        column = flaw_column(rows, [partition] * len(rows), topic=IN)
+        contents.add(block(partition, np.arange(len(rows)) + 10, column))
     checked = contents.finish()
     (found,) = checked.found
     assert (found.code, found.total) == (Code.CORRUPTED, 3)
@@ -91,6 +97,6 @@ def test_flaws_are_counted_and_the_first_are_shown_with_their_places() -> None:
 
 def test_a_column_of_sound_records_finds_nothing() -> None:
     contents = Contents(IN, limit=2)
-    contents.add(0, np.arange(3), Numbers(np.zeros(3, np.int64), None))
+    contents.add(block(0, np.arange(3), Numbers(np.zeros(3, np.int64), None)))
     checked = contents.finish()
     assert (checked.found[0].total, checked.counts) == (0, {"sealed_records": 3})

@@ -112,8 +112,7 @@ def agrees(records: Sequence[Written], expression: str, codec: int = NONE) -> No
         columns={
             "identity": ColumnSpec(kind="identity", expression=expression),
             "number": ColumnSpec(kind="number", expression=expression),
-            "source": ColumnSpec(kind="source", expression=expression),
-            "sequence": ColumnSpec(kind="sequence", expression=expression),
+            "optional": ColumnSpec(kind="number", expression=expression, optional=True),
         },
     )
     assert supported(wanted)
@@ -122,31 +121,34 @@ def agrees(records: Sequence[Written], expression: str, codec: int = NONE) -> No
     assert _rows(block.columns["identity"]) == digests_of(found)
     int64 = [f if isinstance(f, int) and -(2**63) <= f < 2**63 else None for f in found]
     assert _numbers(block.columns["number"]) == int64
-    sequences = [_sequence(f) for f in found]
-    sources = [source for source, _number in sequences]
-    assert _rows(block.columns["source"]) == [
-        (-1, -1) if source is None else digests_of([_Text(source)])[0] for source in sources
-    ]
-    assert _numbers(block.columns["sequence"]) == [number for _source, number in sequences]
     misfits = [each.count for each in decoder.misfits()]
     nothing, no_integer = found.count(None), sum(not isinstance(f, int) for f in found)
     assert misfits == [count for count in (nothing, no_integer) if count]
-    # The same as the identity of the whole: records without one are in no block.
-    alone = Decoder("t", Wanted(identity=expression))
+    # As the identity of the whole: records without one are in no block.
+    alone = Decoder(
+        "t",
+        Wanted(
+            identity=expression,
+            columns={"source": ColumnSpec(kind="source"), "number": ColumnSpec(kind="sequence")},
+        ),
+    )
     data = batch(tagged, base=100)
     batches = read_batches(data)
-    blocks = alone.blocks(3, memoryview(data), batches, batches.intact, lowest=0, cut=2**62)
-    rows = [
-        (offset, row)
-        for each in blocks
-        for offset, row in zip(each.offset.tolist(), _rows(each.identity), strict=True)
-    ]
+    rows: list[tuple[Any, ...]] = []
+    for each in alone.blocks(3, memoryview(data), batches, batches.intact, lowest=0, cut=2**62):
+        columns = (_rows(each.columns["source"]), _numbers(each.columns["number"]))
+        rows += zip(each.offset.tolist(), _rows(each.identity), *columns, strict=True)
     assert rows == [
-        (100 + number, row)
+        (100 + number, row, *_source(found[number]))
         for number, row in enumerate(digests_of(found))
         if found[number] is not None
     ]
     assert alone.unidentified == nothing
+
+
+def _source(found: Identity | None) -> tuple[tuple[int, int], int | None]:
+    source, number = _sequence(found)
+    return ((-1, -1) if source is None else digests_of([_Text(source)])[0]), number
 
 
 class _Text(str):
@@ -329,6 +331,9 @@ def test_what_is_not_compiled_is_left_to_the_client_reader(expression: str) -> N
     assert not supported(Wanted(identity=expression))
     assert not supported(
         Wanted(identity="key", columns={"x": ColumnSpec(kind="number", expression=expression)})
+    )
+    assert not supported(
+        Wanted(identity="key", columns={"x": ColumnSpec(kind="bounds", expression="1")})
     )
 
 

@@ -23,9 +23,11 @@ from tests.unit.audit.topics import INPUT, OUTPUT, Row, Topic, below, line, offs
 REMOVED = ["records of receipts-0 below offset 5 were removed"]
 
 
-def joined(output: Topic, source: Topic, before: Mapping[int, int]) -> Joined:
+def joined(
+    output: Topic, source: Topic, before: Mapping[int, int], bounds: Bounds | None = None
+) -> Joined:
     inputs = records(INPUT, source)
-    return join(records(OUTPUT, output), inputs, due=below(inputs, before))
+    return join(records(OUTPUT, output), inputs, due=below(inputs, before), bounds=bounds)
 
 
 def check(
@@ -36,7 +38,7 @@ def check(
     **more: Any,
 ) -> Checked:
     after = before if after is None else after
-    standings = stand(joined(output, source, before), after=after, bounds=more.pop("bounds", None))
+    standings = stand(joined(output, source, before, more.pop("bounds", None)), after=after)
     return judge(standings, before, after, **more)
 
 
@@ -171,6 +173,15 @@ def test_offsets_that_cannot_be_told_after_the_read_make_behind_unknown_and_ahea
 def test_offsets_that_only_inform_are_not_judged() -> None:
     standings = stand(joined({0: line(1)}, {0: line(0, 1)}, {0: 1}), after={0: 0})
     assert judge(standings, {0: 1}, {0: 0}, informational=True) == Checked()
+
+
+@pytest.mark.parametrize(("ends", "judged"), [({0: 3}, True), ({0: 2}, False), ({}, False)])
+def test_an_input_that_was_not_read_up_to_the_offset_shows_no_tail(
+    ends: dict[int, int], judged: bool
+) -> None:
+    """A range that stops before it, or a sample: there may be outputs of later inputs."""
+    checked = check({0: line(0)}, {0: line(0, 1, 2)}, {0: 3}, ends=ends)
+    assert len(ahead(checked)) == judged
 
 
 def test_all_partitions_are_counted_and_the_first_of_them_are_shown() -> None:

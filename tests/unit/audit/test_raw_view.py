@@ -597,7 +597,10 @@ def test_what_was_written_outside_transactions_is_counted_with_its_first_place()
     assert hazard.facts == {"records": 5, "batches": 2}
 
 
-def test_a_long_transaction_is_timed_by_the_marker_before_it_where_records_bear_old_times() -> None:
+@pytest.mark.parametrize("at_once", [1, 4096])
+def test_a_long_transaction_is_timed_by_the_marker_before_it_where_records_bear_old_times(
+    at_once: int,
+) -> None:
     log = Log()
     log.data(1)
     log.commit(1)
@@ -606,8 +609,9 @@ def test_a_long_transaction_is_timed_by_the_marker_before_it_where_records_bear_
     replayed = [
         replace(b, time_ms=5) if b.producer_id == 2 and b.base == 2 else b for b in log.batches
     ]
-    raw = view()
-    take(raw, replayed)
+    raw = view(at_once=at_once)
+    for batch in replayed:
+        take(raw, [batch])
     assert [(each.producer_id, each.duration_ms) for each in raw.longest()] == [
         (2, 2000),
         (1, 1000),

@@ -39,6 +39,29 @@ def test_chosen_settings_come_before_the_defaults() -> None:
     assert properties(num_io_threads="7")["num.io.threads"] == "7"
 
 
+def test_a_broker_that_has_no_vote_is_no_controller() -> None:
+    other = Address(node_id=2, client=9096, direct=9097, controller=9098)
+    made = node_properties(other, voters=[_ADDRESS], data=Path("/data"), settings={})
+    assert made["process.roles"] == "broker"
+    assert made["controller.quorum.voters"] == "1@127.0.0.1:9094"
+    assert "CONTROLLER" not in made["listeners"]
+
+
+def test_a_listener_may_want_a_login_and_be_found_at_a_proxy() -> None:
+    made = node_properties(
+        _ADDRESS,
+        voters=[_ADDRESS],
+        data=Path("/data"),
+        settings={"listener.name.client.ssl.client.auth": "required"},
+        client_protocol="SSL",
+        advertised_port=5000,
+    )
+    assert "CLIENT:SSL,DIRECT:PLAINTEXT" in made["listener.security.protocol.map"]
+    assert "CLIENT://127.0.0.1:9092" in made["listeners"]
+    assert "CLIENT://127.0.0.1:5000" in made["advertised.listeners"]
+    assert made["listener.name.client.ssl.client.auth"] == "required"
+
+
 def test_topics_are_never_created_by_asking() -> None:
     assert properties()["auto.create.topics.enable"] == "false"
 

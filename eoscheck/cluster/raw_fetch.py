@@ -1,0 +1,196 @@
+"""Single fetches of raw batches, over connections that are kept: for looking here and there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from kafka import errors as kafka_errors
+from kafka.errors import KafkaError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from eoscheck.cluster.raw_client import BrokenConnectionError, Leaders, RawClient, RawConnection
+from eoscheck.cluster.raw_log import FetchedPart, _fetch_request
+from eoscheck.errors import InfrastructureError
+from eoscheck.logformat.answer import (
+    BY_ID,
+    BY_NAME,
+    Answer,
+    BrokenAnswerError,
+    PartitionAnswer,
+    next_offset,
+    read_answer,
+)
+
+_PAUSE_S = 0.1
+_OUT_OF_RANGE = kafka_errors.OffsetOutOfRangeError.errno
+_UNAUTHORIZED = kafka_errors.TopicAuthorizationFailedError.errno
+
+
+class _AgainError(Exception):
+    """A leader moved, or a connection broke."""
+
+
+class RawFetch:
+    """For one thread; a context manager. Raises InfrastructureError where no broker answers within
+    `timeout_s`, and for what may not be read."""
+
+    def __init__(self, client_config: Mapping[str, str], *, timeout_s: float = 10.0) -> None:
+        self._client = RawClient(client_config, timeout_s=timeout_s)
+        self._timeout_s = timeout_s
+        self._leaders: dict[str, Leaders] = {}
+        self._connections: dict[int, RawConnection] = {}
+
+    def fetch(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        *,
+        committed: bool,
+        max_bytes: int = 1024 * 1024,
+    ) -> FetchedPart:
+        """What one request gives: the whole first batch at least, where there is one.
+
+        `out_of_range`, with `log_start_offset`, where the log does not hold `offset`."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(_AgainError),
+            stop=stop_after_delay(self._timeout_s),
+            wait=wait_fixed(_PAUSE_S),
+            reraise=True,
+        )
+        try:
+            return retrying(
+                self._attempt, topic, partition, offset, committed=committed, max_bytes=max_bytes
+            )
+        except _AgainError as error:
+            raise InfrastructureError(f"{topic}-{partition} cannot be read: {error}") from error
+
+    def _attempt(
+        self, topic: str, partition: int, offset: int, *, committed: bool, max_bytes: int
+    ) -> FetchedPart:
+        leaders = self._leaders_of(topic)
+        leader = leaders.leaders.get(partition, -1)
+        try:
+            answer = self._ask(
+                topic, partition, offset, leader, committed=committed, max_bytes=max_bytes
+            )
+            found = next(each for each in answer.partitions if each.partition == partition)
+            if found.error == _OUT_OF_RANGE:
+                start = self._client.log_start(topic, partition, leader)
+                return _nothing(partition, offset, start)
+        except (BrokenConnectionError, BrokenAnswerError, KafkaError, OSError) as error:
+            self._forget(topic, leader)
+            raise _AgainError(str(error) or type(error).__name__) from error
+        except StopIteration:
+            self._forget(topic, leader)
+            raise _AgainError(_name(answer.error)) from None
+        if found.error == _UNAUTHORIZED:
+            raise InfrastructureError(
+                f"{topic} may not be read: it takes the right READ on the topic"
+            )
+        if found.error:
+            self._forget(topic, leader)
+            raise _AgainError(_name(found.error))
+        return _part(found, offset)
+
+    def _leaders_of(self, topic: str) -> Leaders:
+        if topic not in self._leaders:
+            try:
+                found = self._client.leaders(topic)
+            except (KafkaError, OSError) as error:
+                raise _AgainError(str(error) or type(error).__name__) from error
+            if found.error == _UNAUTHORIZED:
+                raise InfrastructureError(
+                    f"{topic} may not be read: it takes the rights DESCRIBE and READ on the topic"
+                )
+            if found.error:
+                raise _AgainError(_name(found.error))
+            self._leaders[topic] = found
+        return self._leaders[topic]
+
+    def _ask(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        leader: int,
+        *,
+        committed: bool,
+        max_bytes: int,
+    ) -> Answer:
+        if leader < 0:
+            raise BrokenConnectionError("it has no leader")
+        if leader not in self._connections:
+            self._connections[leader] = self._client.connect(leader)
+        connection = self._connections[leader]
+        topic_id = self._leaders[topic].topic_id
+        version = connection.version if topic_id is not None else BY_NAME
+        request = _fetch_request(
+            topic,
+            topic_id if version >= BY_ID else None,
+            {partition: offset},
+            committed=committed,
+            max_bytes=max_bytes,
+        )
+        number = connection.send(request, version=version)
+        answer = read_answer(connection.receive(), version=version)
+        if answer.correlation_id != number:
+            raise BrokenConnectionError("the answer to another request")
+        return answer
+
+    def _forget(self, topic: str, leader: int) -> None:
+        self._leaders.pop(topic, None)
+        connection = self._connections.pop(leader, None)
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._connections = {}
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _name(code: int) -> str:
+    return str(kafka_errors.for_code(code).__name__)
+
+
+def _nothing(partition: int, offset: int, start: int) -> FetchedPart:
+    return FetchedPart(
+        partition=partition,
+        fetch_offset=offset,
+        next_offset=start,
+        high_watermark=-1,
+        last_stable_offset=-1,
+        log_start_offset=start,
+        aborted=[],
+        records=memoryview(b""),
+        out_of_range=True,
+    )
+
+
+def _part(found: PartitionAnswer, offset: int) -> FetchedPart:
+    following = next_offset(found.records)
+    return FetchedPart(
+        partition=found.partition,
+        fetch_offset=offset,
+        next_offset=offset if following is None else max(offset, following),
+        high_watermark=found.high_watermark,
+        last_stable_offset=found.last_stable_offset,
+        log_start_offset=found.log_start_offset,
+        aborted=found.aborted,
+        records=found.records,
+    )
