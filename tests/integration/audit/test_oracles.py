@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from eoscheck.audit import AuditReport, AuditSpec, Code, Verdict, run_audit
+from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import Changelog
 from eoscheck.errors import UsageError
 from tests.integration.audit.writing import Out, Topics
@@ -19,7 +20,12 @@ ACCOUNTS = "abc"
 
 
 @pytest.fixture
-def audit(topics: Topics) -> Callable[..., AuditReport]:
+def audit(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AuditReport]:
+    """Audits in many small shards, most of them on disk: what belongs together must meet."""
+    monkeypatch.setattr(
+        "eoscheck.audit.engine.budget", lambda _mb: Budget(rows_bytes=1000, shard_rows=2)
+    )
+
     def audit(output: str, source: str | None = None, **options: Any) -> AuditReport:
         options = {"id": "json:/id", "patience_s": 2.0, "max_findings": 10, **options}
         return run_audit(
