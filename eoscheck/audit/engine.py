@@ -58,7 +58,7 @@ def run_audit(
     cluster does not answer. Ends in bounded time: see `AuditSpec.patience_s`.
     """
     check_spec(spec)
-    check_oracles(spec)
+    check_oracles(spec, in_a_run=bool(history))
     began = clock()
     try:
         with ExitStack() as stack:
@@ -79,7 +79,7 @@ def run_audit(
                 view=stack.enter_context(ClusterView(client_config)),
                 reader=reader,
                 budget=rows,
-                oracles=Oracles(spec=spec, reader=reader, budget=rows),
+                oracles=Oracles(spec=spec, reader=reader, budget=rows, history=history),
                 missing_group_is_unknown=bool(history),
                 progress=progress,
                 clock=clock,

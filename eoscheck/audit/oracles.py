@@ -18,6 +18,7 @@ from eoscheck.audit.checks.invariants import (
     check_zero_by_group,
 )
 from eoscheck.audit.checks.outcome import Checked, merged
+from eoscheck.audit.checks.restore import Restores
 from eoscheck.audit.checks.retention import check_retention
 from eoscheck.audit.checks.state import check_tables
 from eoscheck.audit.checks.tables import TableRows
@@ -35,6 +36,8 @@ from eoscheck.audit.spec import AuditSpec, Changelog
 from eoscheck.audit.store import Store
 from eoscheck.audit.windows import Retention, StreamTimes, window_expression
 from eoscheck.errors import UsageError
+from eoscheck.history.events import Event
+from eoscheck.history.restores import RestoreEnded
 
 _PREFIX = "oracle_"
 _TOGETHER = {"content": (), "atomic": ("amount",), "key": ("value", "found", "rising")}
@@ -65,8 +68,9 @@ def oracle_columns(spec: AuditSpec) -> dict[str, ColumnSpec]:
     return {_PREFIX + name: column for name, column in columns.items()}
 
 
-def check_oracles(spec: AuditSpec) -> None:
-    """Raises UsageError for what can be told without a cluster."""
+def check_oracles(spec: AuditSpec, *, in_a_run: bool) -> None:
+    """Raises UsageError for what can be told without a cluster. In a run, a changelog may stand
+    there for its restores alone."""
     for expression in (spec.sum_is_zero, spec.monotonic, spec.atomic):
         if expression is not None:
             parse(expression)
@@ -78,7 +82,7 @@ def check_oracles(spec: AuditSpec) -> None:
     if spec.golden in (spec.output, spec.input) and spec.golden is not None:
         raise UsageError(f"{spec.golden} cannot be its own golden run")
     for log in spec.changelogs:
-        if log.topic is None and log.dump is None and log.fold is None:
+        if not (log.topic or log.dump or log.fold or in_a_run):
             raise UsageError(
                 f"changelog {log.name} is compared with nothing: give a second topic, a dump or a "
                 "fold"
@@ -103,6 +107,7 @@ class _Log:
     dump: Dump | None = None
     dumped: Store | None = None
     fold: Folding | None = None
+    restores: Restores | None = None
     times: StreamTimes = field(default_factory=lambda: StreamTimes(exact=True))
     dump_times: StreamTimes = field(default_factory=StreamTimes)
 
@@ -122,6 +127,7 @@ class Oracles:
     spec: AuditSpec
     reader: Reader
     budget: Budget
+    history: Sequence[Event] = ()
     _shards: int = 1
     _zero: ZeroSum | None = None
     _by: dict[str, Store] = field(default_factory=dict)
@@ -339,6 +345,9 @@ class Oracles:
 
         if log.dump is not None or log.second is not None or folded is not None:
             yield self._over_shards(Code.STATE_DIVERGED, diverged)
+        if log.restores is not None:
+            restores = log.restores
+            yield guarded(Code.RESTORE_SHORT, lambda: restores.check(gaps=gaps, limit=limit))
         if log.dump is not None and retention is not None:
             yield self._over_shards(Code.RETENTION_BREACH, breached)
 
@@ -362,6 +371,10 @@ class Oracles:
             begun.dumped = self._dumped(begun.dump, wanted)
         if log.topic is not None:
             begun.second = self._store(log.topic, wanted)
+        if any(isinstance(event, RestoreEnded) for event in self.history):
+            begun.restores = Restores(self.history, topic=log.name)
+            if begun.restores.needs_records:
+                begun.store.watch(_Offsets(begun.restores))
         if log.window is not None:
             for store in (begun.store, begun.second):
                 if store is not None:
@@ -421,6 +434,16 @@ class _Summing:
         amounts = block.columns[self._column]
         assert isinstance(amounts, Numbers)
         self._zero.add(block.partition, amounts)
+
+
+class _Offsets:
+    """Shows a changelog's committed records to what judges its restores."""
+
+    def __init__(self, restores: Restores) -> None:
+        self._restores = restores
+
+    def add(self, block: Block) -> None:
+        self._restores.add(block.partition, block.offset)
 
 
 class _Timing:

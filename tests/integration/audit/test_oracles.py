@@ -13,6 +13,7 @@ from eoscheck.audit import AuditReport, AuditSpec, Code, Verdict, run_audit
 from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import Changelog
 from eoscheck.errors import UsageError
+from eoscheck.history.restores import ChangelogSampled, RestoreEnded, RestoreStarted
 from tests.integration.audit.writing import Out, Topics
 
 FOLDS = "python:tests.integration.audit.folds:"
@@ -353,6 +354,32 @@ def test_windows_past_their_retention_are_a_breach_in_a_dump_only(
     path.write_text(head + rows[2].replace('"value":1', '"value":2'))
     finding = only(audit(output, changelogs=[changelog]), Code.STATE_DIVERGED)
     assert finding.evidence["window_start_ms"] == 3 * hour
+
+
+def test_a_restore_that_left_out_committed_records_is_found_in_a_runs_history(
+    topics: Topics, create: Create
+) -> None:
+    output, log = create("output"), create("app-balances-changelog")
+    topics.commit(output, *RIGHT)
+    topics.commit(log, *STATE[:2])
+    (missed,) = topics.commit(log, state("a", 3))
+    (_after,) = topics.commit(log, state("c", 1))
+    topics.commit(log, state("b", 99))
+
+    def audit(restored_to: int) -> AuditReport:
+        at = {"instance": 0, "store": log, "partition": home("a")}
+        history = [
+            ChangelogSampled(t=1, topic=log, high_watermarks={0: _after + 2, 1: 4}),
+            RestoreStarted(t=10, start=0, end=restored_to, **at),
+            RestoreEnded(t=11, restored_to=restored_to, **at),
+        ]
+        spec = AuditSpec(output=output, id="json:/id", changelogs=[Changelog(name=log)])
+        return run_audit(spec, client_config=topics.client_config, history=history)
+
+    finding = only(audit(restored_to=missed), Code.RESTORE_SHORT)
+    assert finding.offsets == [missed, _after]
+    assert finding.evidence["left_out"] == 2
+    passed(audit(restored_to=_after + 1))  # a marker is nothing to restore
 
 
 @pytest.mark.parametrize(
