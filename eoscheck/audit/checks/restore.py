@@ -56,12 +56,10 @@ class Restores:
             elif at in begun:
                 started = begun.pop(at)
                 surely_before = _surely_before(started, history)
-                seen = [
-                    sample.high_watermarks.get(event.partition, 0)
-                    for sample in samples
-                    if sample.t <= surely_before
-                ]
-                self._unsampled += not seen
+                ends = [(each.t, each.high_watermarks.get(event.partition, 0)) for each in samples]
+                seen = [end for t, end in ends if t <= surely_before]
+                # A log that was empty later was so before.
+                self._unsampled += not seen and (not ends or ends[0][1] > 0)
                 self._judged.append(
                     _Restore(started=started, ended=event, required=max(seen, default=0))
                 )

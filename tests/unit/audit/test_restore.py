@@ -154,6 +154,13 @@ def test_a_restore_before_the_end_was_ever_seen_is_unknown() -> None:
     assert "1 restores" in reasons(checked)[0]
 
 
+def test_a_changelog_that_is_seen_empty_later_was_so_before() -> None:
+    nothing = ChangelogSampled(t=11, topic=LOG, high_watermarks={})
+    checked = check(*restored(10, 5), nothing, sampled(12, 31))
+    assert not checked.found
+    assert not checked.unknowns
+
+
 def test_records_that_went_meanwhile_make_a_short_restore_unknown() -> None:
     checked = check(sampled(5, 15), *restored(10, 5), committed=[20, 30], gaps=["below 16 removed"])
     assert not checked.found
