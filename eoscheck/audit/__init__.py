@@ -2,11 +2,12 @@
 
 from eoscheck.audit.engine import run_audit
 from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Unknown, Verdict
-from eoscheck.audit.spec import AuditSpec, FinalState, RunningSum
+from eoscheck.audit.spec import AuditSpec, Changelog, FinalState, RunningSum
 
 __all__ = [
     "AuditReport",
     "AuditSpec",
+    "Changelog",
     "Code",
     "FinalState",
     "Finding",

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from eoscheck.audit.block import ColumnSpec, Wanted
-from eoscheck.audit.columns import Digests, Flags
+from eoscheck.audit.block import Wanted
+from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
-from eoscheck.audit.oracles import Oracles, oracle_columns
+from eoscheck.audit.numbered import NumberedStore
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.reading import Progress, Read, Reader
@@ -25,7 +25,7 @@ from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span
 from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Store
+from eoscheck.audit.store import Sample, Store
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
 
@@ -38,7 +38,8 @@ class Captured:
 
     `due_below`: outputs of what lies below must be there. `begun_below`: the subject may have dealt
     with what lies below while the topics were read. `after`: the group's offsets then, None where
-    they could not be told. `partial`: only a part of the input was asked for.
+    they could not be told. `partial`: only a part of the input was asked for. `beside`: the topics
+    that oracles needed.
     """
 
     output: Store
@@ -106,7 +107,7 @@ class Capture:
             self._require_alike(spec.output, spec.input)
         output_spans, removed = self._output_spans(ranges)
         table_spans = self._spans(state.topic) if state else {}
-        output = self._output(shards)
+        output = self._store(spec.output, wanted_of_output(spec), shards)
         output_read = self.reader.read(
             output_spans,
             output,
@@ -158,34 +159,10 @@ class Capture:
         """Offsets that there are now: no fewer than records."""
         return sum(span.cut - span.start for span in self._spans(topic).values())
 
-    def _output(self, shards: int) -> Store:
-        """Oracles have columns of their own, which they keep themselves."""
-        own = wanted_of_output(self.spec)
-        columns = {**own.columns, **oracle_columns(self.spec)}
-        store = self._store(
-            self.spec.output, replace(own, columns=columns), shards, keeps=own.columns
-        )
-        for watcher in self.oracles.watchers:
-            store.watch(watcher)
-        return store
-
-    def _store(
-        self,
-        topic: str,
-        wanted: Wanted,
-        shards: int,
-        *,
-        keeps: Mapping[str, ColumnSpec] | None = None,
-    ) -> Store:
-        return Store(
-            topic,
-            wanted,
-            keeps=keeps,
-            buckets=shards,
-            budget=self.budget,
-            stretched=self.spec.input is None and topic == self.spec.output,
-            kept=_sample(self.spec),
-        )
+    def _store(self, topic: str, wanted: Wanted, shards: int) -> Store:
+        numbered = self.spec.input is None and topic == self.spec.output
+        kind = NumberedStore if numbered else Store
+        return kind(topic, wanted, buckets=shards, budget=self.budget, kept=_sample(self.spec))
 
     def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
         topic = self.spec.output
@@ -266,7 +243,7 @@ class Capture:
         return {number: Span(start=starts.get(number, 0), cut=end) for number, end in ends.items()}
 
 
-def _sample(spec: AuditSpec) -> Callable[[Digests], Flags] | None:
+def _sample(spec: AuditSpec) -> Sample | None:
     one_in = read_ranges(spec).one_in
     return None if one_in == 1 else partial(sampled, one_in=one_in)
 

@@ -391,7 +391,7 @@ def _quoted(text: str | None) -> str:
 def _batch(batch: BatchFacts) -> str:
     parts = [f"offsets {batch.first_offset} to {batch.last_offset}"]
     if batch.marker is None:
-        parts.append(f"{batch.records} records")
+        parts.append(f"{batch.records} record{'s' if batch.records != 1 else ''}")
     else:
         parts.append("control record" if batch.marker == "other" else f"{batch.marker} marker")
     if batch.producer_id is not None:

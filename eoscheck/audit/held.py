@@ -102,6 +102,7 @@ def _as_coordinated(
     assert producer.open_since is not None
     yield OpenAtCut(
         place=Place(topic, partition, producer.open_since),
+        cut=cut,
         producer_id=producer.producer_id,
         epoch=producer.epoch,
         last_timestamp_ms=producer.last_timestamp_ms,

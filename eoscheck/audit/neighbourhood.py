@@ -84,6 +84,7 @@ class BatchFacts:
             "offsets": [self.first_offset, self.last_offset],
             "records": self.records,
             "transactional": self.transactional,
+            "time_ms": self.time_ms,
         }
         if self.producer_id is not None:
             shown |= {"producer_id": self.producer_id, "epoch": self.epoch}
@@ -121,6 +122,8 @@ class TransactionFacts:
                 ("outcome", self.outcome or "not ended"),
                 ("marker_offset", self.marker_offset),
                 ("marker_epoch", self.marker_epoch),
+                ("began_ms", self.begin_ms),
+                ("ended_ms", self.end_ms),
                 (
                     "duration_ms",
                     self.end_ms - self.begin_ms
@@ -379,7 +382,7 @@ class Neighbourhood:
         """A window that ends where `window` begins, as long as may be, judged by its density."""
         offsets = max(1, window.following - earliest)
         density = max(1.0, len(window.data) / offsets)
-        back = max(_BEFORE, int(0.7 * _SCAN_BYTES / density))
+        back = max(1, int(0.7 * _SCAN_BYTES / density))
         start = place._replace(offset=max(window.log_start, earliest - back))
         found = self._fetch(start, committed=False, max_bytes=_SCAN_BYTES)
         if found is None or found.following < earliest:

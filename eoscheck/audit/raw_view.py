@@ -175,6 +175,14 @@ class RawView:
         state.given = state.given or Runs()
         state.given.start, state.given.stop = start, stop
 
+    def position(self, partition: int) -> int:
+        """The offset after the last batch that was taken; 0 before the first."""
+        return self._state(partition).position + 1
+
+    def last_stable_offset(self, partition: int) -> int:
+        """As it was told last."""
+        return self._state(partition).last_stable_offset
+
     def waits_for_marker(self, partition: int, *, below: int) -> bool:
         """Whether a transaction that began below an offset has not ended in what was taken."""
         state = self._state(partition)

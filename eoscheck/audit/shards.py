@@ -17,18 +17,24 @@ from eoscheck.audit.checks.identities import (
     last_came_out,
 )
 from eoscheck.audit.checks.joined import Acknowledged, Joined, join
-from eoscheck.audit.checks.order import OrderCheck, steps_of_inputs, steps_of_numbers
-from eoscheck.audit.checks.outcome import Checked, Doubt, merged
+from eoscheck.audit.checks.order import (
+    OrderCheck,
+    out_of_order,
+    steps_of_inputs,
+    steps_of_numbers,
+)
+from eoscheck.audit.checks.outcome import Checked, Doubt, Found, merged
 from eoscheck.audit.checks.results import check_final_state, check_running_sum
 from eoscheck.audit.checks.sequence import SequenceCheck
 from eoscheck.audit.columns import Integers, encode, first_rows, mixed
 from eoscheck.audit.findings import Code
 from eoscheck.audit.judge import guarded
 from eoscheck.audit.multiplicity import Bounds, Multiplicity, parse_multiplicity
+from eoscheck.audit.numbered import NumberedStore
 from eoscheck.audit.records import Records
 from eoscheck.audit.shuffle import Budget, bucket_of
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Rearranged
+from eoscheck.audit.store import Rearranged, Store
 
 
 @dataclass(kw_only=True)
@@ -117,6 +123,7 @@ class _FirstPass:
     came_out: dict[int, int] = field(default_factory=dict)
     incomplete: list[int] = field(default_factory=list)
     order: OrderCheck | None = None
+    disordered: bool = False
     sequences: SequenceCheck | None = None
     inputs_by_key: Rearranged | None = None
     outputs_by_key: Rearranged | None = None
@@ -141,7 +148,7 @@ class _FirstPass:
                     n: (end.span.start, end.span.cut)
                     for n, end in captured.output_read.partitions.items()
                 },
-                by_stream=spec.order == "key" or not captured.output.few_sources,
+                by_stream=spec.order == "key" or not _few_sources(captured.output),
                 budget=budget,
                 limit=spec.max_findings,
             )
@@ -161,6 +168,7 @@ class _FirstPass:
             yield guarded(Code.LOST, partial(check_acknowledged, joined, limit=limit))
             yield guarded(Code.LOST, partial(self._note_losses, joined, shard))
             yield guarded(Code.REORDERED, partial(self._note_order, joined))
+            yield guarded(Code.GAP, partial(self._note_sequences, joined))
             yield guarded(Code.WRONG_RESULT, partial(self._note_keys, joined))
 
     def losses(self) -> Checked:
@@ -186,8 +194,17 @@ class _FirstPass:
             reason = "too many sources to tell which of them are sequences"
             yield Checked(unknowns=[Doubt(subject=Code.REORDERED, reason=reason)])
         else:
-            order, aside = self.order, unjudged
-            yield guarded(Code.REORDERED, lambda: order.check(unjudged=aside))
+            yield guarded(Code.REORDERED, partial(self._check_order, self.order, unjudged))
+
+    def _check_order(self, order: OrderCheck, unjudged: frozenset[int]) -> Checked:
+        """Without an input, most shards are in order as they were read: only where one is not, all
+        of them are gone through again."""
+        if self.sequences is not None:
+            if not self.disordered:
+                return Checked(found=[Found(code=Code.REORDERED, total=0, anomalies=[])])
+            for shard in range(len(self.shards)):
+                order.add(steps_of_numbers(self.shards.joined(shard)))
+        return order.check(unjudged=unjudged)
 
     def by_key(self) -> Iterator[Checked]:
         spec, captured, limit = (
@@ -240,13 +257,16 @@ class _FirstPass:
         return check_losses(joined, came_out={}, limit=0)
 
     def _note_order(self, joined: Joined) -> Checked:
-        if self.sequences is not None:
-            self.sequences.add(joined)
         if self.order is not None and joined.input is not None:
             by_key = self.shards.spec.order == "key"
             self.order.add(steps_of_inputs(joined, by_key=by_key))
-        elif self.order is not None:
-            self.order.add(steps_of_numbers(joined))
+        elif self.order is not None and not self.disordered:
+            self.disordered = out_of_order(joined)
+        return Checked()
+
+    def _note_sequences(self, joined: Joined) -> Checked:
+        if self.sequences is not None:
+            self.sequences.add(joined)
         return Checked()
 
     def _note_keys(self, joined: Joined) -> Checked:
@@ -258,11 +278,13 @@ class _FirstPass:
         group = joined.input.records.group
         assert group is not None
         home = bucket_of(mixed(*group), len(self.shards)).astype(np.int64)
-        self.inputs_by_key.add(joined.input.records, home, captured.input.wanted.columns)
-        self.outputs_by_key.add(
-            joined.output.records, _homes(joined, home), captured.output.wanted.columns
-        )
+        self.inputs_by_key.add(joined.input.records, home, captured.input.specs)
+        self.outputs_by_key.add(joined.output.records, _homes(joined, home), captured.output.specs)
         return Checked()
+
+
+def _few_sources(store: Store) -> bool:
+    return not isinstance(store, NumberedStore) or store.few_sources
 
 
 def _homes(joined: Joined, home: Integers) -> Integers:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eoscheck.audit.block import Block, BlockSink, ColumnSpec, Wanted
-from eoscheck.audit.checks.sequence import stretch_of
+from eoscheck.audit.block import Block, ColumnSpec, Wanted
+from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.columns import Digests, Flags, Integers, mixed
 from eoscheck.audit.records import Records, chosen_columns, from_rows, to_rows
 from eoscheck.audit.shuffle import Budget, Shuffle, bucket_of
 
-_FEW_SOURCES = 1000
+Sample: TypeAlias = Callable[[Digests], Flags]
+"""Which identities are kept."""
+
+
+class Watcher(Protocol):
+    """A check that keeps no records. `columns` are those it looks at: nobody else needs them."""
+
+    @property
+    def columns(self) -> frozenset[str]: ...
+
+    def add(self, block: Block) -> None: ...
+
+    def finish(self) -> Checked: ...
 
 
 class Store:
-    """A sink of blocks. `wanted` is what has to be read, `keeps` the columns of it that are kept
-    (by default all). Rows go together by their identity, or `by` that column. `stretched` keeps
-    runs of a source's numbers together (columns `group` and `number`), for checks of sequences.
-    `kept` picks the rows of a sample; `watchers` are given every block before that."""
+    """A sink of blocks. Rows go together by their identity, or `by` that column. `kept` picks the
+    rows of a sample; `watchers` are given every block before that."""
 
     def __init__(
         self,
@@ -29,84 +40,54 @@ class Store:
         *,
         buckets: int,
         budget: Budget,
-        stretched: bool = False,
         by: str | None = None,
-        keeps: Mapping[str, ColumnSpec] | None = None,
-        kept: Callable[[Digests], Flags] | None = None,
-        watchers: Sequence[BlockSink] = (),
+        kept: Sample | None = None,
+        watchers: tuple[Watcher, ...] = (),
     ) -> None:
         self.topic = topic
         self.wanted = wanted
         self.rows = 0
-        self._stretched = stretched
+        self.watchers = watchers
         self._by = by
-        self._keeps = wanted.columns if keeps is None else keeps
         self._kept = kept
-        self._watchers = list(watchers)
-        self._sources: set[int] = set()
+        self._watched = frozenset[str]().union(*(watcher.columns for watcher in watchers))
         self._shuffle = Shuffle(buckets=buckets, budget=budget)
 
-    def watch(self, watcher: BlockSink) -> None:
-        """It will be given each block."""
-        self._watchers.append(watcher)
-
     def add(self, block: Block) -> None:
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             watcher.add(block)
-        if len(block.columns) > len(self._keeps):
-            block = replace(block, columns={name: block.columns[name] for name in self._keeps})
+        columns = {name: c for name, c in block.columns.items() if name not in self._watched}
+        identity, offset = block.identity, block.offset
         if self._kept is not None:
-            rows = np.flatnonzero(self._kept(block.identity))
-            block = Block(
-                partition=block.partition,
-                offset=block.offset[rows],
-                identity=Digests(block.identity.low[rows], block.identity.high[rows]),
-                columns=chosen_columns(block.columns, rows),
-            )
+            rows = np.flatnonzero(self._kept(identity))
+            identity, offset = Digests(identity.low[rows], identity.high[rows]), offset[rows]
+            columns = chosen_columns(columns, rows)
+        block = Block(partition=block.partition, offset=offset, identity=identity, columns=columns)
         self.rows += len(block)
-        columns = to_rows(block)
-        if self._stretched:
-            # An integer is its own number: it is not kept twice.
-            columns["number.value"] = np.where(block.identity.high == 0, 0, columns["number.value"])
-        self._shuffle.add(bucket_of(self._hash(block), len(self._shuffle)), columns)
+        self._shuffle.add(bucket_of(self._hash(block), len(self._shuffle)), self._rows(block))
 
     def __len__(self) -> int:
         """How many shards."""
         return len(self._shuffle)
 
+    @property
+    def specs(self) -> dict[str, ColumnSpec]:
+        """The columns of its records."""
+        return {n: spec for n, spec in self.wanted.columns.items() if n not in self._watched}
+
     def records(self, shard: int) -> Records:
-        rows = self._shuffle.read(shard)
-        if self._stretched and rows:
-            np.copyto(rows["number.value"], rows["low"], where=rows["high"] == 0)
-        return from_rows(self.topic, rows, self._keeps)
+        return from_rows(self.topic, self._shuffle.read(shard), self.specs)
 
     def clear(self) -> None:
         self._shuffle.clear()
 
-    @property
-    def few_sources(self) -> bool:
-        """Of a stretched store: whether its identities come from some sources only."""
-        return len(self._sources) <= _FEW_SOURCES
+    def _rows(self, block: Block) -> dict[str, NDArray[Any]]:
+        return to_rows(block)
 
     def _hash(self, block: Block) -> Integers:
-        if self._by is not None:
-            column = block.columns[self._by]
-            assert isinstance(column, Digests)
-            return mixed(*column)
-        by_identity = mixed(*block.identity)
-        if not self._stretched:
-            return by_identity
-        source, numbers = block.columns["group"], block.columns["number"]
-        assert isinstance(source, Digests)
-        assert not isinstance(numbers, Digests)
-        if self.few_sources:
-            self._sources.update(np.unique(source.low).tolist())
-        by_stretch = mixed(source.low, stretch_of(numbers.value))
-        return (
-            by_stretch
-            if numbers.known is None
-            else np.where(numbers.known, by_stretch, by_identity)
-        )
+        column = block.identity if self._by is None else block.columns[self._by]
+        assert isinstance(column, Digests)
+        return mixed(*column)
 
 
 class Rearranged:

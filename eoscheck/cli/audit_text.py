@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from eoscheck.audit.findings import AuditReport, Finding, Verdict
+from eoscheck.audit.findings import AuditReport, Finding, TransactionStatistics, Verdict
 from eoscheck.report.words import found
 
 _STYLE = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow"}
@@ -30,11 +32,15 @@ def print_report(report: AuditReport, *, repeat: str, console: Console) -> None:
         f"{number:,} {name.replace('_', ' ')}" for name, number in report.counts.items() if number
     )
     console.print(Padding(Text(f"{counts or 'no records'} ({report.duration_s:.1f} s)"), _INDENT))
+    for said in (*report.scope, *map(_transactions, report.transactions)):
+        if said:
+            console.print(Text(f"  {said}", style="dim"), soft_wrap=True)
     if report.findings:
         console.print(Padding(_table(report.findings[:_FINDINGS_SHOWN]), _INDENT))
         total = sum(report.anomalies.values()) + sum(report.allowed.values())
-        if total > _FINDINGS_SHOWN:
-            more = f"and {total - _FINDINGS_SHOWN:,} more: --format json lists "
+        shown = min(len(report.findings), _FINDINGS_SHOWN)
+        if total > shown:
+            more = f"and {total - shown:,} more: --format json lists "
             more += f"the first {len(report.findings):,}"
             console.print(Padding(Text(more, style="dim"), _INDENT))
     for unknown in report.unknowns:
@@ -44,6 +50,31 @@ def print_report(report: AuditReport, *, repeat: str, console: Console) -> None:
         line = Text.assemble(("hazard  ", "yellow"), f"{hazard.code}: {hazard.detail}")
         console.print(Padding(line, _INDENT))
     console.print(Text(f"repeat: {repeat}", style="dim"), soft_wrap=True)
+
+
+def print_story(lines: Sequence[str], *, console: Console) -> None:
+    """What `--explain` tells: the first line is what matters."""
+    for number, line in enumerate(lines):
+        console.print(Text(line, style="" if number else "bold"), soft_wrap=True)
+
+
+def _transactions(found: TransactionStatistics) -> str:
+    """Empty where there were none."""
+    if not (found.committed or found.aborted or found.open):
+        return ""
+    open_ones = f", {found.open:,} open" if found.open else ""
+    size, duration = found.size, found.duration_ms
+    ended = (
+        f"; {size['p50']:,.0f} records (p99 {size['p99']:,.0f}), "
+        f"{duration['p50']:,.0f} ms (p99 {duration['p99']:,.0f} ms)"
+        if size and duration
+        else ""
+    )
+    lag = f"; the last stable offset lags by {found.lso_lag:,}" if found.lso_lag else ""
+    return (
+        f"{found.topic}: {found.committed:,} transactions committed, {found.aborted:,} aborted"
+        f"{open_ones}, counted by partition{ended}{lag}"
+    )
 
 
 def _headline(report: AuditReport) -> Text:

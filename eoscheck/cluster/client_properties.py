@@ -11,7 +11,7 @@ from pathlib import Path
 
 import javaproperties
 
-from eoscheck.cluster.java_login import LOGIN, check_login, login_properties
+from eoscheck.cluster.java_login import LOGIN, MECHANISMS, check_login, login_properties
 from eoscheck.cluster.without_effect import WITHOUT_EFFECT
 from eoscheck.errors import UsageError, did_you_mean
 
@@ -90,6 +90,10 @@ def librdkafka_properties(java: Mapping[str, str]) -> dict[str, str]:
     known = taken | WITHOUT_EFFECT
     ours: dict[str, str] = {}
     for name, value in java.items():
+        if name.startswith("sasl.kerberos."):
+            raise UsageError(
+                f"{name!r}: Kerberos cannot be used here: supported are {', '.join(MECHANISMS)}"
+            )
         if name not in known:
             hint = did_you_mean(name, known)
             raise UsageError(f"{name!r} has no counterpart in librdkafka{hint}: leave it out")

@@ -21,6 +21,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _RETRY_EVERY_S = 0.1
 _LOOK_EVERY_S = 0.02
 _FIRST_ATTEMPT_S = 2.0
+_MOST_PROBLEMS = 100
 _T = TypeVar("_T")
 # librdkafka names its own errors with a leading underscore.
 _REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001
@@ -49,8 +50,13 @@ def admin_client(client_config: Mapping[str, str], *, timeout_s: float) -> Admin
     servers = client_config["bootstrap.servers"]
     check_reachable(servers, timeout_s=timeout_s)
     problems: list[KafkaError] = []
+
+    def note(problem: KafkaError) -> None:
+        if len(problems) < _MOST_PROBLEMS:  # the client may live long
+            problems.append(problem)
+
     try:
-        config: dict[str, Any] = {**client_config, **QUIET, "error_cb": problems.append}
+        config: dict[str, Any] = {**client_config, **QUIET, "error_cb": note}
         admin = AdminClient(config)
     except KafkaException as error:
         raise InfrastructureError(f"the client cannot be made: {error_text(error)}") from error
@@ -78,6 +84,7 @@ def _check_login(
                 raise InfrastructureError(f"{servers} did not let us in: {reason}")
     admin.poll(0)
     if problems:
+        check_reachable(servers, timeout_s=timeout_s)  # it may have gone away meanwhile
         raise InfrastructureError(
             f"{servers} closes every connection ({problems[-1].str()}): does it want another "
             "'security.protocol', or a login (--command-config)?"

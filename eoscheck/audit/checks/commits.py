@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from eoscheck.audit.authors import Authors
+from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.columns import Integers
 from eoscheck.audit.findings import Code, Hazard, HazardCode, Unknown
@@ -48,6 +50,26 @@ class Outputs:
     partition: Integers
     offset: Integers
     producer_id: Integers
+
+
+def outputs_of(joined: Joined, authors: Authors) -> Outputs | None:
+    """The outputs of one shard whose input is known. None without an input."""
+    if joined.input is None:
+        return None
+    rows = joined.output.records
+    single = joined.input.copies(joined.identities) == 1
+    input_row = np.full(joined.identities, -1, dtype=np.int64)
+    input_row[joined.input.code] = np.arange(len(joined.input.code))
+    chosen = np.flatnonzero(single[joined.output.code])
+    origin = input_row[joined.output.code[chosen]]
+    partition, offset = rows.partition[chosen].astype(np.int64), rows.offset[chosen]
+    return Outputs(
+        source_partition=joined.input.records.partition[origin].astype(np.int64),
+        source_offset=joined.input.records.offset[origin],
+        partition=partition,
+        offset=offset,
+        producer_id=authors.of(partition, offset),
+    )
 
 
 def check_writers(

@@ -101,6 +101,10 @@ class Contents:
         self._total = 0
         self._flawed: dict[int, list[tuple[int, int]]] = {}
 
+    @property
+    def columns(self) -> frozenset[str]:
+        return frozenset({self._column})
+
     def add(self, block: Block) -> None:
         offset, flaw = block.offset, cast(Numbers, block.columns[self._column])
         known = flaw.known

@@ -91,6 +91,18 @@ def steps_of_numbers(joined: Joined) -> Steps:
     )
 
 
+def out_of_order(joined: Joined) -> bool:
+    """Whether some first copy stands after a higher number of its source (column `late`): where
+    none does, in no shard, the numbers rise."""
+    late = joined.output.records.numbers("late")
+    assert late is not None
+    rows = np.flatnonzero(late.value)
+    if not len(rows):
+        return False
+    code = joined.output.code
+    return bool((first_rows(code, joined.identities)[code[rows]] == rows).any())
+
+
 def _first_copies(side: Side, identities: int) -> Integers:
     """Rows, in order, of each identity's first copy, of those that stand in one partition only."""
     first = first_rows(side.code, identities)

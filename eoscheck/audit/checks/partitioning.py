@@ -116,6 +116,10 @@ class Partitioning:
         self._smaller = np.arange(1, partitions, dtype=np.int64)
         """Numbers of partitions that explain every misplaced record so far."""
 
+    @property
+    def columns(self) -> frozenset[str]:
+        return frozenset({self._column})
+
     def add(self, block: Block) -> None:
         home = cast(Numbers, block.columns[self._column])
         offset, value = block.offset, home.value

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
-from eoscheck.audit.columns import Flags, Integers, mixed, sorted_numbers
+from eoscheck.audit.columns import Flags, Integers, first_rows, mixed, sorted_numbers
 from eoscheck.audit.findings import Code
 from eoscheck.audit.records import Place, Records
 from eoscheck.audit.shuffle import Budget, Shuffle, bucket_of
@@ -60,13 +60,11 @@ class SequenceCheck:
         self._stretches = Shuffle(buckets=self.buckets, budget=self.budget)
 
     def add(self, joined: Joined) -> None:
-        records = joined.output.records
-        self._records += len(records)
-        assert records.number_known is not None
-        rows = np.flatnonzero(records.number_known)
-        if len(rows) == 0:
+        self._records += len(joined.output.records)
+        numbers = _distinct(joined)
+        if not len(numbers.row):
             return
-        stretches, holes = _stretches(records, rows, limit=self.limit)
+        stretches, holes = _stretches(joined.output.records, numbers, limit=self.limit)
         self._stretches.add(
             bucket_of(mixed(stretches["low"], stretches["high"]), self.buckets), stretches
         )
@@ -140,15 +138,49 @@ class _Hole:
         )
 
 
-def _stretches(
-    records: Records, rows: Integers, *, limit: int
-) -> tuple[dict[str, NDArray[Any]], list[_Hole]]:
-    """One row for each stretch of each source, and the first holes inside them."""
+@dataclass(frozen=True, kw_only=True)
+class _Distinct:
+    """Every number of every source once, by source and number: its first row, and how many."""
+
+    low: Integers
+    high: Integers
+    number: Integers
+    row: Integers
+    copies: Integers
+
+
+def _distinct(joined: Joined) -> _Distinct:
+    records, code = joined.output.records, joined.output.code
     assert records.group is not None
     assert records.number is not None
-    low, high, number = records.group.low[rows], records.group.high[rows], records.number[rows]
-    order = sorted_numbers(number, low)
-    rows, low, high, number = rows[order], low[order], high[order], number[order]
+    assert records.number_known is not None
+    low, high, number = records.group.low, records.group.high, records.number
+    if len(number) and records.number_known.all() and low.min() == low.max():
+        # Integers are numbered in their order: no need to sort once more.
+        row = first_rows(code, joined.identities)
+        found = number[row]
+        if (found[1:] > found[:-1]).all():
+            copies = joined.output.copies(joined.identities)
+            return _Distinct(low=low[row], high=high[row], number=found, row=row, copies=copies)
+    rows = np.flatnonzero(records.number_known)
+    rows = rows[sorted_numbers(number[rows], low[rows])]
+    new: Flags = np.ones(len(rows), dtype=np.bool_)
+    new[1:] = (np.diff(low[rows]) != 0) | (np.diff(number[rows]) != 0)
+    starts = np.flatnonzero(new)
+    return _Distinct(
+        low=low[rows[starts]],
+        high=high[rows[starts]],
+        number=number[rows[starts]],
+        row=rows[starts],
+        copies=np.diff(np.append(starts, len(rows))),
+    )
+
+
+def _stretches(
+    records: Records, numbers: _Distinct, *, limit: int
+) -> tuple[dict[str, NDArray[Any]], list[_Hole]]:
+    """One row for each stretch of each source, and the first holes inside them."""
+    low, number, rows = numbers.low, numbers.number, numbers.row
     stretch = stretch_of(number)
     begins: Flags = np.append(True, (np.diff(low) != 0) | (np.diff(stretch) != 0))
     starts = np.flatnonzero(begins)
@@ -158,11 +190,11 @@ def _stretches(
     hole = step > 1
     columns: dict[str, NDArray[Any]] = {
         "low": low[starts],
-        "high": high[starts],
+        "high": numbers.high[starts],
         "first": number[starts],
         "last": number[lasts],
-        "present": np.add.reduceat((begins | (step > 0)).astype(np.int64), starts),
-        "rows": lasts - starts + 1,
+        "present": lasts - starts + 1,
+        "rows": np.add.reduceat(numbers.copies, starts),
         "holes": np.add.reduceat(hole.astype(np.int64), starts),
         "missing": np.add.reduceat(np.where(hole, step - 1, 0), starts),
     }

@@ -38,14 +38,15 @@ class CoordinatorView:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenAtCut:
-    """A transaction that was open when the wait for it ended. It begins at `place`; `coordinator`
-    is None where no coordinator knows of it."""
+    """A transaction that was open when the wait for it ended. It begins at `place`, below the `cut`
+    that readers are to reach; `coordinator` is None where no coordinator knows of it."""
 
     place: Place
     producer_id: int
     epoch: int
     last_timestamp_ms: int
     coordinator: CoordinatorView | None
+    cut: int | None = None
 
 
 def check_open_transactions(
@@ -77,6 +78,8 @@ def _anomaly(each: OpenAtCut, *, sweep_ms: int) -> Anomaly:
         "producer_epoch": each.epoch,
         "last_timestamp_ms": each.last_timestamp_ms,
     }
+    if each.cut is not None:
+        facts["held_back_offsets"] = each.cut - each.place.offset
     known = each.coordinator
     if known is None:
         detail = f"no coordinator knows the open transaction of producer {each.producer_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,9 +12,10 @@ from eoscheck.audit.records import Place
 from eoscheck.audit.writers import Writers
 from eoscheck.cluster import Cluster
 from eoscheck.errors import UsageError
+from tests.integration.audit.fetch_proxy import Answer, base_offset, fetch_proxy, flipped
 from tests.integration.audit.stray import PRODUCER_ID, write_stray_batch
 from tests.integration.audit.test_audit_unknown import delete_below
-from tests.integration.audit.writing import Out, Topics, receipt
+from tests.integration.audit.writing import WAIT_S, Out, Topics, receipt
 
 
 @pytest.fixture
@@ -112,6 +114,44 @@ def test_what_is_not_in_the_log_is_told_apart(topics: Topics, output: str) -> No
     assert there.what is What.RECORD
     assert there.transaction is not None
     assert there.transaction.begins_at_log_start
+
+
+def test_what_compaction_took_is_told_so(
+    lenient_cluster: Cluster, fresh_name: Callable[[str], str]
+) -> None:
+    topics = Topics(lenient_cluster.client_config)
+    output = topics.create(
+        fresh_name("table"),
+        cleanup_policy="compact",
+        min_cleanable_dirty_ratio="0.001",
+        segment_bytes="1048576",
+        segment_ms="100",
+    )
+    (old,) = topics.commit(output, Out(0, b"old", key="a"))
+    topics.commit(output, Out(0, b"new", key="a"))
+    until = time.monotonic() + WAIT_S
+    while (told := story(topics, output, old)).what is not What.NOTHING:
+        assert time.monotonic() < until, "the cleaner did not run"
+        time.sleep(0.2)
+        topics.commit(output, Out(0, b"", key="z"))  # rolls the segment
+    assert told.visible is False
+    assert "compaction removed it" in told.why
+
+
+def test_a_broken_batch_is_told_so(topics: Topics, output: str) -> None:
+    (place,) = topics.commit(output, receipt(0, 1))
+
+    def lie(answer: Answer) -> Answer:
+        batches = [
+            flipped(batch) if base_offset(batch) == place else batch for batch in answer.batches
+        ]
+        return Answer(batches, answer.aborted)
+
+    with fetch_proxy(topics.client_config["bootstrap.servers"], lie) as proxy:
+        config = {**topics.client_config, "bootstrap.servers": f"127.0.0.1:{proxy.port}"}
+        told = explain(output, 0, place, client_config=config)
+    assert (told.what, told.visible) == (What.BROKEN, None)
+    assert any("BROKEN" in line for line in told.lines())
 
 
 @pytest.mark.parametrize(

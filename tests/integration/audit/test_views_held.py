@@ -13,10 +13,10 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.findings import Code
+from eoscheck.audit.header_reading import read_headers
 from eoscheck.audit.held import check_held
-from eoscheck.audit.raw_headers import read_headers
 from eoscheck.audit.raw_view import RawView
-from eoscheck.audit.scan import committed_reader
+from eoscheck.audit.scan import Span, committed_reader
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.cluster.admin_client import open_admin
@@ -54,6 +54,7 @@ def test_a_batch_of_a_producer_that_no_coordinator_knows_hangs(
     (anomaly,) = found.anomalies
     assert (found.code, anomaly.offsets) == (Code.HANGING_TRANSACTION, [offset])
     assert anomaly.facts["producer_id"] == PRODUCER_ID
+    assert anomaly.facts["held_back_offsets"] == 1
 
 
 def test_a_batch_that_came_after_its_transaction_s_marker_hangs(
@@ -148,7 +149,7 @@ def held_against_client(topics: Topics, topic: str, config: dict[str, str]) -> C
     view.delivered(0, given_by_client(config, topic, end))
     view.read_by_client(0, start=0, stop=end)
     with RawLog(topics.client_config) as log:
-        read_headers(topic, {0: (0, end)}, log=log, view=view)
+        read_headers(topic, {0: Span(start=0, cut=end)}, log=log, view=view)
     return view.checked()
 
 

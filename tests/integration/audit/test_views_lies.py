@@ -16,8 +16,10 @@ from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.transactions import check_torn
 from eoscheck.audit.explain import explain
 from eoscheck.audit.findings import Code
-from eoscheck.audit.raw_headers import read_headers
+from eoscheck.audit.header_reading import read_headers
+from eoscheck.audit.raw_tail import follow_to_markers
 from eoscheck.audit.raw_view import RawView
+from eoscheck.audit.scan import Span
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.logformat import Control
@@ -74,10 +76,19 @@ def view_of(
     with fetch_proxy(topics.client_config["bootstrap.servers"], lie) as proxy:
         config = {**topics.client_config, "bootstrap.servers": f"127.0.0.1:{proxy.port}"}
         with RawLog(config) as log:
-            spans = {number: (starts[number], ends[number]) for number in partitions}
-            held = read_headers(topic, spans, log=log, view=view, patience_s=1.0)
-    assert held == set()
+            read(
+                topic,
+                {number: Span(start=starts[number], cut=ends[number]) for number in partitions},
+                log=log,
+                view=view,
+            )
     return view, proxy
+
+
+def read(topic: str, spans: dict[int, Span], *, log: RawLog, view: RawView) -> None:
+    """As an audit does it where another reader reads the records."""
+    read_headers(topic, spans, log=log, view=view, patience_s=1.0)
+    follow_to_markers({n: span.cut for n, span in spans.items()}, log=log, view=view)
 
 
 def found(checked: Checked) -> list[tuple[str, list[int]]]:
@@ -343,9 +354,26 @@ def test_a_transaction_is_followed_past_the_cut_to_its_marker(
         commit = threading.Timer(0.5, producer.commit_transaction)
         commit.start()
         with RawLog(topics.client_config) as log:
-            assert read_headers(topic, {0: (0, 1)}, log=log, view=view) == set()
+            read(topic, {0: Span(start=0, cut=1)}, log=log, view=view)
         commit.join()
     assert (view.statistics().committed, view.statistics().open) == (1, 0)
+
+
+def test_a_marker_many_answers_behind_the_cut_is_reached(
+    topics: Topics, fresh_name: Callable[[str], str]
+) -> None:
+    topic = topics.create(fresh_name("out"))
+    with topics.open(topic, receipt(0, 1)) as producer:
+        for _ in range(12):
+            topics.write(topic, Out(0, b"x" * 900_000))
+        producer.commit_transaction(WAIT_S)
+    view = RawView(topic, limit=10)
+    with RawLog(topics.client_config) as log:
+        read_headers(topic, {0: Span(start=0, cut=1)}, log=log, view=view)
+        assert view.waits_for_marker(0, below=1)
+        follow_to_markers({0: 1}, log=log, view=view)
+    assert not view.waits_for_marker(0, below=1)
+    assert view.statistics().committed == 1
 
 
 def test_an_open_transaction_holds_a_partition_back_for_the_patience(
@@ -357,7 +385,7 @@ def test_an_open_transaction_holds_a_partition_back_for_the_patience(
     write_stray_batch(topics.client_config, topic, 0, b"stray")
     view = RawView(topic, limit=10)
     with RawLog(topics.client_config) as log:
-        assert read_headers(topic, {0: (0, 3)}, log=log, view=view, patience_s=0.3) == {0}
+        read(topic, {0: Span(start=0, cut=3)}, log=log, view=view)
     assert view.statistics().lso_lag == 1
     assert view.checked() == Checked()
 
@@ -378,10 +406,10 @@ def test_a_topic_that_was_compacted_has_holes_and_no_findings(
         topics.commit(topic, *(Out(0, {"n": number}, key=key) for key in "abc"))
         topics.abort(topic, Out(0, {"n": -1}, key="d"))
 
-    def read(**options: Any) -> RawView:
+    def viewed(**options: Any) -> RawView:
         view = RawView(topic, limit=10, **options)
         with RawLog(topics.client_config) as log:
-            read_headers(topic, {0: (0, end())}, log=log, view=view, patience_s=1.0)
+            read(topic, {0: Span(start=0, cut=end())}, log=log, view=view)
         return view
 
     def end() -> int:
@@ -389,9 +417,9 @@ def test_a_topic_that_was_compacted_has_holes_and_no_findings(
             return cluster.high_watermarks(topic)[0]
 
     until = time.monotonic() + WAIT_S
-    while not read()._partitions[0].was_compacted:
+    while not viewed()._partitions[0].was_compacted:
         assert time.monotonic() < until, "the cleaner did not run"
         time.sleep(0.2)
         topics.commit(topic, Out(0, {"n": 9}, key="z"))  # rolls the segment
-    view = read(compacted=True)
+    view = viewed(compacted=True)
     assert (view.checked().found, view.checked().unknowns) == ([], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from eoscheck.cluster.batches import BatchView
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.external import ExternalCluster
 from eoscheck.cluster.oauth import ClientCredentials
+from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.rights import sees_every_transaction
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
@@ -219,6 +221,37 @@ def test_read_on_a_topic_is_all_that_its_offsets_batches_and_producers_need(sasl
         assert transactions.producers(_MAY_READ, 0) == []
     with BatchView(config) as batches:
         assert batches.header(_MAY_READ, 0, 0) is None
+
+
+def test_a_login_that_ends_while_a_topic_is_read_is_renewed(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """A broker closes connections that do not log in again in time (KIP-368)."""
+    with (
+        sasl_ssl_broker(supervisor, tmp_path, connections_max_reauth_ms="1000") as broker,
+        token_endpoint(lifetime_s=2.0) as endpoint,
+    ):
+        create_topics(broker.inside, [NewTopic(name="t")])
+        broker.allow("auditor", (ResourceType.TOPIC, "t", AclOperation.READ))
+        producer = Producer({**broker.inside, "batch.size": 1000, "log_level": 0})
+        for _ in range(1000):
+            producer.produce("t", b"x" * 100, partition=0)
+        assert producer.flush(30.0) == 0
+        config = _config(
+            broker, _oauth(broker, endpoint, clientId="auditor", clientSecret=PASSWORD)
+        )
+        end, began = 0, time.monotonic()
+        with (
+            ClusterView(config) as view,
+            RawLog(config) as log,
+            log.read("t", {0: (0, 1000)}, committed=True, answer_bytes=1000) as reading,
+        ):
+            for part in reading:
+                end = part.next_offset
+                time.sleep(0.03)  # somebody who works on each part
+            assert end == 1000
+            assert time.monotonic() - began > 2.0, "longer than a login and a token last"
+            assert view.high_watermarks("t") == {0: 1000}
 
 
 @pytest.mark.parametrize(

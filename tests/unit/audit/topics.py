@@ -13,6 +13,7 @@ from eoscheck.audit.capture import Captured
 from eoscheck.audit.checks.outcome import Checked, merged
 from eoscheck.audit.columns import Flags
 from eoscheck.audit.evaluate import Evaluator
+from eoscheck.audit.numbered import NumberedStore
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output
 from eoscheck.audit.reading import Read
 from eoscheck.audit.records import Records
@@ -79,12 +80,13 @@ def store(
 ) -> Store:
     """As a scan would fill it: JSON values with `id` and `n`, the key as it is."""
     asked = asked or wanted()
-    found = Store(
+    numbered = any(spec.kind == "sequence" for spec in asked.columns.values())
+    kind = NumberedStore if numbered else Store
+    found = kind(
         name,
         asked,
         buckets=buckets,
         budget=budget or Budget(rows_bytes=ROOMY[0], shard_rows=ROOMY[1]),
-        stretched=any(spec.kind == "sequence" for spec in asked.columns.values()),
     )
     evaluator = Evaluator(name, asked, sink=found)
     for partition, rows in topic.items():

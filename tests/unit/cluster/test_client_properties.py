@@ -90,6 +90,7 @@ def test_properties_are_translated(java: dict[str, str], librdkafka: dict[str, s
     ("java", "complaint"),
     [
         ({"config.providers": "file"}, "'config.providers' has no counterpart"),
+        ({"sasl.kerberos.service.name": "secret"}, "Kerberos cannot be used here: supported are"),
         ({"ack": "all"}, "'ack' has no counterpart.*'acks'"),
         ({"sasl.mechansim": "PLAIN"}, "'sasl.mechansim' has no counterpart.*'sasl.mechanism'"),
         (
