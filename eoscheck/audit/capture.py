@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +18,7 @@ from eoscheck.audit.block import Wanted
 from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
 from eoscheck.audit.numbered import NumberedStore
+from eoscheck.audit.oracles import Oracles, oracle_columns
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.reading import Progress, Read, Reader
@@ -25,7 +26,7 @@ from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span
 from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Sample, Store
+from eoscheck.audit.store import Sample, Store, Watcher
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
 
@@ -107,7 +108,13 @@ class Capture:
             self._require_alike(spec.output, spec.input)
         output_spans, removed = self._output_spans(ranges)
         table_spans = self._spans(state.topic) if state else {}
-        output = self._store(spec.output, wanted_of_output(spec), shards)
+        own = wanted_of_output(spec)
+        output = self._store(
+            spec.output,
+            replace(own, columns={**own.columns, **oracle_columns(spec)}),
+            shards,
+            watchers=self.oracles.watchers,
+        )
         output_read = self.reader.read(
             output_spans,
             output,
@@ -159,10 +166,19 @@ class Capture:
         """Offsets that there are now: no fewer than records."""
         return sum(span.cut - span.start for span in self._spans(topic).values())
 
-    def _store(self, topic: str, wanted: Wanted, shards: int) -> Store:
+    def _store(
+        self, topic: str, wanted: Wanted, shards: int, *, watchers: tuple[Watcher, ...] = ()
+    ) -> Store:
         numbered = self.spec.input is None and topic == self.spec.output
         kind = NumberedStore if numbered else Store
-        return kind(topic, wanted, buckets=shards, budget=self.budget, kept=_sample(self.spec))
+        return kind(
+            topic,
+            wanted,
+            buckets=shards,
+            budget=self.budget,
+            kept=_sample(self.spec),
+            watchers=watchers,
+        )
 
     def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
         topic = self.spec.output

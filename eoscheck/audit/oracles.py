@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eoscheck.audit.block import Block, BlockSink, Column, ColumnSpec, Numbers, Wanted
+from eoscheck.audit.block import Block, Column, ColumnSpec, Numbers, Wanted
 from eoscheck.audit.checks.golden import ContentRows, check_golden, check_golden_run
 from eoscheck.audit.checks.invariants import (
     GroupedRows,
@@ -33,7 +33,7 @@ from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span, read_committed
 from eoscheck.audit.shuffle import Budget, bucket_of
 from eoscheck.audit.spec import AuditSpec, Changelog
-from eoscheck.audit.store import Store
+from eoscheck.audit.store import Store, Watcher
 from eoscheck.audit.windows import Retention, StreamTimes, window_expression
 from eoscheck.errors import UsageError
 from eoscheck.history.events import Event
@@ -108,8 +108,8 @@ class _Log:
     dumped: Store | None = None
     fold: Folding | None = None
     restores: Restores | None = None
-    times: StreamTimes = field(default_factory=lambda: StreamTimes(exact=True))
-    dump_times: StreamTimes = field(default_factory=StreamTimes)
+    times: StreamTimes
+    dump_times: StreamTimes
 
     @property
     def retention(self) -> Retention | None:
@@ -166,10 +166,10 @@ class Oracles:
             self._logs.append(self._begin(log))
 
     @property
-    def watchers(self) -> Sequence[BlockSink]:
-        """They are to be given each block of the output."""
+    def watchers(self) -> tuple[Watcher, ...]:
+        """They are to be given each block of the output. What they say is said by `checks`."""
         sums = [] if self._zero is None else [_Summing(self._zero, _PREFIX + "amount")]
-        return [*sums, *self._by.values()]
+        return (*sums, *map(_Together, self._by.values()))
 
     def read_tables(self, spans: Callable[[str], dict[int, Span]]) -> None:
         """The golden run and the changelogs, to their ends as they are now."""
@@ -365,23 +365,30 @@ class Oracles:
         if found is not None:
             columns["found"] = ColumnSpec(kind="identity", expression=found, optional=True)
         wanted = Wanted(identity="key", columns=columns)
-        begun = _Log(spec=log, store=self._store(log.name, wanted))
-        if log.dump is not None:
-            begun.dump = Dump(path=Path(log.dump), window=log.window)
-            begun.dumped = self._dumped(begun.dump, wanted)
-        if log.topic is not None:
-            begun.second = self._store(log.topic, wanted)
+        dump = None if log.dump is None else Dump(path=Path(log.dump), window=log.window)
+        dumped = None if dump is None else self._dumped(dump, wanted)
+        restores = None
         if any(isinstance(event, RestoreEnded) for event in self.history):
-            begun.restores = Restores(self.history, topic=log.name)
-            if begun.restores.needs_records:
-                begun.store.watch(_Offsets(begun.restores))
+            restores = Restores(self.history, topic=log.name)
+        times, dump_times = StreamTimes(exact=True), StreamTimes()
+        timing: tuple[Watcher, ...] = ()
+        watchers: tuple[Watcher, ...] = ()
         if log.window is not None:
-            for store in (begun.store, begun.second):
-                if store is not None:
-                    store.watch(_Timing(begun.times))
-            below = begun.dump.below if begun.dump is not None else None
-            begun.store.watch(_Timing(begun.dump_times, below=below))
-        return begun
+            timing = (_Timing(times),)
+            watchers = (*timing, _Timing(dump_times, below=dump.below if dump else None))
+        if restores is not None and restores.needs_records:
+            watchers = (*watchers, _Offsets(restores))
+        second = None if log.topic is None else self._store(log.topic, wanted, watchers=timing)
+        return _Log(
+            spec=log,
+            store=self._store(log.name, wanted, watchers=watchers),
+            second=second,
+            dump=dump,
+            dumped=dumped,
+            restores=restores,
+            times=times,
+            dump_times=dump_times,
+        )
 
     def _dumped(self, dump: Dump, wanted: Wanted) -> Store:
         columns = {n: c for n, c in wanted.columns.items() if n in ("value", "window")}
@@ -403,8 +410,17 @@ class Oracles:
             if log.spec.fold is not None:
                 yield partial(setattr, log, "fold"), load_fold(log.spec.fold)
 
-    def _store(self, topic: str, wanted: Wanted, *, by: str | None = None) -> Store:
-        return Store(topic, wanted, buckets=self._shards, budget=self.budget, by=by)
+    def _store(
+        self,
+        topic: str,
+        wanted: Wanted,
+        *,
+        by: str | None = None,
+        watchers: tuple[Watcher, ...] = (),
+    ) -> Store:
+        return Store(
+            topic, wanted, buckets=self._shards, budget=self.budget, by=by, watchers=watchers
+        )
 
     def _grouped(self, by: str, shard: int, *, number: str) -> GroupedRows:
         found = self._by[by].records(shard)
@@ -425,10 +441,20 @@ class Oracles:
         return table.take(np.flatnonzero(bucket == shard))
 
 
-class _Summing:
+class _Watching:
+    """Keeps what it needs of each block; it is judged with all the rest."""
+
+    columns: frozenset[str] = frozenset()
+
+    def finish(self) -> Checked:
+        return Checked()
+
+
+class _Summing(_Watching):
     def __init__(self, zero: ZeroSum, column: str) -> None:
         self._zero = zero
         self._column = column
+        self.columns = frozenset({column})
 
     def add(self, block: Block) -> None:
         amounts = block.columns[self._column]
@@ -436,7 +462,19 @@ class _Summing:
         self._zero.add(block.partition, amounts)
 
 
-class _Offsets:
+class _Together(_Watching):
+    """Brings outputs together by another column than their identity."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.columns = frozenset(store.wanted.columns)
+
+    def add(self, block: Block) -> None:
+        columns = {name: block.columns[name] for name in self._store.wanted.columns}
+        self._store.add(replace(block, columns=columns))
+
+
+class _Offsets(_Watching):
     """Shows a changelog's committed records to what judges its restores."""
 
     def __init__(self, restores: Restores) -> None:
@@ -446,7 +484,7 @@ class _Offsets:
         self._restores.add(block.partition, block.offset)
 
 
-class _Timing:
+class _Timing(_Watching):
     """Notes the newest windows of a changelog, below the offsets that a dump is of."""
 
     def __init__(self, times: StreamTimes, *, below: Mapping[int, int] | None = None) -> None:
