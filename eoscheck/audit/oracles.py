@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eoscheck.audit.block import Block, Column, ColumnSpec, Numbers, Wanted
-from eoscheck.audit.checks.golden import ContentRows, check_golden, check_golden_run
+from eoscheck.audit.block import ColumnSpec, Wanted
+from eoscheck.audit.checks.golden import check_golden, check_golden_run
 from eoscheck.audit.checks.invariants import (
     GroupedRows,
     ZeroSum,
@@ -22,14 +22,23 @@ from eoscheck.audit.checks.restore import Restores
 from eoscheck.audit.checks.retention import check_retention
 from eoscheck.audit.checks.state import check_tables
 from eoscheck.audit.checks.tables import TableRows
-from eoscheck.audit.columns import Digests, Integers, mixed
-from eoscheck.audit.dumps import Dump, DumpBlock
+from eoscheck.audit.columns import mixed
+from eoscheck.audit.dumps import Dump
 from eoscheck.audit.findings import Code, Unknown
 from eoscheck.audit.folding import FoldFunctions, Folding, load_fold
 from eoscheck.audit.identity import parse
 from eoscheck.audit.judge import guarded
+from eoscheck.audit.oracle_rows import (
+    Offsets,
+    Summing,
+    Timing,
+    Together,
+    as_block,
+    contents_of,
+    entries_of,
+    table_of,
+)
 from eoscheck.audit.reading import Read, Reader
-from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span, read_committed
 from eoscheck.audit.shuffle import Budget, bucket_of
 from eoscheck.audit.spec import AuditSpec, Changelog
@@ -168,8 +177,8 @@ class Oracles:
     @property
     def watchers(self) -> tuple[Watcher, ...]:
         """They are to be given each block of the output. What they say is said by `checks`."""
-        sums = [] if self._zero is None else [_Summing(self._zero, _PREFIX + "amount")]
-        return (*sums, *map(_Together, self._by.values()))
+        sums = [] if self._zero is None else [Summing(self._zero, _PREFIX + "amount")]
+        return (*sums, *map(Together, self._by.values()))
 
     def read_tables(self, spans: Callable[[str], dict[int, Span]]) -> None:
         """The golden run and the changelogs, to their ends as they are now."""
@@ -265,11 +274,11 @@ class Oracles:
         def check(shard: int) -> Checked:
             right = golden.records(shard)
             if last:
-                return self._check_outputs(shard, _table(right), output_gaps)
+                return self._check_outputs(shard, table_of(right), output_gaps)
             output = self._by["content"].records(shard)
             return check_golden(
-                _contents(output, _PREFIX + "content"),
-                _contents(right, "content"),
+                contents_of(output, _PREFIX + "content"),
+                contents_of(right, "content"),
                 output_gaps=output_gaps,
                 limit=limit,
             )
@@ -295,7 +304,7 @@ class Oracles:
         assert key is not None
         # Last values are all that a compacted topic keeps, and all that is asked for.
         gaps = [each for each in gaps if each != f"{output.topic} is compacted"]
-        table = _table(output, key=key, value=_PREFIX + "value", found_by=found_by, gaps=gaps)
+        table = table_of(output, key=key, value=_PREFIX + "value", found_by=found_by, gaps=gaps)
         limit = self.spec.max_findings
         return check_tables(table, [right], code=Code.WRONG_RESULT, by_partition=False, limit=limit)
 
@@ -309,18 +318,18 @@ class Oracles:
         gaps = log.read.gaps
 
         def tables(shard: int) -> tuple[TableRows, list[TableRows], TableRows | None]:
-            subject = _table(log.store.records(shard), found_by="found", gaps=gaps)
+            subject = table_of(log.store.records(shard), found_by="found", gaps=gaps)
             others = []
             dumped = None
             if log.dump is not None and log.dumped is not None:
                 dumped = log.dump.table(
-                    _entries(log.dumped.records(shard)),
+                    entries_of(log.dumped.records(shard)),
                     newest=log.dump_times.newest if retention is not None else None,
                 )
                 others.append(dumped)
             if log.second is not None and log.second_read is not None:
                 others.append(
-                    _table(
+                    table_of(
                         log.second.records(shard),
                         found_by="found",
                         gaps=log.second_read.gaps,
@@ -374,10 +383,10 @@ class Oracles:
         timing: tuple[Watcher, ...] = ()
         watchers: tuple[Watcher, ...] = ()
         if log.window is not None:
-            timing = (_Timing(times),)
-            watchers = (*timing, _Timing(dump_times, below=dump.below if dump else None))
+            timing = (Timing(times),)
+            watchers = (*timing, Timing(dump_times, below=dump.below if dump else None))
         if restores is not None and restores.needs_records:
-            watchers = (*watchers, _Offsets(restores))
+            watchers = (*watchers, Offsets(restores))
         second = None if log.topic is None else self._store(log.topic, wanted, watchers=timing)
         return _Log(
             spec=log,
@@ -395,7 +404,7 @@ class Oracles:
         store = self._store(dump.name, Wanted(identity="key", columns=columns))
         for block in dump.blocks():
             for partition in np.unique(block.partition).tolist():
-                store.add(_as_block(block, partition))
+                store.add(as_block(block, partition))
         return store
 
     def _read(self, store: Store, log: _Log, spans: Callable[[str], dict[int, Span]]) -> Read:
@@ -439,137 +448,3 @@ class Oracles:
     def _part(self, table: TableRows, shard: int) -> TableRows:
         bucket = bucket_of(mixed(*table.key), self._shards)
         return table.take(np.flatnonzero(bucket == shard))
-
-
-class _Watching:
-    """Keeps what it needs of each block; it is judged with all the rest."""
-
-    columns: frozenset[str] = frozenset()
-
-    def finish(self) -> Checked:
-        return Checked()
-
-
-class _Summing(_Watching):
-    def __init__(self, zero: ZeroSum, column: str) -> None:
-        self._zero = zero
-        self._column = column
-        self.columns = frozenset({column})
-
-    def add(self, block: Block) -> None:
-        amounts = block.columns[self._column]
-        assert isinstance(amounts, Numbers)
-        self._zero.add(block.partition, amounts)
-
-
-class _Together(_Watching):
-    """Brings outputs together by another column than their identity."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.columns = frozenset(store.wanted.columns)
-
-    def add(self, block: Block) -> None:
-        columns = {name: block.columns[name] for name in self._store.wanted.columns}
-        self._store.add(replace(block, columns=columns))
-
-
-class _Offsets(_Watching):
-    """Shows a changelog's committed records to what judges its restores."""
-
-    def __init__(self, restores: Restores) -> None:
-        self._restores = restores
-
-    def add(self, block: Block) -> None:
-        self._restores.add(block.partition, block.offset)
-
-
-class _Timing(_Watching):
-    """Notes the newest windows of a changelog, below the offsets that a dump is of."""
-
-    def __init__(self, times: StreamTimes, *, below: Mapping[int, int] | None = None) -> None:
-        self._times = times
-        self._below = below
-
-    def add(self, block: Block) -> None:
-        window = block.columns["window"]
-        assert isinstance(window, Numbers)
-        below = None if self._below is None else self._below.get(block.partition, 0)
-        self._times.add(block.partition, block.offset, window, below=below)
-
-
-def _as_block(entries: DumpBlock, partition: int) -> Block:
-    rows = np.flatnonzero(entries.partition == partition)
-    columns: dict[str, Column] = {"value": _digests(entries.value, rows)}
-    if entries.window is not None:
-        known = entries.window.known
-        columns["window"] = Numbers(
-            entries.window.value[rows], None if known is None else known[rows]
-        )
-    return Block(
-        partition=partition,
-        offset=entries.position[rows],
-        identity=_digests(entries.key, rows),
-        columns=columns,
-    )
-
-
-def _entries(found: Records) -> DumpBlock:
-    value = found.digests("value")
-    assert value is not None
-    return DumpBlock(
-        partition=found.partition,
-        position=found.offset,
-        key=found.identity,
-        value=value,
-        window=found.numbers("window"),
-    )
-
-
-def _digests(digests: Digests, rows: Integers) -> Digests:
-    return Digests(digests.low[rows], digests.high[rows])
-
-
-def _contents(found: Records, column: str) -> ContentRows:
-    content = found.digests(column)
-    assert content is not None
-    return ContentRows(
-        topic=found.topic, partition=found.partition, offset=found.offset, content=content
-    )
-
-
-def _table(
-    found: Records,
-    *,
-    key: Digests | None = None,
-    value: str = "value",
-    found_by: str | None = None,
-    gaps: Sequence[str] = (),
-    times: StreamTimes | None = None,
-) -> TableRows:
-    """`found_by` names the column to compare instead of the values; one that it does not fit is
-    not judged."""
-    values = found.digests(value)
-    assert values is not None
-    is_open = None
-    compared = found.digests(found_by) if found_by is not None else None
-    if compared is not None:
-        alive = values.known()
-        is_open = alive & ~compared.known()
-        # What does not fit is alive all the same.
-        values = Digests(
-            np.where(alive & ~is_open, compared.low, values.low),
-            np.where(alive & ~is_open, compared.high, values.high),
-        )
-    return TableRows(
-        name=found.topic,
-        topic=found.topic,
-        partition=found.partition,
-        offset=found.offset,
-        key=found.identity if key is None else key,
-        value=values,
-        window=found.numbers("window"),
-        open=is_open,
-        times=times,
-        gaps=gaps,
-    )
