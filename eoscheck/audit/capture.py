@@ -8,17 +8,19 @@ those has its input below the input cuts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
 
+from eoscheck.audit.authors import Authors
 from eoscheck.audit.block import Wanted
+from eoscheck.audit.checks.partitioning import Partitioning
 from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
 from eoscheck.audit.numbered import NumberedStore
-from eoscheck.audit.oracles import Oracles, oracle_columns
+from eoscheck.audit.oracles import Oracles, with_oracles
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.reading import Progress, Read, Reader
@@ -26,9 +28,10 @@ from eoscheck.audit.records import Records
 from eoscheck.audit.scan import Span
 from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Sample, Store, Watcher
+from eoscheck.audit.store import Sample, Store, Watcher, Watching
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
+from eoscheck.history.events import Event
 
 _MOTION_POLL_S = 0.2
 
@@ -87,10 +90,15 @@ class Capture:
     view: ClusterView
     reader: Reader
     budget: Budget
-    oracles: Oracles
+    authors: Authors = field(default_factory=Authors)
+    history: Sequence[Event] = ()
     missing_group_is_unknown: bool = False
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
+
+    @cached_property
+    def oracles(self) -> Oracles:
+        return Oracles(spec=self.spec, reader=self.reader, budget=self.budget, history=self.history)
 
     def take(self) -> Captured:
         """Raises UsageError where a topic or the group is not there, InfrastructureError where the
@@ -108,18 +116,15 @@ class Capture:
             self._require_alike(spec.output, spec.input)
         output_spans, removed = self._output_spans(ranges)
         table_spans = self._spans(state.topic) if state else {}
-        own = wanted_of_output(spec)
-        output = self._store(
-            spec.output,
-            replace(own, columns={**own.columns, **oracle_columns(spec)}),
-            shards,
-            watchers=self.oracles.watchers,
-        )
+        watchers = tuple(self._watchers())
+        wanted = with_oracles(wanted_of_output(spec), spec)
+        output = self._store(spec.output, wanted, shards, watchers)
         output_read = self.reader.read(
             output_spans,
             output,
             removed=removed,
             transactional=spec.expect is Guarantee.EXACTLY_ONCE,
+            authors=self.authors,
         )
         table, table_read = None, None
         if state is not None:
@@ -167,7 +172,7 @@ class Capture:
         return sum(span.cut - span.start for span in self._spans(topic).values())
 
     def _store(
-        self, topic: str, wanted: Wanted, shards: int, *, watchers: tuple[Watcher, ...] = ()
+        self, topic: str, wanted: Wanted, shards: int, watchers: tuple[Watcher, ...] = ()
     ) -> Store:
         numbered = self.spec.input is None and topic == self.spec.output
         kind = NumberedStore if numbered else Store
@@ -179,6 +184,19 @@ class Capture:
             kept=_sample(self.spec),
             watchers=watchers,
         )
+
+    def _watchers(self) -> Iterator[Watcher]:
+        """Checks that see the output go by."""
+        spec, limit = self.spec, self.spec.max_findings
+        if spec.partitioner is not None:
+            check = Partitioning(
+                spec.output,
+                partitioner=spec.partitioner,
+                partitions=len(self.view.partitions(spec.output)),
+                limit=limit,
+            )
+            yield Watching(check, frozenset({"home"}))
+        yield from self.oracles.watchers
 
     def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
         topic = self.spec.output

@@ -33,9 +33,9 @@ def _blank(byte: Any) -> Any:
     return byte == 0x20 or byte == 0x0A or byte == 0x0D or byte == 0x09
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _skip_blanks(data: Any, at: int, end: int) -> int:
-    while at < end and _blank(load8(data, at)):
+    while at < end and load8(data, at) <= 0x20 and _blank(load8(data, at)):
         at += 1
     return at
 
@@ -45,7 +45,7 @@ def _hex(byte: Any) -> Any:
     return 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x46 or 0x61 <= byte <= 0x66
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def skip_string(data: Any, at: Any, end: int) -> Any:
     """From after a quote to after the closing one, -1 where that is hard; whether escapes came."""
     escaped = False
@@ -101,14 +101,14 @@ def skip_string(data: Any, at: Any, end: int) -> Any:
         at += 2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _skip_digits(data: Any, at: int, end: int) -> int:
     while at < end and 0x30 <= load8(data, at) <= 0x39:
         at += 1
     return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _skip_number(data: Any, at: int, end: int) -> Any:
     """From its first character to after its last, -1 where that is hard; whether it is whole."""
     if load8(data, at) == 0x2D:
@@ -153,7 +153,7 @@ def _skip_word(data: Any, at: int, end: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _is_name(data: Any, at: int, length: int, names: Any, first: int, last: int) -> bool:
     if length != last - first:
         return False
@@ -163,7 +163,7 @@ def _is_name(data: Any, at: int, length: int, names: Any, first: int, last: int)
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _leaf(data: Any, at: int, end: int) -> Any:
     """What stands at the pointer: kind, start, length, and the position after it."""
     byte = load8(data, at)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
-from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eoscheck.logformat.compiling import compiled_module, compiles
 
 Integers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -67,8 +68,4 @@ def digest_contents(keys: Sequence[bytes | None], values: Sequence[bytes | None]
 
 @cache
 def _compiled() -> Any:
-    if find_spec("numba") is None:
-        return None
-    from eoscheck.audit.compiled_hash import digest_many
-
-    return digest_many
+    return compiled_module("eoscheck.audit.compiled_hash").digest_many if compiles() else None

@@ -16,24 +16,27 @@ from eoscheck.audit.checks.liveness import check_stalled
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
 from eoscheck.audit.evidence import Evidence
 from eoscheck.audit.findings import AuditReport, Code, Finding, Unknown
+from eoscheck.audit.group import GroupCheck, open_group_check
 from eoscheck.audit.held import check_held
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
 from eoscheck.audit.memory import budget
-from eoscheck.audit.oracles import Oracles, check_oracles
-from eoscheck.audit.plan import check_spec
+from eoscheck.audit.oracles import check_oracles
+from eoscheck.audit.plan import check_spec, topics_of
 from eoscheck.audit.reading import Progress, Reader
 from eoscheck.audit.records import Misfits
+from eoscheck.audit.same_topics import same_topics
 from eoscheck.audit.scan import committed_reader
 from eoscheck.audit.shards import Shards, check_shards
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.audit.timeline import FaultTimeline
 from eoscheck.audit.writers import Writers
+from eoscheck.audit.writing import check_writing
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.connection import error_text
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import InfrastructureError
+from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.history.events import Event, SendsAcknowledged
 
 _MOTION_S = 3.0
@@ -63,34 +66,48 @@ def run_audit(
     try:
         with ExitStack() as stack:
             configs = ConfigView(client_config)
-            reader = Reader(
-                consumer=stack.enter_context(committed_reader(client_config)),
-                log=stack.enter_context(RawLog(client_config)),
-                configs=configs,
-                mode=spec.reader,
-                patience_s=spec.patience_s,
-                limit=spec.max_findings,
-                progress=progress,
-                clock=clock,
-            )
-            rows = stack.enter_context(budget(spec.memory_mb))
+            view = stack.enter_context(ClusterView(client_config))
+            log, notes = _raw_log(client_config, stack)
             capture = Capture(
                 spec=spec,
-                view=stack.enter_context(ClusterView(client_config)),
-                reader=reader,
-                budget=rows,
-                oracles=Oracles(spec=spec, reader=reader, budget=rows, history=history),
+                view=view,
+                reader=Reader(
+                    consumer=stack.enter_context(committed_reader(client_config)),
+                    log=log,
+                    configs=configs,
+                    mode=spec.reader,
+                    patience_s=spec.patience_s,
+                    limit=spec.max_findings,
+                    progress=progress,
+                    clock=clock,
+                ),
+                budget=stack.enter_context(budget(spec.memory_mb)),
+                history=history,
                 missing_group_is_unknown=bool(history),
                 progress=progress,
                 clock=clock,
             )
-            captured = capture.take()
+            with same_topics(view, topics_of(spec)):
+                captured = capture.take()
+            group = open_group_check(spec, captured, log=log, view=view, authors=capture.authors)
+            notes += group.note if group is not None else []
             checked = [
                 check_held(
                     captured.held(), client_config=client_config, configs=configs, spec=spec
                 ),
-                *(read.raw.checked() for read in captured.reads() if read.raw is not None),
-                *_check(captured, capture=capture, history=history, liveness_s=liveness_s),
+                *check_writing(
+                    [read.raw for read in captured.reads() if read.raw is not None],
+                    spec=spec,
+                    configs=configs,
+                    client_config=client_config,
+                ),
+                *_check(
+                    captured,
+                    capture=capture,
+                    group=group,
+                    history=history,
+                    liveness_s=liveness_s,
+                ),
             ]
             lookup = stack.enter_context(Lookup(client_config, clock=clock))
             writers = stack.enter_context(Writers(client_config))
@@ -100,13 +117,14 @@ def run_audit(
             findings = _findings(checked, spec=spec, evidence=evidence, progress=progress)
     except KafkaException as error:
         raise InfrastructureError(f"the cluster does not answer: {error_text(error)}") from error
-    return _report(spec, captured, checked, findings, duration_s=clock() - began)
+    return _report(spec, captured, checked, findings, scope=notes, duration_s=clock() - began)
 
 
 def _check(
     captured: Captured,
     *,
     capture: Capture,
+    group: GroupCheck | None,
     history: Sequence[Event],
     liveness_s: float,
 ) -> Iterator[Checked]:
@@ -121,6 +139,7 @@ def _check(
         shards,
         moves=lambda seconds: capture.subject_moves(captured, within_s=seconds),
         watch_s=min(_MOTION_S, spec.patience_s),
+        group=group,
     )
     read = captured.input_read
     yield from capture.oracles.checks(
@@ -188,6 +207,7 @@ def _report(
     checked: Sequence[Checked],
     findings: list[Finding],
     *,
+    scope: list[str],
     duration_s: float,
 ) -> AuditReport:
     found = [found for each in checked for found in each.found if found.total]
@@ -217,8 +237,32 @@ def _report(
         findings=findings,
         unknowns=[unknown for unknown in unknowns if matters(unknown, spec.expect)],
         duration_s=duration_s,
+        scope=[*scope, *_scope(spec)],
         transactions=[read.raw.statistics() for read in captured.reads() if read.raw is not None],
     )
+
+
+def _raw_log(client_config: Mapping[str, str], stack: ExitStack) -> tuple[RawLog | None, list[str]]:
+    """None, and why, where no client of ours can read raw batches."""
+    try:
+        return stack.enter_context(RawLog(client_config)), []
+    except EoscheckError as error:
+        return None, [f"batches were not looked at, only records: {error}"]
+
+
+def _scope(spec: AuditSpec) -> list[str]:
+    """What was left out on request."""
+    said = []
+    if spec.start is not None or spec.stop is not None:
+        of = spec.output if spec.input is None else spec.input
+        said.append(f"of {of} only from {spec.start or 'its start'} to {spec.stop or 'its end'}")
+    if spec.partitions is not None:
+        said.append(f"only partitions {spec.partitions}")
+    if spec.sample is not None:
+        said.append(f"only a sample of {spec.sample} of all identities")
+    if said and spec.input is not None:
+        said.append("PHANTOM is not judged beyond that")
+    return said
 
 
 def _said(unknown: Unknown | Doubt) -> Unknown:

@@ -16,6 +16,7 @@ from eoscheck.audit.fast_plan import Asked, Evaluated, Use, program
 from eoscheck.audit.records import Misfits, Place
 from eoscheck.history.events import Identity
 from eoscheck.logformat import Batches, decompress, decompress_into, record_at
+from eoscheck.logformat.compiling import compiled_module
 from eoscheck.logformat.layout import RECORDS_START, SHORTEST_RECORD
 
 _SHOWN = 5
@@ -45,9 +46,7 @@ class Decoder:
     compressed stream is broken or larger than is believed, though their CRC may hold."""
 
     def __init__(self, topic: str, wanted: Wanted) -> None:
-        from eoscheck.audit.compiled import decode
-
-        self._decode = decode
+        self._decode = compiled_module("eoscheck.audit.compiled").decode
         self._topic = topic
         self._program = program(wanted)
         self._arena: NDArray[np.uint8] | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from eoscheck.audit.block import Wanted
 from eoscheck.audit.identity import Identify, parse, parts_of
 from eoscheck.logformat import decompresses
+from eoscheck.logformat.compiling import compiles
 
 Table: TypeAlias = NDArray[np.int64]
 Use: TypeAlias = Literal["identity", "number", "source", "sequence"]
@@ -65,7 +65,7 @@ class Program:
 
 def fast_reader_installed() -> bool:
     """Whether the packages of the extra `fast` are there: numba and cramjam."""
-    return find_spec("numba") is not None and decompresses()
+    return compiles() and decompresses()
 
 
 def supported(wanted: Wanted) -> bool:

@@ -77,6 +77,10 @@ def oracle_columns(spec: AuditSpec) -> dict[str, ColumnSpec]:
     return {_PREFIX + name: column for name, column in columns.items()}
 
 
+def with_oracles(wanted: Wanted, spec: AuditSpec) -> Wanted:
+    return replace(wanted, columns={**wanted.columns, **oracle_columns(spec)})
+
+
 def check_oracles(spec: AuditSpec, *, in_a_run: bool) -> None:
     """Raises UsageError for what can be told without a cluster. In a run, a changelog may stand
     there for its restores alone."""

@@ -17,6 +17,8 @@ def wanted_of_output(spec: AuditSpec) -> Wanted:
         columns["number"] = ColumnSpec(kind="sequence", expression=spec.id)
     if spec.running_sum:
         columns["number"] = ColumnSpec(kind="number", expression=spec.running_sum.result)
+    if spec.partitioner:
+        columns["home"] = ColumnSpec(kind="home", expression=spec.partitioner)
     return Wanted(identity=spec.id, columns=columns)
 
 
@@ -48,6 +50,14 @@ def wanted_of_table(result: str) -> Wanted:
             "value": ColumnSpec(kind="value"),
         },
     )
+
+
+def topics_of(spec: AuditSpec) -> list[str]:
+    """All that are read."""
+    state = spec.final_state.topic if spec.final_state is not None else None
+    changelogs = [each for log in spec.changelogs for each in (log.name, log.topic)]
+    named = [spec.output, spec.input, state, spec.golden, *changelogs]
+    return list(dict.fromkeys(topic for topic in named if topic is not None))
 
 
 def key_of_input(spec: AuditSpec) -> str | None:

@@ -230,6 +230,12 @@ class RawView:
             lso_lag=sum(max(0, s.high_watermark - s.last_stable_offset) for s in states),
         )
 
+    @property
+    def outside_records(self) -> int:
+        """How many were written outside transactions."""
+        self._settle()
+        return sum(state.outside.records for state in self._partitions.values())
+
     def outcomes(self) -> Outcomes:
         """For `check_torn`, with the outcomes of the other topics."""
         self._settle()

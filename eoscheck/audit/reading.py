@@ -6,16 +6,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from confluent_kafka import Consumer
 from numpy.typing import NDArray
 
+from eoscheck.audit.authors import Authors
 from eoscheck.audit.block import Block, Wanted
+from eoscheck.audit.columns import Flags
 from eoscheck.audit.evaluate import Evaluator
-from eoscheck.audit.fast import FastRead, read_fast, supported
+from eoscheck.audit.fast import FastRead, View, read_fast, supported
 from eoscheck.audit.header_reading import read_headers
+from eoscheck.audit.raw_tail import follow_to_markers
 from eoscheck.audit.raw_view import RawView
 from eoscheck.audit.records import Content, Misfits
 from eoscheck.audit.scan import Reached, Span, read_committed
@@ -23,6 +26,7 @@ from eoscheck.audit.store import Store
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.logformat import Batches
 
 
 class Progress(Protocol):
@@ -43,6 +47,13 @@ class Read:
     misfits: Sequence[Misfits] = ()
     records: Mapping[int, int] = field(default_factory=dict)
     raw: RawView | None = None
+
+    @property
+    def transactional(self) -> bool | None:
+        """Whether all of it was written in transactions; None where that is not known."""
+        if self.raw is None or not self.records:
+            return None
+        return self.raw.statistics().committed_records > 0 and not self.raw.outside_records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +79,14 @@ class Reader:
         removed: Mapping[int, int] | None = None,
         last_values: bool = False,
         transactional: bool = False,
+        authors: Authors | None = None,
     ) -> Read:
         """Everything committed in `spans`, into `store`.
 
         `removed`: where the log begins above what was asked for, by default above 0. `last_values`:
         only those are asked for, so that a compacted topic is as good as a whole one.
-        `transactional`: whatever is written outside transactions is a hazard.
+        `transactional`: whatever is written outside transactions is a hazard. `authors` are told
+        who wrote every batch.
         Raises InfrastructureError where the cluster does not answer.
         """
         topic, counted = store.topic, _Counted(store)
@@ -84,10 +97,17 @@ class Reader:
             compacted=bool(compacted),
             transactions_expected=transactional,
         )
+        followed = view if authors is None else _Told(view, authors)
         if self._fast(store.wanted):
-            read = self._read_fast(spans, counted, store.wanted, view)
+            read = self._read_fast(spans, counted, store.wanted, followed)
         else:
-            read = self._read_by_client(spans, counted, store.wanted, view)
+            read = self._read_by_client(spans, counted, store.wanted, view, followed)
+        if self.log is not None:
+            follow_to_markers(
+                {number: end.span.cut for number, end in read.reached.items()},
+                log=self.log,
+                view=view,
+            )
         if removed is None:
             removed = {n: span.start for n, span in spans.items() if span.start > 0}
         gaps = [*_gaps(topic, read.reached, removed), *(() if last_values else compacted)]
@@ -121,23 +141,28 @@ class Reader:
         return True
 
     def _read_fast(
-        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: RawView
+        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: View
     ) -> FastRead:
         assert self.log is not None
         return read_fast(
-            view.topic,
+            counted.topic,
             spans,
             log=self.log,
             wanted=wanted,
             sink=counted,
             view=view,
             patience_s=self.patience_s,
-            progress=self._reporter(f"reading {view.topic}"),
+            progress=self._reporter(f"reading {counted.topic}"),
             clock=self.clock,
         )
 
     def _read_by_client(
-        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: RawView
+        self,
+        spans: Mapping[int, Span],
+        counted: _Counted,
+        wanted: Wanted,
+        view: RawView,
+        followed: View,
     ) -> FastRead:
         """The client's records first; then the batches, which are held against them."""
         evaluator = Evaluator(view.topic, wanted, sink=counted)
@@ -163,7 +188,7 @@ class Reader:
                     for number, end in reached.items()
                 },
                 log=self.log,
-                view=view,
+                view=followed,
                 patience_s=self.patience_s,
                 progress=self._reporter(f"reading the batches of {view.topic}"),
                 clock=self.clock,
@@ -208,10 +233,23 @@ class _Watched:
         self._evaluator.add(partitions, offsets, contents)
 
 
+class _Told:
+    """Tells of every batch before it is judged."""
+
+    def __init__(self, view: RawView, authors: Authors) -> None:
+        self._view = view
+        self._authors = authors
+
+    def take(self, partition: int, batches: Batches, *args: Any, **facts: Any) -> Flags:
+        self._authors.take(partition, batches)
+        return self._view.take(partition, batches, *args, **facts)
+
+
 class _Counted:
     """Counts what it hands on."""
 
     def __init__(self, store: Store) -> None:
+        self.topic = store.topic
         self._store = store
         self.records: Counter[int] = Counter()
 

@@ -28,6 +28,7 @@ from eoscheck.audit.checks.results import check_final_state, check_running_sum
 from eoscheck.audit.checks.sequence import SequenceCheck
 from eoscheck.audit.columns import Integers, encode, first_rows, mixed
 from eoscheck.audit.findings import Code
+from eoscheck.audit.group import GroupCheck
 from eoscheck.audit.judge import guarded
 from eoscheck.audit.multiplicity import Bounds, Multiplicity, parse_multiplicity
 from eoscheck.audit.numbered import NumberedStore
@@ -97,20 +98,28 @@ class Shards:
 
 
 def check_shards(
-    shards: Shards, *, moves: Callable[[float], bool], watch_s: float
+    shards: Shards,
+    *,
+    moves: Callable[[float], bool],
+    watch_s: float,
+    group: GroupCheck | None = None,
 ) -> Iterator[Checked]:
     """Every check of identities, order and results, each over all shards. Without a group, a
     missing tail is watched for `watch_s` before it is called lost: the subject may be at work."""
     spec, limit = shards.spec, shards.spec.max_findings
     if spec.group is None:
         shards.settled = not moves(0)
-    first = _FirstPass(shards=shards)
+    first = _FirstPass(shards=shards, group=group)
     yield merged(first.run(), limit=limit)
     losses = guarded(Code.LOST, first.losses)
     if spec.group is None and losses.counts.get("missing_tail"):
         shards.settled = not moves(watch_s)
         losses = guarded(Code.LOST, first.losses)
     yield losses
+    if group is not None:
+        yield guarded(Code.OFFSET_AHEAD, group.finish)
+    for watcher in shards.captured.output.watchers:
+        yield guarded(spec.output, watcher.finish)
     yield from first.in_order()
     yield from first.by_key()
 
@@ -120,6 +129,7 @@ class _FirstPass:
     """One look at every shard: what it shows by itself, and what the later passes need."""
 
     shards: Shards
+    group: GroupCheck | None = None
     came_out: dict[int, int] = field(default_factory=dict)
     incomplete: list[int] = field(default_factory=list)
     order: OrderCheck | None = None
@@ -169,6 +179,8 @@ class _FirstPass:
             yield guarded(Code.LOST, partial(self._note_losses, joined, shard))
             yield guarded(Code.REORDERED, partial(self._note_order, joined))
             yield guarded(Code.GAP, partial(self._note_sequences, joined))
+            if self.group is not None:
+                yield guarded(Code.OFFSET_AHEAD, partial(self.group.add, joined))
             yield guarded(Code.WRONG_RESULT, partial(self._note_keys, joined))
 
     def losses(self) -> Checked:

@@ -29,6 +29,23 @@ class Watcher(Protocol):
     def finish(self) -> Checked: ...
 
 
+class Watched(Protocol):
+    """What a watcher does, without saying what it looks at."""
+
+    def add(self, block: Block) -> None: ...
+
+    def finish(self) -> Checked: ...
+
+
+class Watching:
+    """Makes a watcher of a check."""
+
+    def __init__(self, check: Watched, columns: frozenset[str]) -> None:
+        self.columns = columns
+        self.add = check.add
+        self.finish = check.finish
+
+
 class Store:
     """A sink of blocks. Rows go together by their identity, or `by` that column. `kept` picks the
     rows of a sample; `watchers` are given every block before that."""

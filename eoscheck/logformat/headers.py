@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoscheck.logformat.batches import Batches, Control
+from eoscheck.logformat.compiling import compiled_module, compiles
 from eoscheck.logformat.layout import (
     CHECKED_FROM,
     CODEC,
@@ -28,6 +29,7 @@ from eoscheck.logformat.layout import (
 
 Readable: TypeAlias = bytes | bytearray | memoryview
 Columns: TypeAlias = tuple[NDArray[Any], ...]
+FindBatches: TypeAlias = Callable[[NDArray[np.uint8], Callable[[int], Columns]], Columns]
 
 _TYPES: dict[str, Any] = {
     "start": np.int64,
@@ -83,12 +85,11 @@ def _empty(rows: int) -> Columns:
 
 
 @cache
-def _compiled() -> Callable[[NDArray[np.uint8], Callable[[int], Columns]], Columns] | None:
-    if find_spec("numba") is None:
+def _compiled() -> FindBatches | None:
+    if not compiles():
         return None
-    from eoscheck.logformat.compiled import find_batches
-
-    return find_batches
+    found: FindBatches = compiled_module("eoscheck.logformat.compiled").find_batches
+    return found
 
 
 @cache

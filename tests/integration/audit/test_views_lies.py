@@ -13,7 +13,6 @@ import pytest
 from confluent_kafka import Producer
 
 from eoscheck.audit.checks.outcome import Checked
-from eoscheck.audit.checks.transactions import check_torn
 from eoscheck.audit.explain import explain
 from eoscheck.audit.findings import Code
 from eoscheck.audit.header_reading import read_headers
@@ -257,50 +256,6 @@ def test_a_dropped_marker_makes_its_transaction_unknown(topics: Topics, written:
     )
     assert checked.found == []
     assert len(checked.unknowns) == 1
-
-
-def test_a_transaction_torn_between_partitions_is_found_by_its_epoch(
-    lenient_cluster: Cluster, fresh_name: Callable[[str], str]
-) -> None:
-    """Protocol v2 gives each transaction an epoch, but librdkafka does not speak it: the proxy
-    lets the markers bear the next epoch, and aborts in one partition only."""
-    topics = Topics(lenient_cluster.client_config)
-    topic = topics.create(fresh_name("out"), 2)
-    topics.commit(topic, receipt(0, 1), receipt(1, 2))
-
-    def second_protocol(torn: bool) -> Lie:
-        def lie(answer: Answer) -> Answer:
-            batches = []
-            for batch in answer.batches:
-                row = header(batch)
-                changed = batch
-                if row.control[0] == Control.COMMIT:
-                    changed = with_epoch(batch, int(row.epoch[0]) + 1)
-                batches.append(changed)
-            return Answer(batches, answer.aborted)
-
-        def tearing(answer: Answer) -> Answer:
-            told = lie(answer)
-            if any(b'"id":2' in batch for batch in told.batches):
-                told.batches = [
-                    with_marker(batch, Control.ABORT)
-                    if header(batch).control[0] == Control.COMMIT
-                    else batch
-                    for batch in told.batches
-                ]
-                told.aborted = [(producer_of(told, 0), 0)]
-            return told
-
-        return tearing if torn else lie
-
-    whole, _proxy = view_of(topics, topic, second_protocol(False), partitions=(0, 1))
-    assert check_torn([whole.outcomes()], limit=10) == Checked()
-    torn, _proxy = view_of(topics, topic, second_protocol(True), partitions=(0, 1))
-    assert torn.checked().found == []  # the list agrees with the marker
-    (finding,) = check_torn([torn.outcomes()], limit=10).found
-    assert (finding.code, finding.total) == (Code.TORN_TRANSACTION, 1)
-    assert finding.anomalies[0].facts["committed_in"] == [f"{topic}-0"]
-    assert finding.anomalies[0].facts["aborted_in"] == [f"{topic}-1"]
 
 
 def test_the_story_of_an_offset_says_that_list_and_marker_disagree(
