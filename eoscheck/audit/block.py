@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from eoscheck.audit.columns import Digests, Flags, Integers
 
 Kind: TypeAlias = Literal[
-    "identity", "number", "source", "sequence", "content", "value", "home", "bounds"
+    "identity", "number", "source", "sequence", "content", "value", "home", "bounds", "seal"
 ]
 """How a column is made of a record.
 
@@ -20,7 +20,8 @@ together. `value`: a digest of the raw value, nothing for a tombstone. `home`: t
 raw key that a partitioner takes modulo the partitions, 31 bits for `murmur2` (Java's default) and
 32 for `crc32` (librdkafka's), as `Numbers`, not known for a null key; the expression is its name.
 `bounds`: how many outputs the record must (the upper 32 bits) and may have, not known where the
-user's function does not tell.
+user's function does not tell. `seal`: what is wrong with a record of the load by its own seal
+(`checks.content.Flaw`, 0 for nothing), not known where it has none.
 """
 
 

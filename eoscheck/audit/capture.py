@@ -16,9 +16,12 @@ import numpy as np
 
 from eoscheck.audit.authors import Authors
 from eoscheck.audit.block import Wanted
+from eoscheck.audit.checks.content import Contents
+from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.partitioning import Partitioning
 from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
+from eoscheck.audit.judge import guarded
 from eoscheck.audit.numbered import NumberedStore
 from eoscheck.audit.oracles import Oracles, with_oracles
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
@@ -59,6 +62,12 @@ class Captured:
     beside: Sequence[Read] = ()
     unknowns: Sequence[Unknown] = ()
 
+    def watched(self) -> Iterator[Checked]:
+        """What the checks say that saw the records go by."""
+        for store in (each for each in (self.output, self.input) if each is not None):
+            for watcher in store.watchers:
+                yield guarded(store.topic, watcher.finish)
+
     def reads(self) -> list[Read]:
         every = (self.output_read, self.table_read, self.input_read)
         return [*(read for read in every if read is not None), *self.beside]
@@ -84,7 +93,8 @@ def below(records: Records, offsets: Mapping[int, int]) -> Flags:
 @dataclass(frozen=True, kw_only=True)
 class Capture:
     """How to take it. `missing_group_is_unknown`: of a run's own subject, which may have died
-    before it committed anything; a user's wrong name is refused instead."""
+    before it committed anything; a user's wrong name is refused instead. `sealed`: the load of a
+    run has written the input."""
 
     spec: AuditSpec
     view: ClusterView
@@ -93,6 +103,7 @@ class Capture:
     authors: Authors = field(default_factory=Authors)
     history: Sequence[Event] = ()
     missing_group_is_unknown: bool = False
+    sealed: bool = False
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
 
@@ -139,7 +150,9 @@ class Capture:
                 unknowns=unknowns,
             )
 
-        inputs = self._store(spec.input, wanted_of_input(spec), shards)
+        seals = (Watching(Contents(spec.input, limit=spec.max_findings), frozenset({"seal"})),)
+        wanted = wanted_of_input(spec, sealed=self.sealed)
+        inputs = self._store(spec.input, wanted, shards, seals if self.sealed else ())
         whole = self._spans(spec.input)
         input_spans, removed = self._range(ranges, spec.input)
         input_read = self.reader.read(input_spans, inputs, removed=removed)

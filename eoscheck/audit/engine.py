@@ -14,6 +14,7 @@ from eoscheck.audit.capture import Capture, Captured
 from eoscheck.audit.checks.joined import Acknowledged
 from eoscheck.audit.checks.liveness import check_stalled
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
+from eoscheck.audit.checks.rewritten import Observed, observed_outputs
 from eoscheck.audit.evidence import Evidence
 from eoscheck.audit.findings import AuditReport, Code, Finding, Unknown
 from eoscheck.audit.group import GroupCheck, open_group_check
@@ -84,6 +85,7 @@ def run_audit(
                 budget=stack.enter_context(budget(spec.memory_mb)),
                 history=history,
                 missing_group_is_unknown=bool(history),
+                sealed=spec.input is not None and _acknowledged(history, spec.input) is not None,
                 progress=progress,
                 clock=clock,
             )
@@ -134,6 +136,7 @@ def _check(
         captured=captured,
         budget=capture.budget,
         acknowledged=_acknowledged(history, spec.input) if spec.input is not None else None,
+        observed=_observed(history, spec),
     )
     yield from check_shards(
         shards,
@@ -151,6 +154,13 @@ def _check(
     yield guarded(
         Code.STALLED, lambda: check_stalled(history, topic=spec.output, liveness_s=liveness_s)
     )
+
+
+def _observed(history: Sequence[Event], spec: AuditSpec) -> Observed | None:
+    """Of a run's output by identity: without an input shards are of another kind."""
+    if not history or spec.sample is not None or spec.input is None:
+        return None
+    return observed_outputs(history, spec.output)
 
 
 def _acknowledged(history: Sequence[Event], topic: str) -> Acknowledged | None:

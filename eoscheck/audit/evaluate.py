@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from eoscheck.audit.block import Block, BlockSink, Column, ColumnSpec, Numbers, Wanted
+from eoscheck.audit.checks.content import flaw_column
 from eoscheck.audit.checks.partitioning import Partitioner, homes
 from eoscheck.audit.columns import (
     Digests,
@@ -49,6 +50,8 @@ class Evaluator:
 
     @property
     def with_headers(self) -> bool:
+        if any(spec.kind == "seal" for spec in self._wanted.columns.values()):
+            return True
         if any("headers" in outputs.needs for outputs in self._outputs.values()):
             return True
         return any(map(reads_headers, (self._wanted.identity, *self._expressions_of())))
@@ -135,6 +138,8 @@ class Evaluator:
             case "home":
                 partitioner = cast(Partitioner, spec.expression)
                 return homes([key for key, _value, _headers in contents], partitioner)
+            case "seal":
+                return flaw_column(contents, places.partitions, topic=self.topic)
             case "bounds":
                 least, most, judged = self._outputs[name].of_records(contents)
                 return Numbers((least.astype(np.int64) << 32) | most, judged)

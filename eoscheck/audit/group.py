@@ -59,7 +59,7 @@ class GroupCheck:
         assert spec.input is not None
         assert captured.input_read is not None
         read = captured.input_read.partitions
-        ends = {number: end.span.cut for number, end in read.items()}
+        ends = {number: end.position for number, end in read.items()}
         parts = [
             check_offsets(
                 self._standings,

@@ -22,7 +22,8 @@ def wanted_of_output(spec: AuditSpec) -> Wanted:
     return Wanted(identity=spec.id, columns=columns)
 
 
-def wanted_of_input(spec: AuditSpec) -> Wanted:
+def wanted_of_input(spec: AuditSpec, *, sealed: bool = False) -> Wanted:
+    """`sealed`: the load of a run has written to it."""
     columns: dict[str, ColumnSpec] = {}
     outputs = parse_multiplicity(spec.per_input, spec.input_filter)
     if outputs.filter_by is not None and outputs.columnar:
@@ -38,6 +39,8 @@ def wanted_of_input(spec: AuditSpec) -> Wanted:
     for oracle in (spec.running_sum, spec.final_state):
         if oracle is not None:
             columns["number"] = ColumnSpec(kind="number", expression=oracle.amount)
+    if sealed:
+        columns["seal"] = ColumnSpec(kind="seal")
     return Wanted(identity=spec.input_id or spec.id, columns=columns)
 
 

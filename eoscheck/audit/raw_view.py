@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eoscheck.audit.authors import Authors
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.findings import Code, Hazard, HazardCode, TransactionStatistics, Unknown
 from eoscheck.audit.raw_client_view import given_to_client
@@ -60,6 +61,7 @@ class _Partition:
         default_factory=list
     )
     waiting_rows: int = 0
+    withheld: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     given: Runs | None = None
     outside: _Outside = field(default_factory=_Outside)
     was_compacted: bool = False
@@ -91,6 +93,7 @@ class RawView:
         limit: int,
         compacted: bool = False,
         transactions_expected: bool = False,
+        authors: Authors | None = None,
         producers: int = _PRODUCERS,
         at_once: int = _AT_ONCE,
     ) -> None:
@@ -98,6 +101,7 @@ class RawView:
         self._limit = limit
         self._compacted = compacted
         self._transactions_expected = transactions_expected
+        self._authors = authors
         self._producers = producers
         self._at_once = at_once
         self._partitions: dict[int, _Partition] = {}
@@ -123,6 +127,7 @@ class RawView:
         state.high_watermark = high_watermark
         state.last_stable_offset = last_stable_offset
         state.log_start = max(state.log_start, log_start)
+        state.withheld = np.zeros(len(batches), dtype=np.bool_)
         if not len(batches):
             return np.zeros(0, dtype=np.bool_)
         given = given_to_client(batches, aborted) & batches.intact
@@ -131,8 +136,16 @@ class RawView:
             batches, given = batches[~old_format], given[~old_format]
             taken = np.zeros(len(old_format), dtype=np.bool_)
             taken[~old_format] = self._take(partition, state, batches, given)
+            withheld = np.zeros(len(old_format), dtype=np.bool_)
+            withheld[~old_format] = state.withheld
+            state.withheld = withheld
             return taken
         return self._take(partition, state, batches, given)
+
+    def withheld(self, partition: int) -> NDArray[np.bool_]:
+        """Of the batches that were taken last: data of transactions that the client leaves out as
+        aborted, for checks that look at aborted records as well."""
+        return self._state(partition).withheld
 
     def _take(
         self, partition: int, state: _Partition, batches: Batches, given: NDArray[np.bool_]
@@ -142,6 +155,8 @@ class RawView:
         reached = np.maximum.accumulate(np.append(state.position, known))
         new = ~batches.intact | (batches.last_offset > reached[:-1])
         state.position = int(reached[-1])
+        data = (batches.control == Control.DATA) & batches.intact
+        state.withheld = data & new & batches.transactional & ~given
         if not new.all():
             given &= new
             batches = batches[new]
@@ -300,6 +315,8 @@ class RawView:
         self, partition: int, state: _Partition, batches: Batches, hidden: NDArray[np.int64]
     ) -> None:
         """What a batch shows without its transaction."""
+        if self._authors is not None:
+            self._authors.take(partition, batches)
         data = batches.intact & (batches.control == Control.DATA)
         length = batches.last_offset - batches.base_offset + 1
         state.was_compacted |= bool((data & (batches.records < length)).any())

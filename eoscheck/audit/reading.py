@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from confluent_kafka import Consumer
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from eoscheck.audit.authors import Authors
 from eoscheck.audit.block import Block, Wanted
-from eoscheck.audit.columns import Flags
 from eoscheck.audit.evaluate import Evaluator
-from eoscheck.audit.fast import FastRead, View, read_fast, supported
+from eoscheck.audit.fast import FastRead, read_fast, supported
 from eoscheck.audit.header_reading import read_headers
 from eoscheck.audit.raw_tail import follow_to_markers
 from eoscheck.audit.raw_view import RawView
@@ -26,7 +25,6 @@ from eoscheck.audit.store import Store
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.logformat import Batches
 
 
 class Progress(Protocol):
@@ -47,6 +45,7 @@ class Read:
     misfits: Sequence[Misfits] = ()
     records: Mapping[int, int] = field(default_factory=dict)
     raw: RawView | None = None
+    compacted: bool = False
 
     @property
     def transactional(self) -> bool | None:
@@ -96,12 +95,12 @@ class Reader:
             limit=self.limit,
             compacted=bool(compacted),
             transactions_expected=transactional,
+            authors=authors,
         )
-        followed = view if authors is None else _Told(view, authors)
         if self._fast(store.wanted):
-            read = self._read_fast(spans, counted, store.wanted, followed)
+            read = self._read_fast(spans, counted, store.wanted, view)
         else:
-            read = self._read_by_client(spans, counted, store.wanted, view, followed)
+            read = self._read_by_client(spans, counted, store.wanted, view)
         if self.log is not None:
             follow_to_markers(
                 {number: end.span.cut for number, end in read.reached.items()},
@@ -123,12 +122,14 @@ class Reader:
             misfits=read.misfits,
             records=counted.records,
             raw=None if self.log is None else view,
+            compacted=bool(compacted),
         )
 
     def _fast(self, wanted: Wanted) -> bool:
         if self.mode == "client":
             return False
-        able = supported(wanted) and all(s.kind != "bounds" for s in wanted.columns.values())
+        kinds = {spec.kind for spec in wanted.columns.values()}
+        able = supported(wanted) and not kinds & {"bounds", "seal"}
         if self.mode == "auto":
             return able and self.log is not None
         if not able:
@@ -141,7 +142,7 @@ class Reader:
         return True
 
     def _read_fast(
-        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: View
+        self, spans: Mapping[int, Span], counted: _Counted, wanted: Wanted, view: RawView
     ) -> FastRead:
         assert self.log is not None
         return read_fast(
@@ -162,7 +163,6 @@ class Reader:
         counted: _Counted,
         wanted: Wanted,
         view: RawView,
-        followed: View,
     ) -> FastRead:
         """The client's records first; then the batches, which are held against them."""
         evaluator = Evaluator(view.topic, wanted, sink=counted)
@@ -188,7 +188,7 @@ class Reader:
                     for number, end in reached.items()
                 },
                 log=self.log,
-                view=followed,
+                view=view,
                 patience_s=self.patience_s,
                 progress=self._reporter(f"reading the batches of {view.topic}"),
                 clock=self.clock,
@@ -231,18 +231,6 @@ class _Watched:
         for number in np.unique(partition).tolist():
             self._delivered(number, offset[partition == number])
         self._evaluator.add(partitions, offsets, contents)
-
-
-class _Told:
-    """Tells of every batch before it is judged."""
-
-    def __init__(self, view: RawView, authors: Authors) -> None:
-        self._view = view
-        self._authors = authors
-
-    def take(self, partition: int, batches: Batches, *args: Any, **facts: Any) -> Flags:
-        self._authors.take(partition, batches)
-        return self._view.take(partition, batches, *args, **facts)
 
 
 class _Counted:

@@ -25,8 +25,9 @@ from eoscheck.audit.checks.order import (
 )
 from eoscheck.audit.checks.outcome import Checked, Doubt, Found, merged
 from eoscheck.audit.checks.results import check_final_state, check_running_sum
+from eoscheck.audit.checks.rewritten import Observed, Removable, Rows, check_observed
 from eoscheck.audit.checks.sequence import SequenceCheck
-from eoscheck.audit.columns import Integers, encode, first_rows, mixed
+from eoscheck.audit.columns import Digests, Flags, Integers, encode, first_rows, mixed
 from eoscheck.audit.findings import Code
 from eoscheck.audit.group import GroupCheck
 from eoscheck.audit.judge import guarded
@@ -47,6 +48,7 @@ class Shards:
     captured: Captured
     budget: Budget
     acknowledged: Acknowledged | None = None
+    observed: Observed | None = None
     settled: bool = True
     _outputs: Multiplicity = field(init=False)
     _sent: list[Acknowledged | None] = field(init=False)
@@ -118,8 +120,7 @@ def check_shards(
     yield losses
     if group is not None:
         yield guarded(Code.OFFSET_AHEAD, group.finish)
-    for watcher in shards.captured.output.watchers:
-        yield guarded(spec.output, watcher.finish)
+    yield from shards.captured.watched()
     yield from first.in_order()
     yield from first.by_key()
 
@@ -179,6 +180,7 @@ class _FirstPass:
             yield guarded(Code.LOST, partial(self._note_losses, joined, shard))
             yield guarded(Code.REORDERED, partial(self._note_order, joined))
             yield guarded(Code.GAP, partial(self._note_sequences, joined))
+            yield guarded(Code.LOG_REWRITTEN, partial(self._observed, joined, shard))
             if self.group is not None:
                 yield guarded(Code.OFFSET_AHEAD, partial(self.group.add, joined))
             yield guarded(Code.WRONG_RESULT, partial(self._note_keys, joined))
@@ -268,6 +270,26 @@ class _FirstPass:
             return Checked()
         return check_losses(joined, came_out={}, limit=0)
 
+    def _observed(self, joined: Joined, shard: int) -> Checked:
+        """What a run's observer was given, against what is there now."""
+        observed, read = self.shards.observed, self.shards.captured.output_read
+        if observed is None:
+            return Checked()
+        records = joined.output.records
+        rows = Rows(
+            partition=records.partition,
+            offset=records.offset,
+            identity=records.identity,
+            begin={n: end.span.start for n, end in read.partitions.items()},
+            end={n: min(end.position, end.span.cut) for n, end in read.partitions.items()},
+            removable={
+                n: Removable(below=end.lost_below or 0, compacted=read.compacted)
+                for n, end in read.partitions.items()
+            },
+        )
+        chosen = partial(_of_shard, shard=shard, shards=len(self.shards))
+        return check_observed(observed, rows, chosen=chosen, limit=self.shards.spec.max_findings)
+
     def _note_order(self, joined: Joined) -> Checked:
         if self.order is not None and joined.input is not None:
             by_key = self.shards.spec.order == "key"
@@ -297,6 +319,10 @@ class _FirstPass:
 
 def _few_sources(store: Store) -> bool:
     return not isinstance(store, NumberedStore) or store.few_sources
+
+
+def _of_shard(identity: Digests, *, shard: int, shards: int) -> Flags:
+    return np.asarray(bucket_of(mixed(*identity), shards) == shard)
 
 
 def _homes(joined: Joined, home: Integers) -> Integers:

@@ -173,7 +173,10 @@ def test_only_what_the_group_has_committed_is_due(topics: Topics, pair: tuple[st
     assert report.counts["due_records"] == 3
     topics.commit_offsets(group, source, {0: places[5] + 1})
     report = audit(topics, output, source, group=group)
-    assert [found.identity for found in report.findings] == [1, 3, 4, 5]
+    lost = [found.identity for found in report.findings if found.code is Code.LOST]
+    assert lost == [1, 3, 4, 5]
+    (ahead,) = (found for found in report.findings if found.code is Code.OFFSET_AHEAD)
+    assert ahead.offsets == [places[3], places[5]]
 
 
 def test_a_partition_that_the_group_never_committed_is_unknown(
@@ -279,6 +282,7 @@ def test_balances_of_keys_that_the_subject_worked_on_meanwhile_are_not_judged(
     assert [(f.code, f.identity) for f in again.findings] == [
         (Code.LOST, 2),
         (Code.WRONG_RESULT, "b"),
+        (Code.OFFSET_AHEAD, 2),
     ]
 
 

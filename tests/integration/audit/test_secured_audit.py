@@ -14,6 +14,7 @@ from confluent_kafka.admin import AclOperation, ResourceType  # type: ignore[att
 
 from eoscheck.audit import AuditReport, AuditSpec, Code, Verdict, run_audit
 from eoscheck.cli.main import main
+from eoscheck.cluster.connection import while_moving
 from eoscheck.cluster.external import ExternalCluster
 from eoscheck.errors import EoscheckError
 from eoscheck.process import Supervisor
@@ -52,7 +53,10 @@ class Pipeline:
         topics.commit(self.output, *(receipt(number % 2, number) for number in numbers))
         if duplicate:
             topics.commit(self.output, receipt(1, 3))
-        topics.commit_offsets(self.group, self.input, {0: 3, 1: 3})
+        done = {0: 3, 1: 3}
+        while_moving(  # a fresh broker makes the topic for them first
+            lambda: topics.commit_offsets(self.group, self.input, done), timeout_s=30.0
+        )
 
     def readable_by(self, broker: Secured, user: str) -> None:
         """READ on topics and DESCRIBE on the group, and nothing else."""

@@ -17,6 +17,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from eoscheck.audit import AuditReport, AuditSpec, Code, run_audit
 from eoscheck.cluster import NewTopic, create_topics
 from eoscheck.cluster.admin_client import open_admin
+from eoscheck.cluster.connection import while_moving
 from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
 from eoscheck.process import Supervisor
 from tests.integration.audit.cutting import CuttingProxy, cutting_proxy
@@ -94,7 +95,8 @@ def _fill(client_config: Mapping[str, str], *, replicas: int) -> None:
     _send(writer, "out", _TWICE, chance)
     writer.commit_transaction(_WAIT_S)
     ends = dict.fromkeys(range(4), _RECORDS // 4)
-    Topics(client_config).commit_offsets(_GROUP, "in", ends)
+    topics = Topics(client_config)
+    while_moving(lambda: topics.commit_offsets(_GROUP, "in", ends), timeout_s=_WAIT_S)
 
 
 def _send(producer: Producer, topic: str, numbers: Any, chance: random.Random) -> None:

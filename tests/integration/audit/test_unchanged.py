@@ -23,6 +23,7 @@ from eoscheck.audit import AuditSpec, Code, run_audit
 from eoscheck.audit.spec import FinalState, RunningSum
 from eoscheck.cluster import ClusterView
 from eoscheck.cluster.admin_client import open_admin
+from eoscheck.cluster.connection import while_moving
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import UsageError
 from eoscheck.history import Event, GroupSampled, RunStarted, SendsAcknowledged
@@ -55,7 +56,7 @@ def pipeline(broker: Secured) -> Iterator[None]:
     topics.commit("out", receipt(0, 0, 1))
     topics.abort("out", receipt(1, 1, 1))
     topics.write("table", Out(0, {"total": 6}, key="a"))
-    topics.commit_offsets(_GROUP, "in", {0: 3, 1: 3})
+    while_moving(lambda: topics.commit_offsets(_GROUP, "in", {0: 3, 1: 3}), timeout_s=_WAIT_S)
     for name in ("in", "out"):
         broker.allow("auditor", (ResourceType.TOPIC, name, AclOperation.READ))
     broker.allow("auditor", (ResourceType.GROUP, _GROUP, AclOperation.DESCRIBE))
@@ -158,7 +159,8 @@ def test_a_wrong_name_is_refused_and_creates_nothing(
     broker: Secured, wrong: dict[str, str], reader: Literal["auto", "client"]
 ) -> None:
     before = snapshot(broker.inside)
-    spec = msgspec.structs.replace(_WHOLE, reader=reader, **wrong)
+    whole = _WHOLE if "start" not in wrong else AuditSpec(output="out", input="in")
+    spec = msgspec.structs.replace(whole, reader=reader, **wrong)
     with pytest.raises(UsageError, match="no such"):
         run_audit(spec, client_config=broker.inside)
     assert snapshot(broker.inside) == before

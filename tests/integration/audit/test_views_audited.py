@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
+from confluent_kafka import Producer
 
 from eoscheck.audit import AuditReport, AuditSpec, Code, Verdict, run_audit
 from eoscheck.audit.findings import HazardCode
@@ -86,17 +88,43 @@ def test_a_broken_batch_is_corrupt_and_no_pass(topics: Topics, output: str) -> N
     assert report.anomalies[Code.CORRUPTED] == 1
 
 
+def viewed(topics: Topics, topic: str) -> RawView:
+    with ClusterView(topics.client_config) as cluster:
+        end = cluster.high_watermarks(topic)[0]
+    view = RawView(topic, limit=10)
+    with RawLog(topics.client_config) as log:
+        read_headers(topic, {0: Span(start=0, cut=end)}, log=log, view=view)
+    return view
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_restarts_with_a_fresh_name_are_told_from_restarts_with_the_same(
+    topics: Topics, output: str, fresh: bool
+) -> None:
+    name = str(uuid.uuid4())
+    for _ in range(4):
+        name = str(uuid.uuid4()) if fresh else name
+        restarted = Producer(
+            {**topics.client_config, "transactional.id": f"{output}-{name}-0", "log_level": 0}
+        )
+        restarted.init_transactions(WAIT_S)
+        restarted.begin_transaction()
+        restarted.produce(output, value=b"{}", partition=0)
+        restarted.commit_transaction(WAIT_S)
+    hazards = find_habits([viewed(topics, output)], client_config=topics.client_config)
+    assert [each.code for each in hazards] == [HazardCode.FRESH_TRANSACTIONAL_ID] * fresh
+    if fresh:
+        assert hazards[0].facts["successions"] == 3
+        assert f"'{output}-*-0'" in hazards[0].detail
+
+
 def test_a_time_out_above_the_recovery_objective_is_told_by_its_coordinator(
     topics: Topics, output: str
 ) -> None:
     with topics.transaction(output, timeout_s=45.0) as producer:
         producer.produce(output, value=b"{}", partition=0)
         producer.commit_transaction(WAIT_S)
-    with ClusterView(topics.client_config) as cluster:
-        end = cluster.high_watermarks(output)[0]
-    view = RawView(output, limit=10)
-    with RawLog(topics.client_config) as log:
-        read_headers(output, {0: Span(start=0, cut=end)}, log=log, view=view)
+    view = viewed(topics, output)
     config = topics.client_config
     assert find_habits([view], client_config=config, recovery_objective_s=60.0) == []
     (hazard,) = find_habits([view], client_config=config, recovery_objective_s=30.0)

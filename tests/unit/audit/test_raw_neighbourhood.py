@@ -230,3 +230,14 @@ def test_a_place_below_the_log_s_start_has_only_a_neighbour_after_it() -> None:
     assert (around.of, around.before) == (None, None)
     assert around.after is not None
     assert around.after.first_offset == 42
+
+
+def test_transactions_of_one_producer_are_told_apart_far_from_the_log_s_start() -> None:
+    disk = Disk()
+    firsts = [disk.transaction(Control.COMMIT) for _ in range(400)]
+    near = Neighbourhood(disk)
+    for first in firsts[200:210]:
+        found = near.transaction(at(first + 5))
+        assert found is not None
+        assert (found.first_offset, found.marker_offset) == (first, first + 2 * BATCH)
+    assert len(disk.fetches) == 1

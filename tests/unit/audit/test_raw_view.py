@@ -253,6 +253,23 @@ def test_what_came_before_is_not_taken_again() -> None:
     assert raw.statistics().aborted == 2
 
 
+def test_what_is_withheld_is_aborted_data_that_is_new() -> None:
+    log = honest()
+    log.plain()
+    raw = view()
+    given = take(raw, log.batches[:6], log.aborted)
+    withheld = raw.withheld(0).tolist()
+    for batch, shown, kept in zip(log.batches, given, withheld, strict=False):
+        assert not (shown and kept)
+        assert (shown or kept) == (batch.control is Control.DATA)
+    take(raw, log.batches, log.aborted)
+    again = raw.withheld(0).tolist()
+    assert not any(again[:6])
+    assert [b.base for b, kept in zip(log.batches, again, strict=True) if kept] == [10]
+    raw.take(0, columns([]), high_watermark=0, last_stable_offset=0)
+    assert raw.withheld(0).tolist() == []
+
+
 @pytest.mark.parametrize("at_once", [1, 4096])
 def test_a_write_after_a_fencing_marker_is_a_zombie_s_only_if_it_is_committed(at_once: int) -> None:
     log = Log()
