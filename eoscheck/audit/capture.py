@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
 from eoscheck.audit.judge import guarded
 from eoscheck.audit.numbered import NumberedStore
+from eoscheck.audit.oracles import Oracles, with_oracles
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.reading import Progress, Read, Reader
@@ -34,6 +35,7 @@ from eoscheck.audit.spec import AuditSpec
 from eoscheck.audit.store import Sample, Store, Watcher, Watching
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
+from eoscheck.history.events import Event
 
 _MOTION_POLL_S = 0.2
 
@@ -44,7 +46,8 @@ class Captured:
 
     `due_below`: outputs of what lies below must be there. `begun_below`: the subject may have dealt
     with what lies below while the topics were read. `after`: the group's offsets then, None where
-    they could not be told. `partial`: only a part of the input was asked for.
+    they could not be told. `partial`: only a part of the input was asked for. `beside`: the topics
+    that oracles needed.
     """
 
     output: Store
@@ -57,6 +60,7 @@ class Captured:
     partial: bool = False
     table: Store | None = None
     table_read: Read | None = None
+    beside: Sequence[Read] = ()
     unknowns: Sequence[Unknown] = ()
 
     def watched(self) -> Iterator[Checked]:
@@ -67,7 +71,7 @@ class Captured:
 
     def reads(self) -> list[Read]:
         every = (self.output_read, self.table_read, self.input_read)
-        return [read for read in every if read is not None]
+        return [*(read for read in every if read is not None), *self.beside]
 
     def held(self) -> dict[tuple[str, int], int]:
         """The cuts that were not reached: an open transaction stood before them."""
@@ -98,19 +102,25 @@ class Capture:
     reader: Reader
     budget: Budget
     authors: Authors = field(default_factory=Authors)
+    history: Sequence[Event] = ()
     missing_group_is_unknown: bool = False
     sealed: bool = False
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
 
+    @cached_property
+    def oracles(self) -> Oracles:
+        return Oracles(spec=self.spec, reader=self.reader, budget=self.budget, history=self.history)
+
     def take(self) -> Captured:
         """Raises UsageError where a topic or the group is not there, InfrastructureError where the
         cluster does not answer."""
         spec, state = self.spec, self.spec.final_state
-        topics = [spec.output, spec.input, state.topic if state else None]
+        topics = [spec.output, spec.input, state.topic if state else None, *self.oracles.topics]
         # A wrong name is told before anything is read.
         rows = [self._extent(topic) for topic in topics if topic is not None]
         shards = self.budget.buckets(max(rows))
+        self.oracles.begin(shards)
         due_below, unknowns = self._due_below()
 
         ranges = read_ranges(spec)
@@ -120,7 +130,8 @@ class Capture:
         table_spans = self._spans(state.topic) if state else {}
         atomic = self._atomic(shards)
         watchers = (*self._watchers(), *([] if atomic is None else [atomic]))
-        output = self._store(spec.output, wanted_of_output(spec), shards, watchers)
+        wanted = with_oracles(wanted_of_output(spec), spec)
+        output = self._store(spec.output, wanted, shards, watchers)
         output_read = self.reader.read(
             output_spans,
             output,
@@ -133,8 +144,14 @@ class Capture:
         if state is not None:
             table = self._store(state.topic, wanted_of_table(state.result), shards)
             table_read = self.reader.read(table_spans, table, last_values=True)
+        self.oracles.read_tables(self._spans)
         if spec.input is None:
-            return Captured(output=output, output_read=output_read, unknowns=unknowns)
+            return Captured(
+                output=output,
+                output_read=output_read,
+                beside=self.oracles.reads,
+                unknowns=unknowns,
+            )
 
         seals = (Watching(Contents(spec.input, limit=spec.max_findings), frozenset({"seal"})),)
         wanted = wanted_of_input(spec, sealed=self.sealed)
@@ -142,6 +159,7 @@ class Capture:
         whole = self._spans(spec.input)
         input_spans, removed = self._range(ranges, spec.input)
         input_read = self.reader.read(input_spans, inputs, removed=removed)
+        self.oracles.fold_input(input_spans, due_below=due_below)
         after = self._after()
         ends = {number: span.cut for number, span in input_spans.items()}
         if spec.group is not None and due_below and spec.offsets == "due":
@@ -161,6 +179,7 @@ class Capture:
             ),
             table=table,
             table_read=table_read,
+            beside=self.oracles.reads,
             unknowns=unknowns,
         )
 
@@ -199,6 +218,7 @@ class Capture:
                 limit=limit,
             )
             yield Watching(check, frozenset({"home"}))
+        yield from self.oracles.watchers
 
     def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
         topic = self.spec.output

@@ -23,6 +23,7 @@ from eoscheck.audit.judge import allowed, guarded, matters, verdict
 from eoscheck.audit.lookup import Lookup
 from eoscheck.audit.memory import budget
 from eoscheck.audit.neighbourhood import Neighbourhood
+from eoscheck.audit.oracles import check_oracles
 from eoscheck.audit.plan import check_spec, topics_of
 from eoscheck.audit.raw_view import RawView
 from eoscheck.audit.reading import Progress, Read, Reader
@@ -64,6 +65,7 @@ def run_audit(
     cluster does not answer. Ends in bounded time: see `AuditSpec.patience_s`.
     """
     check_spec(spec)
+    check_oracles(spec, in_a_run=bool(history))
     began = clock()
     try:
         with ExitStack() as stack:
@@ -84,6 +86,7 @@ def run_audit(
                     clock=clock,
                 ),
                 budget=stack.enter_context(budget(spec.memory_mb)),
+                history=history,
                 missing_group_is_unknown=bool(history),
                 sealed=spec.reader != "fast"
                 and spec.input is not None
@@ -147,6 +150,13 @@ def _check(
         moves=lambda seconds: capture.subject_moves(captured, within_s=seconds),
         watch_s=min(_MOTION_S, spec.patience_s),
         group=group,
+    )
+    read = captured.input_read
+    yield from capture.oracles.checks(
+        output_gaps=captured.output_read.gaps,
+        input_gaps=() if read is None else read.gaps,
+        begun_below=captured.begun_below,
+        settled=shards.settled,
     )
     yield guarded(
         Code.STALLED, lambda: check_stalled(history, topic=spec.output, liveness_s=liveness_s)

@@ -34,6 +34,15 @@ class Evidence:
         self._key: Identify | None = None
         if spec.final_state is not None:
             self._identify[spec.final_state.topic] = parse("key")
+        # Of a topic beside those, what stands there for a key that is not where it should be.
+        self._key_in: dict[str, Identify] = {}
+        if spec.golden is not None:
+            by = "key" if spec.golden_by == "last" else spec.id
+            self._key_in[spec.golden] = self._identify[spec.golden] = parse(by)
+        for log in spec.changelogs:
+            for topic in (log.name, log.topic):
+                if topic is not None:
+                    self._key_in[topic] = self._identify[topic] = parse("key")
         if spec.input is not None:
             self._identify[spec.input] = parse(spec.input_id or spec.id)
             key = key_of_input(spec)
@@ -64,7 +73,8 @@ class Evidence:
         if anomaly.identity is not None:
             return anomaly.identity
         if anomaly.key_of is not None:
-            return self._evaluate(self._key, anomaly.key_of)
+            key = self._key_in.get(anomaly.key_of.topic, self._key)
+            return self._evaluate(key, anomaly.key_of)
         place = anomaly.place if anomaly.sequel is None else anomaly.related["before"][0]
         name = self._evaluate(self._identify.get(place.topic), place)
         return name if anomaly.sequel is None else _sequel(name, anomaly.sequel)

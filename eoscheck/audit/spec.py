@@ -37,15 +37,16 @@ class Changelog(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Against `topic`, a second changelog; `dump`, a file with a store's contents (NDJSON, see
     docs/state.md); `fold`, `python:module:function` over the input. At least one of them. `window`
-    says that keys end in a window's start (Kafka Streams: 8 bytes of milliseconds, then 4 of a
-    sequence number), so that windows beyond `retention_ms` are not compared.
+    says where keys hold the start of their window: `suffix` (Kafka Streams: 8 bytes of
+    milliseconds, then 4 of a sequence number), `prefix` (8 bytes) or `python:module:function`; then
+    windows beyond `retention_ms` are not compared.
     """
 
     name: str
     topic: str | None = None
     dump: str | None = None
     fold: str | None = None
-    window: bool = False
+    window: str | None = None
     retention_ms: int | None = None
 
 

@@ -47,8 +47,8 @@ class Watching:
 
 
 class Store:
-    """A sink of blocks. `kept` picks the rows of a sample; `watchers` are given every block before
-    that."""
+    """A sink of blocks. Rows go together by their identity, or `by` that column. `kept` picks the
+    rows of a sample; `watchers` are given every block before that."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Store:
         *,
         buckets: int,
         budget: Budget,
+        by: str | None = None,
         kept: Sample | None = None,
         watchers: tuple[Watcher, ...] = (),
     ) -> None:
@@ -64,6 +65,7 @@ class Store:
         self.wanted = wanted
         self.rows = 0
         self.watchers = watchers
+        self._by = by
         self._kept = kept
         self._watched = frozenset[str]().union(*(watcher.columns for watcher in watchers))
         self._shuffle = Shuffle(buckets=buckets, budget=budget)
@@ -100,7 +102,9 @@ class Store:
         return to_rows(block)
 
     def _hash(self, block: Block) -> Integers:
-        return mixed(*block.identity)
+        column = block.identity if self._by is None else block.columns[self._by]
+        assert isinstance(column, Digests)
+        return mixed(*column)
 
 
 class Rearranged:

@@ -233,7 +233,7 @@ def _changelogs(options: dict[str, Any]) -> Iterator[Changelog]:
         topic=options["same_as"],
         dump=None if options["dump"] is None else str(options["dump"]),
         fold=options["fold"],
-        window=window is not None,
+        window=None if window is None else "suffix",
         retention_ms=None
         if window is None
         else round(parse_duration(window, what="--windowed") * 1000),

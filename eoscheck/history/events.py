@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from eoscheck.history.restores import ChangelogSampled, RestoreEnded, RestoreStarted
+
 Identity: TypeAlias = int | str
 """What makes a record unique. Integers stay integers: dense ones are checked in compact form."""
 
@@ -163,4 +165,7 @@ Event: TypeAlias = (
     | OutputsObserved
     | GroupSampled
     | LogSampled
+    | ChangelogSampled
+    | RestoreStarted
+    | RestoreEnded
 )

@@ -1,4 +1,4 @@
-"""What a subject says about rebuilding its state, as events of a run."""
+"""What a subject says about rebuilding its state, and what is seen of it, as events of a run."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ class RestoreEnded(
     store: str
     partition: int
     restored_to: int
+
+
+class ChangelogSampled(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="changelog_sampled"
+):
+    """The high watermark of each partition of a changelog, as the harness saw it."""
+
+    t: float
+    topic: str
+    high_watermarks: dict[int, int]
 
 
 RestoreEvent: TypeAlias = RestoreStarted | RestoreEnded

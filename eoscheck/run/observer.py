@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 
 from eoscheck.audit.identity import Headers, Identify
 from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import EoscheckError, InfrastructureError
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import (
     Event,
     GroupSampled,
@@ -26,6 +26,7 @@ from eoscheck.history import (
     Recorder,
 )
 from eoscheck.history.events import Identity
+from eoscheck.history.restores import ChangelogSampled
 from eoscheck.subject import Subject
 from eoscheck.subject.readiness import Work, owned_partitions
 
@@ -129,6 +130,31 @@ def sample_progress(
                 on_group(sample)
         except EoscheckError:
             continue
+
+
+def sample_changelogs(
+    *,
+    view: ClusterView,
+    topics: Sequence[str],
+    recorder: Recorder,
+    stop: threading.Event,
+    every_s: float = 0.25,
+) -> None:
+    """Records how far changelogs had come, until `stop` is set: restores are held against that. One
+    that is not there yet has no partitions; one that is not answered for leaves out that sample."""
+    while True:
+        for topic in topics:
+            try:
+                ends = view.high_watermarks(topic)
+            except UsageError:
+                ends = {}
+            except EoscheckError:
+                continue
+            # Afterwards: no restore that began before this may be asked for more.
+            now = recorder.now()
+            recorder.record(ChangelogSampled(t=now, topic=topic, high_watermarks=ends))
+        if stop.wait(every_s):
+            return
 
 
 class RestartWatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,7 +36,12 @@ from eoscheck.run.background import Background
 from eoscheck.run.drain import Progress, wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
 from eoscheck.run.judge import as_expected, judge, tally_faults
-from eoscheck.run.observer import RestartWatch, observe_outputs, sample_progress
+from eoscheck.run.observer import (
+    RestartWatch,
+    observe_outputs,
+    sample_changelogs,
+    sample_progress,
+)
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
 from eoscheck.subject import Subject
@@ -223,6 +229,16 @@ def _observing(stage: Stage) -> Iterator[Background]:
                 on_group=restarts.look,
             )
         )
+        changelogs = [each.name for each in scenario.audit.changelogs]
+        if changelogs:
+            background.start(
+                lambda: sample_changelogs(
+                    view=stage.view,
+                    topics=changelogs,
+                    recorder=stage.recorder,
+                    stop=background.stop,
+                )
+            )
         yield background
 
 
@@ -259,13 +275,23 @@ def _inject(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
 
 
 def _audit(stage: Stage) -> AuditReport:
-    stage.recorder.record(PhaseStarted(t=stage.recorder.now(), phase="audit"))
+    recorder, folder = stage.recorder, stage.recorder.path.parent
+    recorder.record(PhaseStarted(t=recorder.now(), phase="audit"))
+    if stage.scenario.audit.changelogs:
+        for event in stage.subject.restores(since_start=_run_time(recorder)):
+            recorder.record(event)
     return run_audit(
         stage.scenario.audit,
         client_config=stage.cluster.client_config,
-        history=read_history(stage.recorder.path.parent),
+        history=read_history(folder),
         liveness_s=stage.scenario.timing.seconds("liveness"),
     )
+
+
+def _run_time(recorder: Recorder) -> Callable[[float], float]:
+    """From Unix seconds, by the clocks as they are now."""
+    began = time.time() - recorder.now()
+    return lambda unix: unix - began
 
 
 def _conclude(

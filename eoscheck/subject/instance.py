@@ -102,6 +102,11 @@ class Instance:
         """What the latest process prints into; None before the first start."""
         return self._attempt.child.output if self._attempt else None
 
+    def outputs(self) -> list[Path]:
+        """What each of its processes printed into, from the first on."""
+        started = self._attempt.number if self._attempt else 0
+        return [self._folder / f"attempt-{number}.log" for number in range(1, started + 1)]
+
     def start(self) -> bool:
         """False where it runs already. Raises InfrastructureError where it cannot be started."""
         with self._starting:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import InstanceExited, Recorder
+from eoscheck.history.restores import RestoreEvent
 from eoscheck.process import Supervisor, tail
 from eoscheck.subject.instance import Instance, State
 from eoscheck.subject.readiness import wait_ready
+from eoscheck.subject.restores import restores_in
 from eoscheck.subject.spec import SubjectSpec, invocation
 
 if TYPE_CHECKING:
@@ -81,6 +83,13 @@ class Subject:
     @property
     def instances(self) -> range:
         return range(len(self._instances))
+
+    def restores(self, *, since_start: Callable[[float], float]) -> Iterator[RestoreEvent]:
+        """What the processes printed about their restores (docs/state.md), instance by instance;
+        `since_start` turns Unix seconds into the run's time."""
+        for instance in self._instances:
+            for log in instance.outputs():
+                yield from restores_in(log, instance=instance.number, since_start=since_start)
 
     def state(self, instance: int) -> State:
         return self._at(instance).state

@@ -168,7 +168,7 @@ def _too_often(
         offsets=offsets_beside(places),
         detail=f"in {output.topic} {_times(len(rows))}, in the golden run {_times(expected)}",
         related={"copies": places},
-        facts={"result": len(rows), "expected": expected, "golden": golden.topic},
+        facts={"result": len(rows), "expected": expected, "golden_topic": golden.topic},
     )
 
 
@@ -182,7 +182,7 @@ def _too_seldom(
         detail=f"in {output.topic} {_times(result)}, in the golden run {_times(len(rows))}",
         key_of=places[0],
         related={"golden": places},
-        facts={"result": result, "expected": len(rows), "golden": golden.topic},
+        facts={"result": result, "expected": len(rows), "golden_topic": golden.topic},
     )
 
 

@@ -9,14 +9,8 @@ from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.columns import Integers
 from eoscheck.audit.findings import Code, Unknown
 from eoscheck.audit.records import Place
-from eoscheck.history.events import (
-    Event,
-    FaultHealed,
-    FaultInjected,
-    InstanceStarted,
-    LogSampled,
-)
-from eoscheck.history.restores import RestoreEnded, RestoreEvent, RestoreStarted
+from eoscheck.history.events import Event, FaultHealed, FaultInjected, InstanceStarted
+from eoscheck.history.restores import ChangelogSampled, RestoreEnded, RestoreStarted
 
 _SHOWN = 5
 _MARGIN_S = 2.0
@@ -44,11 +38,11 @@ class Restores:
     restore. So the changelog's committed records have to be shown to it, blocks in any order.
     """
 
-    def __init__(self, history: Sequence[Event | RestoreEvent], *, topic: str) -> None:
+    def __init__(self, history: Sequence[Event], *, topic: str) -> None:
         self.topic = topic
         self._judged: list[_Restore] = []
         self._unsampled = 0
-        samples = [e for e in history if isinstance(e, LogSampled) and e.topic == topic]
+        samples = [e for e in history if isinstance(e, ChangelogSampled) and e.topic == topic]
         begun: dict[tuple[int, int], RestoreStarted] = {}
         for event in sorted(
             (e for e in history if isinstance(e, RestoreStarted | RestoreEnded)),
@@ -62,12 +56,10 @@ class Restores:
             elif at in begun:
                 started = begun.pop(at)
                 surely_before = _surely_before(started, history)
-                seen = [
-                    sample.high_watermarks.get(event.partition, 0)
-                    for sample in samples
-                    if sample.t <= surely_before
-                ]
-                self._unsampled += not seen
+                ends = [(each.t, each.high_watermarks.get(event.partition, 0)) for each in samples]
+                seen = [end for t, end in ends if t <= surely_before]
+                # A log that was empty later was so before.
+                self._unsampled += not seen and (not ends or ends[0][1] > 0)
                 self._judged.append(
                     _Restore(started=started, ended=event, required=max(seen, default=0))
                 )
@@ -129,7 +121,7 @@ class Restores:
                 "instance": ended.instance,
                 "restored_to": ended.restored_to,
                 "end": each.required,
-                "missed": each.missed,
+                "left_out": each.missed,
                 "began_s": each.started.t,
                 "ended_s": ended.t,
             },
@@ -142,7 +134,7 @@ def is_of(store: str, topic: str) -> bool:
     return topic == store or topic.endswith(f"-{store}-changelog")
 
 
-def _surely_before(started: RestoreStarted, history: Sequence[Event | RestoreEvent]) -> float:
+def _surely_before(started: RestoreStarted, history: Sequence[Event]) -> float:
     """A time before the restore looked up its changelog's end. It was written down later: by much
     later, where a fault held the process up; but never is that before its process was started."""
     before = started.t - _MARGIN_S

@@ -13,14 +13,19 @@ from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.checks.restore import Restores, is_of
 from eoscheck.audit.findings import Code
 from eoscheck.audit.records import Place
+from eoscheck.history import Recorder, read_history
 from eoscheck.history.events import (
     Event,
     FaultHealed,
     FaultInjected,
     InstanceStarted,
-    LogSampled,
 )
-from eoscheck.history.restores import RestoreEnded, RestoreEvent, RestoreStarted
+from eoscheck.history.restores import (
+    ChangelogSampled,
+    RestoreEnded,
+    RestoreEvent,
+    RestoreStarted,
+)
 from eoscheck.subject.restores import parse_restore, restores_in
 from tests.unit.audit.tables import reasons
 
@@ -29,8 +34,8 @@ COMMITTED = np.array([0, 1, 2, 5, 6, 9, 12, 20, 30], dtype=np.int64)
 """Markers and aborted records in between."""
 
 
-def sampled(t: float, end: int, topic: str = LOG) -> LogSampled:
-    return LogSampled(t=t, topic=topic, high_watermarks={0: end}, last_stable_offsets={0: end})
+def sampled(t: float, end: int, topic: str = LOG) -> ChangelogSampled:
+    return ChangelogSampled(t=t, topic=topic, high_watermarks={0: end})
 
 
 def restored(
@@ -59,9 +64,7 @@ def fault(t: float, down_s: float, kind: str = "pause") -> list[Event]:
     ]
 
 
-def check(
-    *history: Event | RestoreEvent, committed: object = COMMITTED, gaps: Sequence[str] = ()
-) -> Checked:
+def check(*history: Event, committed: object = COMMITTED, gaps: Sequence[str] = ()) -> Checked:
     restores = Restores(history, topic=LOG)
     rows = np.asarray(committed, dtype=np.int64)
     restores.add(0, rows[:4])
@@ -82,7 +85,7 @@ def test_a_restore_that_ends_below_committed_records_is_short() -> None:
     found = only(check(sampled(5, 15), *restored(10, 5)))
     assert found.place == Place(LOG, 0, 5)
     assert found.offsets == [5, 6, 9, 12]
-    assert found.facts["missed"] == 4
+    assert found.facts["left_out"] == 4
     assert found.detail == (
         "instance 0 restored to 5 at 10.1 s, and left out 4 committed records below 15, the end of "
         "the changelog when it began"
@@ -131,6 +134,14 @@ def test_each_end_belongs_to_the_last_begin() -> None:
     assert only(check(interrupted, sampled(5, 15), *restored(10, 5))).facts["began_s"] == 10
 
 
+def test_a_history_keeps_them(tmp_path: Path) -> None:
+    events = [*restored(10, 5), sampled(5, 15)]
+    with Recorder(tmp_path) as recorder:
+        for event in events:
+            recorder.record(event)
+    assert read_history(tmp_path) == events
+
+
 def test_restores_of_other_stores_are_not_this_changelogs() -> None:
     assert check(sampled(5, 31), *restored(10, 5, store="counts")).counts == {"restores": 0}
     assert is_of(LOG, LOG)
@@ -141,6 +152,13 @@ def test_a_restore_before_the_end_was_ever_seen_is_unknown() -> None:
     checked = check(*restored(10, 5), sampled(11, 31))
     assert not checked.found
     assert "1 restores" in reasons(checked)[0]
+
+
+def test_a_changelog_that_is_seen_empty_later_was_so_before() -> None:
+    nothing = ChangelogSampled(t=11, topic=LOG, high_watermarks={})
+    checked = check(*restored(10, 5), nothing, sampled(12, 31))
+    assert not checked.found
+    assert not checked.unknowns
 
 
 def test_records_that_went_meanwhile_make_a_short_restore_unknown() -> None:
