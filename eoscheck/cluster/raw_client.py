@@ -33,6 +33,8 @@ from eoscheck.logformat.answer import BY_ID, BY_NAME
 _EARLIEST = -2
 _LARGEST_ANSWER = 512 * 1024 * 1024
 """Far above what is asked for: one batch larger than that comes whole, but no larger."""
+_SLOWEST = 32 * 1024
+"""Bytes a second of a connection that is still worth waiting for."""
 _NO_ID = UUID(int=0)
 _FRAME = struct.Struct(">i")
 
@@ -191,15 +193,16 @@ class RawConnection:
         return answer
 
     def _fill(self, buffer: memoryview) -> None:
-        deadline = time.monotonic() + self._timeout_s
         filled, size = 0, len(buffer)
+        patience_s = self._timeout_s + size / _SLOWEST
+        deadline = time.monotonic() + patience_s
         while filled < size:
             got = self._sock.recv_into(buffer[filled:])
             if got == 0:
                 raise BrokenConnectionError("the broker closed the connection")
             filled += got
             if filled < size and time.monotonic() > deadline:
-                raise BrokenConnectionError(f"an answer took longer than {self._timeout_s:g} s")
+                raise BrokenConnectionError(f"an answer took longer than {patience_s:.0f} s")
 
     def close(self) -> None:
         self._sock.close()

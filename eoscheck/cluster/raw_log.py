@@ -371,9 +371,10 @@ class _Fetcher:
         )
 
     def _take(self, leader: int) -> list[FetchedPart]:
-        asked = self._asked[leader]
+        asked, began = self._asked[leader], self.clock()
         try:
             answer = read_answer(asked.connection.receive(), version=asked.version)
+            self._forgive(since=began)  # a slow network is no silence of the others
         except (BrokenConnectionError, BrokenAnswerError) as error:
             self._broken(leader, _text(error))
             return []
