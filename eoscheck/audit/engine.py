@@ -242,15 +242,16 @@ def _report(
         counts["input_records"] = captured.input.rows
     for each_checked in checked:
         counts |= each_checked.counts
+    hazards = [hazard for each in checked for hazard in each.hazards]
     return AuditReport(
-        verdict=verdict(found, unknowns, spec.expect),
+        verdict=verdict(found, unknowns, spec.expect, hazards=len(hazards) if spec.strict else 0),
         expect=spec.expect,
         output=spec.output,
         input=spec.input,
         counts=counts,
         anomalies=dict(anomalies),
         allowed=dict(excused),
-        hazards=[hazard for each in checked for hazard in each.hazards],
+        hazards=hazards,
         findings=findings,
         unknowns=[unknown for unknown in unknowns if matters(unknown, spec.expect)],
         duration_s=duration_s,

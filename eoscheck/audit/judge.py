@@ -40,8 +40,15 @@ def guarded(code: str, check: Callable[[], Checked]) -> Checked:
         return Checked(unknowns=[Unknown(subject=code, reason=reason)])
 
 
-def verdict(found: Sequence[Found], unknowns: Sequence[Unknown], guarantee: Guarantee) -> Verdict:
-    if any(each.total and not allowed(each, guarantee) for each in found):
+def verdict(
+    found: Sequence[Found],
+    unknowns: Sequence[Unknown],
+    guarantee: Guarantee,
+    *,
+    hazards: int = 0,
+) -> Verdict:
+    """`hazards`: how many count as failures, where the audit is strict."""
+    if hazards or any(each.total and not allowed(each, guarantee) for each in found):
         return Verdict.FAIL
     if any(matters(unknown, guarantee) for unknown in unknowns):
         return Verdict.UNKNOWN

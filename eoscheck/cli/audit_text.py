@@ -82,6 +82,8 @@ def _headline(report: AuditReport) -> Text:
     line = Text.assemble((report.verdict.value, _STYLE[report.verdict]), f"  {of}: ")
     if report.anomalies:
         line.append(f"not {report.expect.value}: {found(report.anomalies)}")
+    elif report.verdict is Verdict.FAIL:
+        line.append(f"{report.expect.value} held by luck: {len(report.hazards)} hazards (--strict)")
     elif report.verdict is Verdict.PASS:
         line.append(f"{report.expect.value} held")
     else:

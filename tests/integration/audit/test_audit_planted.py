@@ -204,3 +204,11 @@ def test_what_the_guarantee_allows_is_counted_and_changes_no_verdict(
     assert [found.allowed for found in report.findings] == [True]
     for other in set(Guarantee) - {guarantee}:
         assert audit(topics, output, source, expect=other).verdict is Verdict.FAIL
+
+
+def test_strict_makes_a_failure_of_a_hazard(topics: Topics, pair: tuple[str, str]) -> None:
+    source, output = pair
+    topics.commit(source, payment(0, 1))
+    topics.write(output, receipt(0, 1))
+    assert audit(topics, output, source).verdict is Verdict.PASS
+    assert audit(topics, output, source, strict=True).verdict is Verdict.FAIL

@@ -62,6 +62,11 @@ def test_an_anomaly_outweighs_what_is_unknown_and_an_allowed_one_does_not() -> N
     assert verdict([found(Code.LOST, total=0)], [], EXACTLY) is Verdict.PASS
 
 
+def test_hazards_fail_an_audit_only_where_it_is_strict() -> None:
+    assert verdict([], [], EXACTLY, hazards=1) is Verdict.FAIL
+    assert verdict([], [], EXACTLY) is Verdict.PASS
+
+
 def test_what_is_allowed_anyway_need_not_be_judged() -> None:
     doubt = Unknown(subject=Code.LOST, reason="the output is compacted")
     assert matters(doubt, EXACTLY)
