@@ -107,6 +107,8 @@ class Capture:
     sealed: bool = False
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
+    ends: dict[str, Mapping[int, int]] = field(default_factory=dict)
+    """Of each topic, when its cut was taken."""
 
     @cached_property
     def oracles(self) -> Oracles:
@@ -238,8 +240,9 @@ class Capture:
         self, ranges: Ranges, topic: str
     ) -> tuple[dict[int, Span], Mapping[int, int] | None]:
         """What of a topic was asked for, and where its log begins above that."""
+        everything = self._spans(topic)
         if ranges.whole:
-            return self._spans(topic), None
+            return everything, None
         found = resolve(ranges, topic, self.view)
         spans = {n: Span(start=found.start[n], cut=found.stop[n]) for n in found.start}
         return spans, found.removed
@@ -253,12 +256,14 @@ class Capture:
             )
 
     def subject_moves(self, captured: Captured, *, within_s: float) -> bool:
-        """Whether output or input grew since their cuts, or grow within `within_s`."""
+        """Whether output or input grew since their cuts were taken, or grow within `within_s`."""
         until = self.clock() + within_s
         while True:
             for read in captured.reads():
+                before = self.ends[read.topic]
                 ends = self.view.high_watermarks(read.topic)
-                if any(ends[number] > end.span.cut for number, end in read.partitions.items()):
+                # Also in a partition that was added since.
+                if any(end > before.get(number, 0) for number, end in ends.items()):
                     return True
             if self.clock() >= until:
                 return False
@@ -295,7 +300,9 @@ class Capture:
         return self.view.committed(group, topic, timeout_s=max(self.spec.patience_s, 1.0))
 
     def _spans(self, topic: str) -> dict[int, Span]:
+        """All of it that there is now."""
         starts, ends = self.view.log_starts(topic), self.view.high_watermarks(topic)
+        self.ends[topic] = ends
         return {number: Span(start=starts.get(number, 0), cut=end) for number, end in ends.items()}
 
 

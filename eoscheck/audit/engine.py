@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 
 from confluent_kafka import KafkaException
 
@@ -76,7 +77,7 @@ def run_audit(
                 spec=spec,
                 view=view,
                 reader=Reader(
-                    consumer=stack.enter_context(committed_reader(client_config)),
+                    consumer=cache(lambda: stack.enter_context(committed_reader(client_config))),
                     log=log,
                     configs=configs,
                     mode=spec.reader,

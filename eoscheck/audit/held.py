@@ -14,6 +14,7 @@ from eoscheck.audit.findings import Unknown
 from eoscheck.audit.records import Place
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster.configs import ConfigView
+from eoscheck.cluster.rights import sees_every_transaction
 from eoscheck.cluster.transactions import ActiveProducer, OpenTransaction, TransactionView
 from eoscheck.errors import EoscheckError
 
@@ -35,11 +36,17 @@ def check_held(
         sweep_ms = configs.transaction_sweep_ms()
         with TransactionView(client_config) as transactions:
             found = open_transactions(cuts, transactions=transactions, sweep_ms=sweep_ms)
+        hidden = [each for each in found if each.coordinator is None]
+        if hidden and sees_every_transaction(client_config):
+            hidden = []
     except EoscheckError as error:
         reason = f"held back by an open transaction that cannot be looked up: {error}"
         return Checked(unknowns=[_unknown(place, reason) for place in cuts])
     checked = check_open_transactions(
-        found, patience_s=spec.patience_s, sweep_ms=sweep_ms, limit=spec.max_findings
+        [each for each in found if each not in hidden],
+        patience_s=spec.patience_s,
+        sweep_ms=sweep_ms,
+        limit=spec.max_findings,
     )
     explained = {each.place[:2] for each in found}
     ended = [
@@ -47,7 +54,15 @@ def check_held(
         for place in cuts
         if place not in explained
     ]
-    return Checked(found=checked.found, unknowns=[*checked.unknowns, *ended])
+    unseen = [
+        _unknown(
+            each.place[:2],
+            f"held back by an open transaction of producer {each.producer_id}, which its "
+            "coordinator may hide from us: DESCRIBE on every TRANSACTIONAL_ID is needed",
+        )
+        for each in hidden
+    ]
+    return Checked(found=checked.found, unknowns=[*checked.unknowns, *unseen, *ended])
 
 
 def _unknown(place: tuple[str, int], reason: str) -> Unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -46,6 +46,8 @@ class Lookup:
                 "queued.min.messages": 1_000,
             },
         )
+        self._stack = ExitStack()
+        self._opened: Consumer | None = None
         self._neighbourhood = neighbourhood
         self._clock = clock
         self._seen: dict[Place, StoredRecord | None] = {}
@@ -91,8 +93,15 @@ class Lookup:
             timestamp_ms=timestamp_ms,
         )
 
+    @property
+    def _consumer(self) -> Consumer:
+        """Opened when it is first needed: where a cluster never had a group, a consumer's question
+        for its coordinator makes Kafka create the topic of group offsets."""
+        if self._opened is None:
+            self._opened = self._stack.enter_context(self._reader)
+        return self._opened
+
     def __enter__(self) -> Self:
-        self._consumer = self._reader.__enter__()
         return self
 
     def __exit__(
@@ -101,7 +110,7 @@ class Lookup:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._reader.__exit__(kind, error, trace)
+        self._stack.close()
 
 
 def _stored(raw: Record) -> StoredRecord:

@@ -212,7 +212,7 @@ class Oracles:
             read_committed(
                 folding.topic,
                 spans,
-                consumer=self.reader.consumer,
+                consumer=self.reader.consumer(),
                 sink=folding,
                 with_headers=True,
                 patience_s=self.reader.patience_s,

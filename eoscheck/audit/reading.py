@@ -62,7 +62,8 @@ class Reader:
     otherwise. Waits at most `patience_s` for open transactions. Without a `log` there is no raw
     view."""
 
-    consumer: Consumer
+    consumer: Callable[[], Consumer]
+    """Opened when it is first needed."""
     log: RawLog | None
     configs: ConfigView
     mode: Literal["auto", "fast", "client"]
@@ -180,7 +181,7 @@ class Reader:
         reached = read_committed(
             view.topic,
             spans,
-            consumer=self.consumer,
+            consumer=self.consumer(),
             sink=evaluator if delivered is None else _Watched(evaluator, delivered),
             with_headers=evaluator.with_headers,
             patience_s=self.patience_s,

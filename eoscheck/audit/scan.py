@@ -265,4 +265,6 @@ def _passing(error: KafkaError) -> bool:
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._RESOLVE,  # noqa: SLF001
         KafkaError._TIMED_OUT,  # noqa: SLF001
+        # The client looks for the coordinator of the group that it never joins.
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
     )

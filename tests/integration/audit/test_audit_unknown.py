@@ -69,7 +69,7 @@ def test_a_transaction_that_its_coordinator_does_not_know_is_hanging(
     offset = write_stray_batch(topics.client_config, output, 1, b'{"id": 7}')
     report = audit(topics, output, source, patience_s=0.5)
     assert report.verdict is Verdict.FAIL
-    assert shown(report) == [("HANGING_TRANSACTION", 1, [offset], None)]
+    assert shown(report) == [("HANGING_TRANSACTION", 1, [offset], 7)]
     assert report.findings[0].evidence["producer_id"] == PRODUCER_ID
 
 

@@ -14,7 +14,6 @@ from kafka.errors import SaslAuthenticationFailedError
 
 from eoscheck.cluster import ClusterView, NewTopic, create_topics
 from eoscheck.cluster.admin_client import open_admin
-from eoscheck.cluster.batches import BatchView
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.external import ExternalCluster
 from eoscheck.cluster.oauth import ClientCredentials
@@ -219,8 +218,8 @@ def test_read_on_a_topic_is_all_that_its_offsets_batches_and_producers_need(sasl
         assert view.log_starts(_MAY_READ) == view.last_stable_offsets(_MAY_READ) == {0: 0}
         assert view.committed(_GROUP, _MAY_READ) == {0: 5}
         assert transactions.producers(_MAY_READ, 0) == []
-    with BatchView(config) as batches:
-        assert batches.header(_MAY_READ, 0, 0) is None
+    with RawLog(config) as log:
+        assert not log.fetch(_MAY_READ, 0, 0, committed=False).records
 
 
 def test_a_login_that_ends_while_a_topic_is_read_is_renewed(
