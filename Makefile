@@ -60,3 +60,8 @@ clean:  ## remove the environment and what tools leave
 .PHONY: schema
 schema: $(STAMP)-dev  ## write the JSON schema of scenario files anew
 	$(BIN)/python -c 'import json; from eoscheck.run.scenario import json_schema; print(json.dumps(json_schema(), indent=2))' > chaos/scenario.schema.json
+
+# SOAK_EXAMPLES=100000 for longer.
+.PHONY: soak
+soak: $(STAMP)-dev  ## random topics against the naive model of an audit, by the thousands (minutes)
+	SOAK_EXAMPLES=$${SOAK_EXAMPLES:-10000} $(BIN)/python -m pytest --timeout=0 --hypothesis-show-statistics tests/unit/audit/test_whole_model.py
