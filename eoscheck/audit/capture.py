@@ -101,6 +101,8 @@ class Capture:
     view: ClusterView
     reader: Reader
     budget: Budget
+    rows: int
+    """Of the largest topic."""
     authors: Authors = field(default_factory=Authors)
     history: Sequence[Event] = ()
     missing_group_is_unknown: bool = False
@@ -118,10 +120,7 @@ class Capture:
         """Raises UsageError where a topic or the group is not there, InfrastructureError where the
         cluster does not answer."""
         spec, state = self.spec, self.spec.final_state
-        topics = [spec.output, spec.input, state.topic if state else None, *self.oracles.topics]
-        # A wrong name is told before anything is read.
-        rows = [self._extent(topic) for topic in topics if topic is not None]
-        shards = self.budget.buckets(max(rows))
+        shards = self.budget.buckets(self.rows)
         self.oracles.begin(shards)
         due_below, unknowns = self._due_below()
 
@@ -184,10 +183,6 @@ class Capture:
             beside=self.oracles.reads,
             unknowns=unknowns,
         )
-
-    def _extent(self, topic: str) -> int:
-        """Offsets that there are now: no fewer than records."""
-        return sum(span.cut - span.start for span in self._spans(topic).values())
 
     def _store(
         self, topic: str, wanted: Wanted, shards: int, watchers: tuple[Watcher, ...] = ()

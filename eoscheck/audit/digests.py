@@ -1,12 +1,14 @@
-"""The digest of a text: 128 bits, one function for a whole process.
+"""The digest of a text: 128 bits, one function for a whole audit.
 
-Where numba is installed it is that of the compiled reader (SipHash-2-4-128), else BLAKE2b. Both are
-the same in every process of one installation, and are never compared between two.
+Where numba is installed it is that of the compiled reader (SipHash-2-4-128), else BLAKE2b, and also
+where an audit is too small for loading compiled code. Digests of two audits are never compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
@@ -33,9 +35,22 @@ class Digests(NamedTuple):
         return np.asarray((self.low != -1) | (self.high != -1))
 
 
+_wanted: ContextVar[bool] = ContextVar("compiled_digests", default=True)
+
+
+@contextmanager
+def digesting(*, compiled: bool) -> Iterator[None]:
+    """Within the block: by compiled code, where that is there, or without it."""
+    token = _wanted.set(compiled)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
 def digest_all(texts: Sequence[bytes]) -> Digests:
     """Of each text. None looks like an integer's (high 0) or like nothing (both -1)."""
-    compiled = _compiled()
+    compiled = _compiled() if _wanted.get() else None
     if compiled is None:
         rows = b"".join([blake2b(text, digest_size=16).digest() for text in texts])
         table = np.frombuffer(rows, dtype=_WORDS).reshape(-1, 2)

@@ -16,6 +16,7 @@ from eoscheck.audit.checks.joined import Acknowledged
 from eoscheck.audit.checks.liveness import check_stalled
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
 from eoscheck.audit.checks.rewritten import Observed, observed_outputs
+from eoscheck.audit.digests import digesting
 from eoscheck.audit.evidence import Evidence
 from eoscheck.audit.findings import AuditReport, Code, Finding, Unknown
 from eoscheck.audit.group import GroupCheck, open_group_check
@@ -43,7 +44,10 @@ from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.history.events import Event, SendsAcknowledged
+from eoscheck.logformat.compiling import is_loaded
 
+_LARGE = 100_000
+"""Records for which loading compiled code pays: it takes a second."""
 _MOTION_S = 3.0
 """How long an idle-looking subject is watched before its missing tail is called lost."""
 
@@ -72,6 +76,10 @@ def run_audit(
         with ExitStack() as stack:
             configs = ConfigView(client_config)
             view = stack.enter_context(ClusterView(client_config))
+            # A wrong name is told before anything is read.
+            rows = max(_extent(view, topic) for topic in topics_of(spec))
+            compiled = spec.reader != "client" and (rows >= _LARGE or is_loaded())
+            stack.enter_context(digesting(compiled=compiled or spec.reader == "fast"))
             log, notes = _raw_log(client_config, stack)
             capture = Capture(
                 spec=spec,
@@ -81,12 +89,14 @@ def run_audit(
                     log=log,
                     configs=configs,
                     mode=spec.reader,
+                    large=compiled,
                     patience_s=spec.patience_s,
                     limit=spec.max_findings,
                     progress=progress,
                     clock=clock,
                 ),
                 budget=stack.enter_context(budget(spec.memory_mb)),
+                rows=rows,
                 history=history,
                 missing_group_is_unknown=bool(history),
                 sealed=spec.reader != "fast"
@@ -271,6 +281,12 @@ def _neighbourhood(client_config: Mapping[str, str], stack: ExitStack) -> Neighb
         return Neighbourhood(stack.enter_context(RawFetch(client_config)))
     except EoscheckError:
         return None
+
+
+def _extent(view: ClusterView, topic: str) -> int:
+    """Offsets that there are now: no fewer than records."""
+    starts = view.log_starts(topic)
+    return sum(end - starts.get(n, 0) for n, end in view.high_watermarks(topic).items())
 
 
 def _raw_log(client_config: Mapping[str, str], stack: ExitStack) -> tuple[RawLog | None, list[str]]:

@@ -67,6 +67,8 @@ class Reader:
     log: RawLog | None
     configs: ConfigView
     mode: Literal["auto", "fast", "client"]
+    large: bool
+    """Whether there is so much to read that loading compiled code pays."""
     patience_s: float
     limit: int
     progress: Progress | None = None
@@ -134,7 +136,7 @@ class Reader:
         kinds = {spec.kind for spec in wanted.columns.values()}
         able = supported(wanted) and not kinds & {"bounds", "seal"}
         if self.mode == "auto":
-            return able and self.log is not None
+            return able and self.log is not None and self.large
         if not able:
             raise UsageError(
                 "--reader fast needs `pip install 'eoscheck[fast]'`, and expressions without "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import shutil
+import sys
 import time
 from functools import cache
 from importlib.util import find_spec
@@ -25,6 +26,11 @@ _KEPT_S = 30 * 24 * 3600
 def compiles() -> bool:
     """Whether numba is there (extra `fast`)."""
     return find_spec("numba") is not None
+
+
+def is_loaded() -> bool:
+    """Whether compiled code is in use already, so that more of it costs no second to load."""
+    return "numba" in sys.modules
 
 
 @cache

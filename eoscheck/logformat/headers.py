@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoscheck.logformat.batches import Batches, Control
-from eoscheck.logformat.compiling import compiled_module, compiles
+from eoscheck.logformat.compiling import compiled_module, compiles, is_loaded
 from eoscheck.logformat.layout import (
     CHECKED_FROM,
     CODEC,
@@ -49,6 +49,8 @@ _TYPES: dict[str, Any] = {
     "intact": np.bool_,
 }
 assert list(_TYPES) == [each.name for each in fields(Batches)]
+_LITTLE = 1 << 20
+"""Bytes that are read before numba would be loaded."""
 _OLD = struct.Struct(">qiib")
 _MARKER = struct.Struct(">hh")
 _COORDINATOR = struct.Struct(">hi")
@@ -69,10 +71,13 @@ def read_batches(
     is of an older format than 2. Behind a length that no batch can have nothing is found any more:
     the rest of the bytes is one row that is not intact.
 
-    `compiled` chooses the implementation; None takes the compiled one where numba is installed.
+    `compiled` chooses the implementation; None takes the compiled one where numba is installed, and
+    loading it pays.
     """
     view = np.frombuffer(data, dtype=np.uint8)
-    find = _compiled() if compiled in (None, True) else None
+    if compiled is None:
+        compiled = is_loaded() or len(view) > _LITTLE
+    find = _compiled() if compiled else None
     columns = find(view, _empty) if find is not None else _interpreted(memoryview(data))
     batches = Batches(**dict(zip(_TYPES, columns, strict=True)))
     if check_crc:
