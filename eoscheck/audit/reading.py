@@ -67,10 +67,10 @@ class Reader:
     log: RawLog | None
     configs: ConfigView
     mode: Literal["auto", "fast", "client"]
-    large: bool
-    """Whether there is so much to read that loading compiled code pays."""
     patience_s: float
     limit: int
+    large: bool = True
+    """Whether there is so much to read that loading compiled code pays."""
     progress: Progress | None = None
     clock: Callable[[], float] = time.monotonic
 
