@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test accept bench lint format unit lock clean
+.PHONY: help demo test accept bench bench-audit lint format unit lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # The demo needs less than the tests: a first look should not wait for linters.
 $(STAMP)-demo: pyproject.toml constraints.txt
@@ -37,6 +37,12 @@ bench: $(STAMP)-dev  ## speed beside Kafka Streams, on a quiet machine; writes d
 	then $(MAKE) --no-print-directory -C benchmarks/peers/java-streams; \
 	else echo "no mvn and javac here: the Kafka Streams peer is left out"; fi
 	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-audit: $(STAMP)-dev  ## speed and memory of the auditor, on a quiet machine; writes docs/audit-speed.md (a quarter of an hour)
+	@if command -v mvn >/dev/null && command -v java >/dev/null; \
+	then $(MAKE) --no-print-directory -C benchmarks/peers/java-consumer; \
+	else echo "no mvn and java here: Kafka's ConsumerPerformance is left out"; fi
+	$(BIN)/python -m benchmarks.audit $(BENCH)
 
 unit: $(STAMP)-dev  ## the tests that need no broker
 	$(BIN)/python -m pytest tests/unit

@@ -46,13 +46,15 @@ def fill(
     Key `str(number)` (a UUID made of the number with `uuids`), partition number modulo partitions,
     value JSON of about `value_bytes` whose `id` is the key (a number without `uuids`). Transactions
     of `transaction` records; the share `aborted` of them is written, aborted and written again.
-    `duplicates` random numbers are committed twice (in the next transaction), `gaps` are left out.
+    `duplicates` random numbers are committed twice (in the next transaction), `gaps` (or some
+    fewer: none that is a duplicate, or stands at an end) are left out.
     Raises KafkaException where the cluster does not take them.
     """
     chance = random.Random(seed)
     create_topics(client_config, [NewTopic(name=topic, partitions=partitions)])
     twice = set(chance.sample(range(records), duplicates))
     missing = set(chance.sample(range(records), gaps)) - twice
+    missing -= {0, records - 1}  # where a sequence begins and ends, nobody else knows
     producer = Producer(
         {
             **client_config,
