@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 
 from eoscheck.audit.findings import Code
 from eoscheck.history.events import Identity
@@ -95,6 +96,9 @@ class Batches:
     committed_records: int = 0
     aborted_records: int = 0
     repeated: int = 0
+    given_up: set[At] = field(default_factory=set)
+    """Where transactions began, below a cut that was reached, that were not read to their markers,
+    though these are there to be read."""
 
 
 def judged(topic: Mapping[int, Partition]) -> Batches:
@@ -122,7 +126,25 @@ def judged(topic: Mapping[int, Partition]) -> Batches:
             elif not batch.transactional and stale:
                 found.zombies.add((number, batch.base))
         found.open += len(begun)
+        found.given_up.update(
+            (number, batches[0][0].base)
+            for producer, batches in begun.items()
+            if batches[0][0].base < partition.cut <= partition.last_stable
+            and _marker(partition, producer, batches[-1][0]) < partition.last_stable
+        )
     return found
+
+
+def _marker(partition: Partition, producer: int, last: Batch) -> float:
+    """The offset of the marker that ends a transaction whose last batch is `last`."""
+    ends = (
+        each.header.base
+        for each in partition.stored
+        if each.header.is_marker
+        and each.header.producer_id == producer
+        and each.header.base > last.base
+    )
+    return next(ends, inf)
 
 
 def _span(batch: Batch) -> tuple[int, int, int]:
