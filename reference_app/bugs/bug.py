@@ -20,8 +20,8 @@ class Bug:
     cause, and `fault` is what brings them out. `breed` replaces the parts that keep the rule.
 
     It is proven red by `scenario`, with `options` of the app and `settings` of the scenario; or,
-    where no verdict of today's audit shows it, by `test`, a pytest node. `needs` says what neither
-    of them can do yet.
+    where an audit needs what no scenario leaves behind, by `test`, a pytest node. `needs` says what
+    neither of them can do yet.
     """
 
     name: str

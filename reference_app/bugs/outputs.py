@@ -23,7 +23,7 @@ CRC32_PARTITIONER = Bug(
     "two topics with equal keys and equal numbers of partitions finds nothing.",
     anomalies=("MISPARTITIONED",),
     fault="none",
-    test="tests/integration/reference_app/test_bugs.py::"
-    "test_receipts_lie_in_the_partition_of_their_payments",
+    scenario="zoo-kills",
+    settings=("faults=[]", "timing.steady=3s", "audit.partitioner=murmur2"),
     breed=lambda parts: replace(parts, clients=_ClientsOwnPartitioner),
 )

@@ -27,10 +27,10 @@ STREAM_TIME_LOST = Bug(
     breaks="Stream time is committed with the offset and goes on from there: here it starts anew "
     "with each start of a task, and windows that were closed take late records again.",
     like="Kafka Streams before it kept a partition's time in the metadata of its committed offset.",
-    anomalies=("WRONG_RESULT",),
+    anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
     fault="terminate, and late records after the restart",
-    test="tests/integration/reference_app/test_bugs.py::"
-    "test_a_window_that_was_closed_stays_closed_after_a_restart",
+    test="tests/integration/audit/test_zoo_windows.py::"
+    "test_a_window_that_was_closed_and_counts_again_differs_from_a_run_without_restarts",
     breed=lambda parts: replace(parts, stream_time=_StartsAnew),
 )
 WINDOW_RETENTION_IGNORED = Bug(
@@ -40,7 +40,7 @@ WINDOW_RETENTION_IGNORED = Bug(
     like="Windows in a key-value store, as keys with a time in them that nobody deletes.",
     anomalies=("RETENTION_BREACH",),
     fault="none: stream time goes on",
-    test="tests/integration/reference_app/test_bugs.py::"
-    "test_windows_past_their_retention_leave_the_store",
+    test="tests/integration/audit/test_zoo_windows.py::"
+    "test_windows_past_their_retention_are_a_breach",
     breed=lambda parts: replace(parts, window_store=_for_ever),
 )

@@ -60,8 +60,9 @@ Written by `python -m reference_app.bugs > docs/bugs.md`; a test compares it wit
 Each bug takes one rule of exactly-once away from the reference app, and is switched on with
 `--bug NAME`; none ever emits or drops a record itself. Each is proven red: its proof below exits
 with code 1 and finds one of its codes, and the same run without `--bug` passes
-(`tests/acceptance/test_zoo.py`). A proof that is a test shows what only a coming check of the audit
-will tell.
+(`tests/acceptance/test_zoo.py`). An audit that knows nothing of the run finds it in the topics as
+well, unless it is `STALLED`. A proof that is a test audits what no scenario leaves behind: the dump
+of a store, and the topics of a run without the bug on the same input.
 
 | Bug | The rule, and what is done instead | Like | Can cause | Brought out by |
 |---|---|---|---|---|"""
