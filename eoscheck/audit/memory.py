@@ -15,7 +15,7 @@ _READING = 64 * _MIB
 """Answers under way, and what is made of them."""
 _ROW_AT_WORK = 192
 """Bytes that the checks take for each row of the shard they work on."""
-_SHARD_ROWS = 1 << 18
+_SHARD_ROWS = 1 << 17
 """No more than the processor's caches are good for."""
 _LEAST = 32 * _MIB
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self, TypeAlias
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Rows as columns of equal length, by name."""
 
-_FLUSH_ROWS = 1 << 18
+_FLUSH_ROWS = 1 << 17
 _NARROW = (np.uint8, np.uint16, np.uint32)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbours (Fibonacci hash)
 
@@ -80,25 +80,28 @@ class _Packed(NamedTuple):
     at: int = -1
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Chunk:
-    """Rows of one bucket."""
+    """Rows that came together, in the order of their buckets; `ends` says where each bucket's end,
+    and None that all are of the only bucket. One object for many rows: at a hundred million rows
+    one for each bucket of each chunk would take more memory than the rows."""
 
     rows: int
+    ends: NDArray[np.int32] | None
     columns: dict[str, _Packed]
 
-
-@dataclass
-class _Bucket:
-    chunks: list[_Chunk] = field(default_factory=list)
-    rows: int = 0
+    def span(self, bucket: int) -> tuple[int, int]:
+        if self.ends is None:
+            return 0, self.rows
+        return int(self.ends[bucket - 1]) if bucket else 0, int(self.ends[bucket])
 
 
 class Shuffle:
     """Rows in `buckets` buckets; within each they keep the order in which they came."""
 
     def __init__(self, *, buckets: int, budget: Budget) -> None:
-        self._buckets = [_Bucket() for _ in range(buckets)]
+        self._buckets = buckets
+        self._chunks: list[_Chunk] = []
         self._budget = budget
         self._held = 0
         self._pending: list[tuple[NDArray[np.uint16], Columns]] = []
@@ -109,7 +112,7 @@ class Shuffle:
 
     def __len__(self) -> int:
         """How many buckets."""
-        return len(self._buckets)
+        return self._buckets
 
     def add(self, bucket: NDArray[np.uint16], columns: Columns) -> None:
         """`bucket` says where each row goes. The columns' names are always the same."""
@@ -124,27 +127,28 @@ class Shuffle:
 
     def rows(self, bucket: int) -> int:
         self._flush()
-        return self._buckets[bucket].rows
+        spans = (chunk.span(bucket) for chunk in self._chunks)
+        return sum(end - start for start, end in spans)
 
     def read(self, bucket: int) -> dict[str, NDArray[Any]]:
         """All rows of a bucket: columns of their own, empty ones where nothing was added."""
-        self._flush()
-        found = self._buckets[bucket]
-        columns: dict[str, NDArray[Any]] = {}
-        for name, dtype in self._dtypes.items():
-            column = np.empty(found.rows, dtype=dtype)
-            at = 0
-            for chunk in found.chunks:
-                self._unpack(chunk.columns[name], column[at : at + chunk.rows])
-                at += chunk.rows
-            columns[name] = column
+        rows = self.rows(bucket)
+        columns = {name: np.empty(rows, dtype=dtype) for name, dtype in self._dtypes.items()}
+        at = 0
+        for chunk in self._chunks:
+            start, end = chunk.span(bucket)
+            if start == end:
+                continue
+            for name, column in columns.items():
+                self._unpack(chunk.columns[name], start, column[at : at + end - start])
+            at += end - start
         return columns
 
     def clear(self) -> None:
         """Frees what is held in memory; what is on disk goes with the budget."""
         self._budget.give_back(self._held)
         self._held = 0
-        self._buckets = [_Bucket() for _ in self._buckets]
+        self._chunks = []
 
     def _learn(self, columns: Columns) -> None:
         if not self._dtypes:
@@ -155,41 +159,36 @@ class Shuffle:
             return
         pending, self._pending, self._pending_rows = self._pending, [], 0
         self._learn(pending[0][1])
-        if len(self._buckets) == 1:
+        if self._buckets == 1:
             for bucket, columns in pending:
-                self._store(
-                    0, len(bucket), {name: _pack(columns[name], None) for name in self._dtypes}
-                )
+                packed = {name: _pack(columns[name], None) for name in self._dtypes}
+                self._store(len(bucket), None, packed)
             return
-        packed: dict[str, _Packed] = {}
         bucket = _joined([each for each, _columns in pending])
         order = np.argsort(bucket, kind="stable")  # 16 bits: a radix sort
-        ends = np.cumsum(np.bincount(bucket, minlength=len(self._buckets)))
-        for name in self._dtypes:
-            column = _joined([columns[name] for _bucket, columns in pending])
-            packed[name] = _pack(column, order)
-        start = 0
-        for number, end in enumerate(ends.tolist()):
-            if end > start:
-                self._store(
-                    number, end - start, {n: _part(c, start, end) for n, c in packed.items()}
-                )
-            start = end
+        ends = np.cumsum(np.bincount(bucket, minlength=self._buckets)).astype(np.int32)
+        packed = {
+            name: _pack(_joined([columns[name] for _bucket, columns in pending]), order)
+            for name in self._dtypes
+        }
+        self._store(len(bucket), ends, packed)
 
-    def _store(self, number: int, rows: int, columns: dict[str, _Packed]) -> None:
-        bucket = self._buckets[number]
-        bucket.rows += rows
+    def _store(
+        self, rows: int, ends: NDArray[np.int32] | None, columns: dict[str, _Packed]
+    ) -> None:
         size = sum(column.rest.nbytes for column in columns.values() if column.rest is not None)
         if self._budget.take(size):
             self._held += size
-            # Copies: a view would keep the rows of all buckets in memory.
+            # What is held is held alone: a view would keep what it was taken from.
             columns = {
-                name: column._replace(rest=None if column.rest is None else column.rest.copy())
+                name: column
+                if column.rest is None or column.rest.base is None
+                else column._replace(rest=column.rest.copy())
                 for name, column in columns.items()
             }
         else:
             columns = self._write(columns)
-        bucket.chunks.append(_Chunk(rows, columns))
+        self._chunks.append(_Chunk(rows, ends, columns))
 
     def _write(self, columns: dict[str, _Packed]) -> dict[str, _Packed]:
         if self._file is None:
@@ -209,14 +208,16 @@ class Shuffle:
             data = data[done:]
         return written
 
-    def _unpack(self, column: _Packed, into: NDArray[Any]) -> None:
+    def _unpack(self, column: _Packed, start: int, into: NDArray[Any]) -> None:
+        """The rows from `start` on of one column, as many as there is room for."""
         if column.rest is None and column.at < 0:
             into[:] = column.base
             return
-        rest = column.rest
-        if rest is None:
+        if column.rest is not None:
+            rest = column.rest[start : start + len(into)]
+        else:
             rest = np.empty(len(into), dtype=column.dtype)
-            self._load(rest.data.cast("B"), column.at)
+            self._load(rest.data.cast("B"), column.at + start * column.dtype.itemsize)
         np.copyto(into, rest, casting="unsafe")
         if column.base:
             into += column.base
@@ -245,10 +246,6 @@ def _pack(column: NDArray[Any], order: NDArray[np.int64] | None) -> _Packed:
     else:
         low = 0
     return _Packed(low, column.dtype, column if order is None else column[order])
-
-
-def _part(column: _Packed, start: int, end: int) -> _Packed:
-    return column if column.rest is None else column._replace(rest=column.rest[start:end])
 
 
 def bucket_of(hashed: NDArray[np.int64], buckets: int) -> NDArray[np.uint16]:

@@ -212,7 +212,7 @@ def _marker(data: memoryview, at: int, end: int, count: int) -> tuple[Control, i
     return Control(kind), _COORDINATOR.unpack_from(data, at)[1]
 
 
-def read_varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
     """A zigzag number of at most 32 bits and the position after it; position -1 where none is."""
     value = shift = 0
     while 0 <= at < end and shift < 35:

@@ -42,12 +42,13 @@ def read_records(data: Readable, batches: Batches, row: int) -> list[Record] | N
     header = HEADER.unpack_from(view, start)
     attributes, last_delta, first, latest = header[5:9]
     count = int(batches.records[row])
-    payload = view[start + RECORDS_START : end]
+    found = view[start + RECORDS_START : end]
     if batches.codec[row]:
-        unpacked = decompress(payload, int(batches.codec[row]))
+        unpacked = decompress(found, int(batches.codec[row]))
         if unpacked is None:
             return None
-        payload = unpacked.data
+        found = unpacked.data
+    payload = bytes(found)  # quicker to look into than a view
     if not 0 <= count * SHORTEST_RECORD <= len(payload):
         return None
     fixed = latest if attributes & LOG_APPEND_TIME else None
@@ -72,7 +73,7 @@ def record_at(
 
 
 def _records(
-    data: memoryview, base: int, last_delta: int, first: int, fixed: int | None, count: int
+    data: bytes, base: int, last_delta: int, first: int, fixed: int | None, count: int
 ) -> list[Record]:
     found: list[Record] = []
     at, before = 0, -1
@@ -98,7 +99,9 @@ def _records(
     return found
 
 
-def _headers(data: memoryview, at: int, end: int) -> tuple[list[tuple[bytes, bytes | None]], int]:
+def _headers(
+    data: bytes | memoryview, at: int, end: int
+) -> tuple[list[tuple[bytes, bytes | None]], int]:
     count, at = _varint(data, at, end)
     if not 0 <= count <= end - at:
         raise _BrokenError
@@ -112,7 +115,7 @@ def _headers(data: memoryview, at: int, end: int) -> tuple[list[tuple[bytes, byt
     return found, at
 
 
-def _bytes(data: memoryview, at: int, end: int) -> tuple[bytes | None, int]:
+def _bytes(data: bytes | memoryview, at: int, end: int) -> tuple[bytes | None, int]:
     length, at = _varint(data, at, end)
     if length == -1:
         return None, at
@@ -121,14 +124,16 @@ def _bytes(data: memoryview, at: int, end: int) -> tuple[bytes | None, int]:
     return bytes(data[at : at + length]), at + length
 
 
-def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
+def _varint(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
+    if at < end and (byte := data[at]) < 0x80:
+        return (byte >> 1) ^ -(byte & 1), at + 1  # nearly all of them
     number, at = read_varint(data, at, end)
     if at < 0:
         raise _BrokenError
     return number, at
 
 
-def _varlong(data: memoryview, at: int, end: int) -> tuple[int, int]:
+def _varlong(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
     value = shift = 0
     while at < end and shift < 70:
         byte = data[at]
