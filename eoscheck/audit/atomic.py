@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eoscheck.audit.block import Block
 from eoscheck.audit.checks.outcome import Checked, Doubt, merged
 from eoscheck.audit.checks.transactions import Attempts, check_atomic
-from eoscheck.audit.columns import Digests, mixed
 from eoscheck.audit.findings import Code
-from eoscheck.audit.shuffle import Budget, Shuffle, bucket_of
+from eoscheck.audit.rows.block import Block
+from eoscheck.audit.rows.columns import Digests, mixed
+from eoscheck.audit.rows.shuffle import Budget, Shuffle, bucket_of
 
 
 class AtomicCheck:

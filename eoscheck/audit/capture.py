@@ -15,24 +15,24 @@ from functools import cached_property, partial
 import numpy as np
 
 from eoscheck.audit.atomic import AtomicCheck
-from eoscheck.audit.authors import Authors
-from eoscheck.audit.block import Wanted
+from eoscheck.audit.batches.authors import Authors
 from eoscheck.audit.checks.content import Contents
 from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.partitioning import Partitioning
-from eoscheck.audit.columns import Flags
 from eoscheck.audit.findings import Code, Guarantee, Unknown
 from eoscheck.audit.judge import guarded
-from eoscheck.audit.numbered import NumberedStore
-from eoscheck.audit.oracles import Oracles, with_oracles
-from eoscheck.audit.plan import wanted_of_input, wanted_of_output, wanted_of_table
+from eoscheck.audit.oracles.oracles import Oracles, with_oracles
+from eoscheck.audit.plan import topics_of, wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
-from eoscheck.audit.reading import Progress, Read, Reader
-from eoscheck.audit.records import Records
-from eoscheck.audit.scan import Span
-from eoscheck.audit.shuffle import Budget
+from eoscheck.audit.readers.reading import Progress, Read, Reader
+from eoscheck.audit.readers.scan import Span
+from eoscheck.audit.rows.block import Wanted
+from eoscheck.audit.rows.columns import Flags
+from eoscheck.audit.rows.numbered import NumberedStore
+from eoscheck.audit.rows.records import Records
+from eoscheck.audit.rows.shuffle import Budget
+from eoscheck.audit.rows.store import Sample, Store, Watcher, Watching
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Sample, Store, Watcher, Watching
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
 from eoscheck.history.events import Event
@@ -101,8 +101,8 @@ class Capture:
     view: ClusterView
     reader: Reader
     budget: Budget
-    rows: int
-    """Of the largest topic."""
+    rows: int | None = None
+    """Of the largest topic; None where they are still to be asked for."""
     authors: Authors = field(default_factory=Authors)
     history: Sequence[Event] = ()
     missing_group_is_unknown: bool = False
@@ -120,7 +120,7 @@ class Capture:
         """Raises UsageError where a topic or the group is not there, InfrastructureError where the
         cluster does not answer."""
         spec, state = self.spec, self.spec.final_state
-        shards = self.budget.buckets(self.rows)
+        shards = self.budget.buckets(self._largest() if self.rows is None else self.rows)
         self.oracles.begin(shards)
         due_below, unknowns = self._due_below()
 
@@ -182,6 +182,12 @@ class Capture:
             table_read=table_read,
             beside=self.oracles.reads,
             unknowns=unknowns,
+        )
+
+    def _largest(self) -> int:
+        return max(
+            sum(span.cut - span.start for span in self._spans(topic).values())
+            for topic in topics_of(self.spec)
         )
 
     def _store(

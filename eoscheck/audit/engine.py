@@ -11,32 +11,32 @@ from functools import cache
 
 from confluent_kafka import KafkaException
 
+from eoscheck.audit.batches.held import check_held
+from eoscheck.audit.batches.view import RawView
+from eoscheck.audit.batches.writing import check_writing
 from eoscheck.audit.capture import Capture, Captured
 from eoscheck.audit.checks.joined import Acknowledged
 from eoscheck.audit.checks.liveness import check_stalled
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
 from eoscheck.audit.checks.rewritten import Observed, observed_outputs
-from eoscheck.audit.digests import digesting
-from eoscheck.audit.evidence import Evidence
 from eoscheck.audit.findings import AuditReport, Code, Finding, Unknown
-from eoscheck.audit.group import GroupCheck, open_group_check
-from eoscheck.audit.held import check_held
+from eoscheck.audit.forensics.evidence import Evidence
+from eoscheck.audit.forensics.lookup import Lookup
+from eoscheck.audit.forensics.neighbourhood import Neighbourhood
+from eoscheck.audit.forensics.timeline import FaultTimeline
+from eoscheck.audit.forensics.writers import Writers
+from eoscheck.audit.group.check import GroupCheck, open_group_check
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
-from eoscheck.audit.lookup import Lookup
-from eoscheck.audit.memory import budget
-from eoscheck.audit.neighbourhood import Neighbourhood
-from eoscheck.audit.oracles import check_oracles
+from eoscheck.audit.oracles.oracles import check_oracles
 from eoscheck.audit.plan import check_spec, topics_of
-from eoscheck.audit.raw_view import RawView
-from eoscheck.audit.reading import Progress, Read, Reader
-from eoscheck.audit.records import Misfits
+from eoscheck.audit.readers.reading import Progress, Read, Reader
+from eoscheck.audit.readers.scan import committed_reader
+from eoscheck.audit.rows.digests import digesting
+from eoscheck.audit.rows.memory import budget
+from eoscheck.audit.rows.records import Misfits
 from eoscheck.audit.same_topics import same_topics
-from eoscheck.audit.scan import committed_reader
 from eoscheck.audit.shards import Shards, check_shards
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.timeline import FaultTimeline
-from eoscheck.audit.writers import Writers
-from eoscheck.audit.writing import check_writing
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.connection import error_text
 from eoscheck.cluster.raw_fetch import RawFetch

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eoscheck.audit.columns import Digests, Flags, Integers, encode
 from eoscheck.audit.identity import Field, Headers, canonical, needs, parse, user_function
+from eoscheck.audit.rows.columns import Digests, Flags, Integers, encode
 from eoscheck.errors import UsageError
 
 Content: TypeAlias = tuple[bytes | None, bytes | None, Headers]

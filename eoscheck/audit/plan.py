@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from eoscheck.audit.block import ColumnSpec, Wanted
 from eoscheck.audit.identity import parse
 from eoscheck.audit.multiplicity import parse_multiplicity
 from eoscheck.audit.ranges import read_ranges
+from eoscheck.audit.rows.block import ColumnSpec, Wanted
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.errors import UsageError
 

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eoscheck.audit.columns import Digests, Flags
+from eoscheck.audit.rows.columns import Digests, Flags
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import UsageError

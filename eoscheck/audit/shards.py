@@ -27,16 +27,16 @@ from eoscheck.audit.checks.outcome import Checked, Doubt, Found, merged
 from eoscheck.audit.checks.results import check_final_state, check_running_sum
 from eoscheck.audit.checks.rewritten import Observed, Removable, Rows, check_observed
 from eoscheck.audit.checks.sequence import SequenceCheck
-from eoscheck.audit.columns import Digests, Flags, Integers, encode, first_rows, mixed
 from eoscheck.audit.findings import Code
-from eoscheck.audit.group import GroupCheck
+from eoscheck.audit.group.check import GroupCheck
 from eoscheck.audit.judge import guarded
 from eoscheck.audit.multiplicity import Bounds, Multiplicity, parse_multiplicity
-from eoscheck.audit.numbered import NumberedStore
-from eoscheck.audit.records import Records
-from eoscheck.audit.shuffle import Budget, bucket_of
+from eoscheck.audit.rows.columns import Digests, Flags, Integers, encode, first_rows, mixed
+from eoscheck.audit.rows.numbered import NumberedStore
+from eoscheck.audit.rows.records import Records
+from eoscheck.audit.rows.shuffle import Budget, bucket_of
+from eoscheck.audit.rows.store import Rearranged, Store
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Rearranged, Store
 
 
 @dataclass(kw_only=True)

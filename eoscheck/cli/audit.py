@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 
 from eoscheck.audit import run_audit
-from eoscheck.audit.explain import explain, parse_place
+from eoscheck.audit.forensics.explain import explain, parse_place
 from eoscheck.cli.audit_options import HeadedCommand, audit_options, spec_of
 from eoscheck.cli.audit_progress import AuditProgress
 from eoscheck.cli.audit_text import as_json, print_report, print_story

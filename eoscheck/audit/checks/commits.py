@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from eoscheck.audit.authors import Authors
+from eoscheck.audit.batches.authors import Authors
 from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Integers
 from eoscheck.audit.findings import Code, Hazard, HazardCode, Unknown
-from eoscheck.audit.offsets_topic import TOPIC, Commit, GroupCommits, Step, Track
-from eoscheck.audit.records import Place
+from eoscheck.audit.group.topic import TOPIC, Commit, GroupCommits, Step, Track
+from eoscheck.audit.rows.columns import Integers
+from eoscheck.audit.rows.records import Place
 
 
 def check_commits(

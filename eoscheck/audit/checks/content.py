@@ -13,11 +13,11 @@ from zlib import crc32
 
 import numpy as np
 
-from eoscheck.audit.block import Block, Numbers
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.findings import Code
 from eoscheck.audit.identity import Headers
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.block import Block, Numbers
+from eoscheck.audit.rows.records import Place
 from eoscheck.load.seal import find_seal, read_seal
 
 

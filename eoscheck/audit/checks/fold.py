@@ -10,8 +10,8 @@ import numpy as np
 
 from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Cause, Doubt
-from eoscheck.audit.columns import Flags, Integers, enumerate_identities
 from eoscheck.audit.findings import Code
+from eoscheck.audit.rows.columns import Flags, Integers, enumerate_identities
 
 
 @dataclass(frozen=True, kw_only=True)

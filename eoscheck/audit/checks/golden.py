@@ -15,9 +15,9 @@ import numpy as np
 from eoscheck.audit.checks.joined import offsets_beside
 from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Doubt, Found
 from eoscheck.audit.checks.state import Suspects
-from eoscheck.audit.columns import Digests, Flags, Integers, enumerate_identities
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import Digests, Flags, Integers, enumerate_identities
+from eoscheck.audit.rows.records import Place
 
 _SHOWN = 5
 

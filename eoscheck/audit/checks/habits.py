@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from eoscheck.audit.batches.figures import LongTransaction
+from eoscheck.audit.batches.view import Tenure
 from eoscheck.audit.findings import Hazard, HazardCode, TransactionStatistics
-from eoscheck.audit.raw_figures import LongTransaction
-from eoscheck.audit.raw_view import Tenure
 from eoscheck.cluster.transactional_ids import TransactionalId
 
 _SHARE = 0.5

@@ -15,9 +15,9 @@ from eoscheck.audit.checks.joined import (
     places_of,
 )
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
-from eoscheck.audit.columns import Flags, Integers
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import Flags, Integers
+from eoscheck.audit.rows.records import Place
 
 
 def check_duplicates(joined: Joined, *, most_of_one: int = 1, limit: int) -> Checked:

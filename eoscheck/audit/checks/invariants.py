@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from eoscheck.audit.block import Numbers
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
-from eoscheck.audit.columns import Digests, Flags, Integers, enumerate_identities
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.block import Numbers
+from eoscheck.audit.rows.columns import Digests, Flags, Integers, enumerate_identities
+from eoscheck.audit.rows.records import Place
 
 _LOW_BITS = 32
 _SHOWN = 5

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from eoscheck.audit.columns import (
+from eoscheck.audit.multiplicity import Bounds, Expected, expected
+from eoscheck.audit.rows.columns import (
     Digests,
     Flags,
     Integers,
@@ -16,8 +17,7 @@ from eoscheck.audit.columns import (
     enumerate_identities,
     sorted_numbers,
 )
-from eoscheck.audit.multiplicity import Bounds, Expected, expected
-from eoscheck.audit.records import Place, Records
+from eoscheck.audit.rows.records import Place, Records
 from eoscheck.history.events import Identity
 
 _SHOWN = 100

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.records import Place
 from eoscheck.history.events import (
     Event,
     FaultHealed,

@@ -15,10 +15,10 @@ import numpy as np
 
 from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Flags, Integers
 from eoscheck.audit.findings import Code, Unknown
 from eoscheck.audit.multiplicity import Bounds
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import Flags, Integers
+from eoscheck.audit.rows.records import Place
 
 KEPT = 20_000
 """Missing offsets that are kept of each partition, the lowest: more are only counted."""

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from eoscheck.audit.checks.joined import Joined, Side
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Flags, Integers, first_rows, mixed, sorted_alike
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
-from eoscheck.audit.shuffle import Budget, Shuffle, bucket_of
+from eoscheck.audit.rows.columns import Flags, Integers, first_rows, mixed, sorted_alike
+from eoscheck.audit.rows.records import Place
+from eoscheck.audit.rows.shuffle import Budget, Shuffle, bucket_of
 
 _FOREVER = np.iinfo(np.int64).max
 _MOST_OPEN = 8

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from eoscheck.audit.findings import Code, Hazard, Unknown
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.records import Place
 from eoscheck.history.events import Identity
 
 

@@ -15,11 +15,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from eoscheck.audit.block import Block, Numbers
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Integers
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.block import Block, Numbers
+from eoscheck.audit.rows.columns import Integers
+from eoscheck.audit.rows.records import Place
 
 Partitioner: TypeAlias = Literal["murmur2", "crc32"]
 

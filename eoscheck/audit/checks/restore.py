@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Integers
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import Integers
+from eoscheck.audit.rows.records import Place
 from eoscheck.history.events import Event, FaultHealed, FaultInjected, InstanceStarted
 from eoscheck.history.restores import ChangelogSampled, RestoreEnded, RestoreStarted
 

@@ -10,9 +10,9 @@ import numpy as np
 from eoscheck.audit.checks.fold import Fold, Repeats, by_cause, causes_by, fold
 from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked, Doubt, Found
-from eoscheck.audit.columns import Flags, Integers, enumerate_identities, first_rows
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place, Records
+from eoscheck.audit.rows.columns import Flags, Integers, enumerate_identities, first_rows
+from eoscheck.audit.rows.records import Place, Records
 
 
 def check_running_sum(joined: Joined, *, limit: int) -> Checked:

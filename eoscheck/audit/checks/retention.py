@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from eoscheck.audit.block import Numbers
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
 from eoscheck.audit.checks.tables import (
     NOBODY,
@@ -19,10 +18,11 @@ from eoscheck.audit.checks.tables import (
     knows_partitions,
     last_values,
 )
-from eoscheck.audit.columns import Flags, Integers
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
-from eoscheck.audit.windows import Retention, StreamTimes
+from eoscheck.audit.oracles.windows import Retention, StreamTimes
+from eoscheck.audit.rows.block import Numbers
+from eoscheck.audit.rows.columns import Flags, Integers
+from eoscheck.audit.rows.records import Place
 
 
 def check_retention(

@@ -15,9 +15,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Digests, Flags, Integers, encode
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import Digests, Flags, Integers, encode
+from eoscheck.audit.rows.records import Place
 from eoscheck.history.events import Event, Identity, OutputsObserved
 
 _WHAT = {

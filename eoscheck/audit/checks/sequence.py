@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from eoscheck.audit.checks.joined import Joined
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
-from eoscheck.audit.columns import Flags, Integers, first_rows, mixed, sorted_numbers
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place, Records
-from eoscheck.audit.shuffle import Budget, Shuffle, bucket_of
+from eoscheck.audit.rows.columns import Flags, Integers, first_rows, mixed, sorted_numbers
+from eoscheck.audit.rows.records import Place, Records
+from eoscheck.audit.rows.shuffle import Budget, Shuffle, bucket_of
 
 _STRETCH_BITS = 16
 _MOST_UNJUDGED = 1_000_000

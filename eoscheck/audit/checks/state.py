@@ -24,10 +24,10 @@ from eoscheck.audit.checks.tables import (
     knows_partitions,
     last_values,
 )
-from eoscheck.audit.columns import Digests, Flags, Integers, enumerate_identities
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.records import Place
-from eoscheck.audit.windows import Retention
+from eoscheck.audit.oracles.windows import Retention
+from eoscheck.audit.rows.columns import Digests, Flags, Integers, enumerate_identities
+from eoscheck.audit.rows.records import Place
 
 
 @dataclass(frozen=True, kw_only=True)

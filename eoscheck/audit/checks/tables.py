@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from eoscheck.audit.block import Numbers
-from eoscheck.audit.columns import Digests, Flags, Integers, enumerate_identities
-from eoscheck.audit.records import Place
-from eoscheck.audit.windows import StreamTimes
+from eoscheck.audit.oracles.windows import StreamTimes
+from eoscheck.audit.rows.block import Numbers
+from eoscheck.audit.rows.columns import Digests, Flags, Integers, enumerate_identities
+from eoscheck.audit.rows.records import Place
 from eoscheck.history.events import Identity
 
 NOBODY = -1

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap64
 
+from eoscheck.audit.batches.figures import Outcomes
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
-from eoscheck.audit.columns import Digests, Flags, Integers
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.raw_figures import Outcomes
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import Digests, Flags, Integers
+from eoscheck.audit.rows.records import Place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 from numpy.typing import NDArray
 
-from eoscheck.audit.block import Block, ColumnSpec, Wanted
-from eoscheck.audit.digests import digest_all, digest_contents
-from eoscheck.audit.fast import FastRead, read_fast
 from eoscheck.audit.identity import parse
-from eoscheck.audit.records import Content
-from eoscheck.audit.scan import Reached, Span, committed_reader, read_committed
+from eoscheck.audit.readers.fast import FastRead, read_fast
+from eoscheck.audit.readers.scan import Reached, Span, committed_reader, read_committed
+from eoscheck.audit.rows.block import Block, ColumnSpec, Wanted
+from eoscheck.audit.rows.digests import digest_all, digest_contents
+from eoscheck.audit.rows.records import Content
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.logformat import Batches, Control
 

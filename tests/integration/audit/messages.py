@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from confluent_kafka import Message
 
-from eoscheck.audit.block import Numbers
 from eoscheck.audit.checks.golden import ContentRows
 from eoscheck.audit.checks.invariants import GroupedRows
 from eoscheck.audit.checks.tables import TableRows
-from eoscheck.audit.columns import Integers, as_numbers, encode
-from eoscheck.audit.digests import digest_contents, digest_values
 from eoscheck.audit.identity import parse
-from eoscheck.audit.windows import window_expression
+from eoscheck.audit.oracles.windows import window_expression
+from eoscheck.audit.rows.block import Numbers
+from eoscheck.audit.rows.columns import Integers, as_numbers, encode
+from eoscheck.audit.rows.digests import digest_contents, digest_values
 
 
 def table_of(topic: str, messages: Sequence[Message], *, window: str | None = None) -> TableRows:

@@ -11,8 +11,8 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from eoscheck.audit import AuditSpec, Code, FinalState, RunningSum, Verdict, run_audit
-from eoscheck.audit.evaluate import Evaluator
-from eoscheck.audit.scan import Span, committed_reader, read_committed
+from eoscheck.audit.readers.evaluate import Evaluator
+from eoscheck.audit.readers.scan import Span, committed_reader, read_committed
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.errors import UsageError
 from tests.integration.audit.stray import PRODUCER_ID, write_stray_batch

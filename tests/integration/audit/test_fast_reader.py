@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from eoscheck.audit.raw_view import RawView
-from eoscheck.audit.scan import Span
+from eoscheck.audit.batches.view import RawView
+from eoscheck.audit.readers.scan import Span
 from eoscheck.cluster import Cluster
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.logformat import read_batches

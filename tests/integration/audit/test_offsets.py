@@ -14,10 +14,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from eoscheck.audit.checks.joined import join
 from eoscheck.audit.checks.offsets import check_offsets, stand
 from eoscheck.audit.checks.outcome import Anomaly, Checked
-from eoscheck.audit.columns import encode
 from eoscheck.audit.findings import Code
 from eoscheck.audit.identity import parse
-from eoscheck.audit.records import Records
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.records import Records
 from eoscheck.cluster import Cluster, ClusterView
 from tests.integration.audit.reading import read_committed
 from tests.integration.audit.writing import WAIT_S, Topics, payment, receipt

@@ -16,8 +16,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from eoscheck.audit.checks.commits import check_commits
 from eoscheck.audit.checks.outcome import Checked
-from eoscheck.audit.offsets_reader import read_commits
-from eoscheck.audit.offsets_topic import GroupCommits
+from eoscheck.audit.group.reader import read_commits
+from eoscheck.audit.group.topic import GroupCommits
 from eoscheck.cluster import Cluster, ClusterView, NewTopic, create_topics
 from eoscheck.cluster.external import ExternalCluster
 from eoscheck.cluster.raw_log import RawLog

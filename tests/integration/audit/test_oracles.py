@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from eoscheck.audit import AuditReport, AuditSpec, Code, Verdict, run_audit
-from eoscheck.audit.shuffle import Budget
+from eoscheck.audit.rows.shuffle import Budget
 from eoscheck.audit.spec import Changelog
 from eoscheck.errors import UsageError
 from eoscheck.history.restores import ChangelogSampled, RestoreEnded, RestoreStarted

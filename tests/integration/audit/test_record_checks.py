@@ -11,13 +11,13 @@ import pytest
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from eoscheck.audit.block import Block
 from eoscheck.audit.checks.content import Contents, flaw_column
 from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.partitioning import Partitioner, Partitioning, homes
-from eoscheck.audit.columns import Digests
 from eoscheck.audit.findings import Code
 from eoscheck.audit.identity import parse
+from eoscheck.audit.rows.block import Block
+from eoscheck.audit.rows.columns import Digests
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.history import Recorder
 from eoscheck.load import LoadSpec, preload

@@ -20,10 +20,10 @@ from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.retention import check_retention
 from eoscheck.audit.checks.state import check_tables
 from eoscheck.audit.checks.tables import TableRows
-from eoscheck.audit.dumps import Dump
 from eoscheck.audit.findings import Code
-from eoscheck.audit.folding import Folding, load_fold
-from eoscheck.audit.windows import Retention, StreamTimes
+from eoscheck.audit.oracles.dumps import Dump
+from eoscheck.audit.oracles.folding import Folding, load_fold
+from eoscheck.audit.oracles.windows import Retention, StreamTimes
 from eoscheck.cluster import Cluster
 from eoscheck.history.restores import RestoreEnded
 from eoscheck.subject.restores import restores_in

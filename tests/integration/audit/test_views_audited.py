@@ -10,11 +10,11 @@ import pytest
 from confluent_kafka import Producer
 
 from eoscheck.audit import AuditReport, AuditSpec, Code, Verdict, run_audit
+from eoscheck.audit.batches.habits import find_habits
+from eoscheck.audit.batches.view import RawView
 from eoscheck.audit.findings import HazardCode
-from eoscheck.audit.header_reading import read_headers
-from eoscheck.audit.raw_habits import find_habits
-from eoscheck.audit.raw_view import RawView
-from eoscheck.audit.scan import Span
+from eoscheck.audit.readers.headers import read_headers
+from eoscheck.audit.readers.scan import Span
 from eoscheck.cluster import ClusterView
 from eoscheck.cluster.raw_log import RawLog
 from tests.integration.audit.fetch_proxy import Answer, base_offset, fetch_proxy, flipped

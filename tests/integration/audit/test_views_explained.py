@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from eoscheck.audit.explain import Story, What, explain, parse_place
-from eoscheck.audit.records import Place
-from eoscheck.audit.writers import Writers
+from eoscheck.audit.forensics.explain import Story, What, explain, parse_place
+from eoscheck.audit.forensics.writers import Writers
+from eoscheck.audit.rows.records import Place
 from eoscheck.cluster import Cluster
 from eoscheck.errors import UsageError
 from tests.integration.audit.fetch_proxy import Answer, base_offset, fetch_proxy, flipped

@@ -11,12 +11,12 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
+from eoscheck.audit.batches.held import check_held
+from eoscheck.audit.batches.view import RawView
 from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.findings import Code
-from eoscheck.audit.header_reading import read_headers
-from eoscheck.audit.held import check_held
-from eoscheck.audit.raw_view import RawView
-from eoscheck.audit.scan import Span, committed_reader
+from eoscheck.audit.readers.headers import read_headers
+from eoscheck.audit.readers.scan import Span, committed_reader
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.cluster.admin_client import open_admin

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from eoscheck.audit.batches.tail import follow_to_markers
+from eoscheck.audit.batches.view import RawView
 from eoscheck.audit.checks.outcome import Checked
-from eoscheck.audit.explain import explain
 from eoscheck.audit.findings import Code
-from eoscheck.audit.header_reading import read_headers
-from eoscheck.audit.raw_tail import follow_to_markers
-from eoscheck.audit.raw_view import RawView
-from eoscheck.audit.scan import Span
+from eoscheck.audit.forensics.explain import explain
+from eoscheck.audit.readers.headers import read_headers
+from eoscheck.audit.readers.scan import Span
 from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.logformat import Control

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eoscheck.audit.block import Numbers
 from eoscheck.audit.checks.outcome import Checked, Doubt
 from eoscheck.audit.checks.tables import TableRows
-from eoscheck.audit.columns import encode
-from eoscheck.audit.digests import digest_values
+from eoscheck.audit.rows.block import Numbers
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.digests import digest_values
 
 
 class Put(NamedTuple):

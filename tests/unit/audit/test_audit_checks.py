@@ -19,10 +19,10 @@ from eoscheck.audit.checks.transactions import (
     OpenAtCut,
     check_open_transactions,
 )
-from eoscheck.audit.evaluate import Evaluator
 from eoscheck.audit.findings import Code
 from eoscheck.audit.plan import wanted_of_table
-from eoscheck.audit.records import Place, Records
+from eoscheck.audit.readers.evaluate import Evaluator
+from eoscheck.audit.rows.records import Place, Records
 from eoscheck.history.events import Identity
 from tests.unit.audit.topics import (
     INPUT,

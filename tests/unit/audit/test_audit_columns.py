@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eoscheck.audit.columns import (
+from eoscheck.audit.identity import canonical
+from eoscheck.audit.rows.columns import (
     Digests,
     as_numbers,
     as_sequence,
@@ -14,7 +15,6 @@ from eoscheck.audit.columns import (
     encode_repeating,
     enumerate_identities,
 )
-from eoscheck.audit.identity import canonical
 
 some = st.lists(
     st.integers(-3, 3)

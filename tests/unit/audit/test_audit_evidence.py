@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from eoscheck.audit.checks.outcome import Anomaly
-from eoscheck.audit.evidence import Evidence
 from eoscheck.audit.findings import Code, Finding
-from eoscheck.audit.lookup import StoredRecord
-from eoscheck.audit.records import Place
+from eoscheck.audit.forensics.evidence import Evidence
+from eoscheck.audit.forensics.lookup import StoredRecord
+from eoscheck.audit.forensics.timeline import FaultTimeline
+from eoscheck.audit.rows.records import Place
 from eoscheck.audit.spec import AuditSpec, FinalState
-from eoscheck.audit.timeline import FaultTimeline
 from eoscheck.history import Event, FaultHealed, FaultInjected, OutputsObserved, RunStarted
 
 STARTED_MS = 1_700_000_000_000

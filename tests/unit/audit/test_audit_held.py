@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from eoscheck.audit.batches.held import open_transactions
 from eoscheck.audit.checks.transactions import OpenAtCut
-from eoscheck.audit.held import open_transactions
 from eoscheck.cluster.transactions import ActiveProducer, OpenTransaction
 
 PLACE = ("out", 2)

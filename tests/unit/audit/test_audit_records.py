@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from eoscheck.audit.columns import encode
-from eoscheck.audit.evaluate import Evaluator
-from eoscheck.audit.records import Misfits, Place, Records
-from eoscheck.audit.store import Store
+from eoscheck.audit.readers.evaluate import Evaluator
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.records import Misfits, Place, Records
+from eoscheck.audit.rows.store import Store
 from tests.unit.audit.topics import store, wanted
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from eoscheck.audit.records import Content
-from eoscheck.audit.scan import Reached, Span, read_committed
+from eoscheck.audit.readers.scan import Reached, Span, read_committed
+from eoscheck.audit.rows.records import Content
 from eoscheck.errors import InfrastructureError
 
 

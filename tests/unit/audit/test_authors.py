@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eoscheck.audit.authors import Authors
+from eoscheck.audit.batches.authors import Authors
 from eoscheck.audit.checks.commits import outputs_of
 from eoscheck.audit.checks.joined import join
 from eoscheck.logformat.batches import Batches, Control

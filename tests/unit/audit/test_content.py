@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eoscheck.audit.block import Block, Numbers
 from eoscheck.audit.checks.content import Contents, Flaw, flaw_column, flaws
-from eoscheck.audit.columns import Digests, Integers
 from eoscheck.audit.findings import Code
 from eoscheck.audit.identity import Headers
+from eoscheck.audit.rows.block import Block, Numbers
+from eoscheck.audit.rows.columns import Digests, Integers
 from eoscheck.load.seal import HEADER, write_seal
 
 IN = "payments"

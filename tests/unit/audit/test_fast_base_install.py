@@ -7,16 +7,18 @@ import sys
 
 import pytest
 
-from eoscheck.audit import digests, fast_plan
-from eoscheck.audit.block import Wanted
-from eoscheck.audit.digests import digest_all
+from eoscheck.audit.readers import fast_plan
+from eoscheck.audit.rows import digests
+from eoscheck.audit.rows.block import Wanted
+from eoscheck.audit.rows.digests import digest_all
 
 _HEAVY = ("numba", "llvmlite", "cramjam", "crc32c")
 
 
 def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     code = (
-        "import eoscheck.audit.fast, eoscheck.audit.digests, eoscheck.cluster.raw_log, sys\n"
+        "import eoscheck.audit.readers.fast, eoscheck.audit.rows.digests\n"
+        "import eoscheck.cluster.raw_log, sys\n"
         f"print([name for name in {_HEAVY[:3]!r} if name in sys.modules])"  # not kafka-python's
     )
     done = subprocess.run(
@@ -35,9 +37,9 @@ import importlib.util
 found = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name in {_HEAVY!r} else found(name, *rest)
 
-from eoscheck.audit.block import Wanted
-from eoscheck.audit.digests import digest_all
-from eoscheck.audit.fast import supported
+from eoscheck.audit.rows.block import Wanted
+from eoscheck.audit.rows.digests import digest_all
+from eoscheck.audit.readers.fast import supported
 from eoscheck.logformat import checks_crc, decompresses, read_batches, read_records
 
 data = bytes.fromhex({_one_batch().hex()!r})

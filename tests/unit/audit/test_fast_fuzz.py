@@ -10,8 +10,8 @@ import crc32c
 import numpy as np
 import pytest
 
-from eoscheck.audit.block import ColumnSpec, Wanted
-from eoscheck.audit.fast_decode import Decoder
+from eoscheck.audit.readers.fast_decode import Decoder
+from eoscheck.audit.rows.block import ColumnSpec, Wanted
 from eoscheck.logformat import Batches, read_batches, read_records
 from eoscheck.logformat.layout import RECORDS_START
 from tests.unit.audit.guarded import GuardedMemory

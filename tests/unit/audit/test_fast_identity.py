@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2
 
-from eoscheck.audit.block import Block, ColumnSpec, Numbers, Wanted
-from eoscheck.audit.columns import Digests, split_number
-from eoscheck.audit.digests import digest_all, digest_contents, digest_values
-from eoscheck.audit.fast_decode import Decoder
-from eoscheck.audit.fast_plan import supported
 from eoscheck.audit.identity import parse
+from eoscheck.audit.readers.fast_decode import Decoder
+from eoscheck.audit.readers.fast_plan import supported
+from eoscheck.audit.rows.block import Block, ColumnSpec, Numbers, Wanted
+from eoscheck.audit.rows.columns import Digests, split_number
+from eoscheck.audit.rows.digests import digest_all, digest_contents, digest_values
 from eoscheck.history.events import Identity
 from eoscheck.logformat import read_batches
 from tests.unit.logformat.wire import LZ4, NONE, Written, batch
@@ -364,7 +364,7 @@ def test_misfits_are_counted_and_the_first_five_shown() -> None:
 def test_batches_larger_than_the_room_for_them_are_decompressed_alone(
     codec: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eoscheck.audit.fast_decode._ARENA", 3_000)
+    monkeypatch.setattr("eoscheck.audit.readers.fast_decode._ARENA", 3_000)
     batches = [
         batch([Written(b"%d" % n, b"v" * size)], base=n, codec=codec if n % 5 else NONE)
         for n, size in enumerate([10, 900, 1_500, 900, 10, 200_000, 5_000, 700, 100, 2_000])

@@ -10,9 +10,9 @@ import numpy as np
 from eoscheck.audit.checks.golden import ContentRows, check_golden, check_golden_run
 from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked
 from eoscheck.audit.checks.state import Suspects, check_tables
-from eoscheck.audit.columns import encode
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.records import Place
 from tests.unit.audit.tables import Put, reasons, table
 
 Row = tuple[int, int, str]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eoscheck.audit.block import Numbers
 from eoscheck.audit.checks.invariants import (
     GroupedRows,
     ZeroSum,
@@ -15,9 +14,10 @@ from eoscheck.audit.checks.invariants import (
     exact_sum,
 )
 from eoscheck.audit.checks.outcome import Anomaly, Checked
-from eoscheck.audit.columns import encode
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.block import Numbers
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.records import Place
 from tests.unit.audit.tables import reasons
 
 Row = tuple[int, int, str, str | None, int | None]

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from eoscheck.audit.columns import encode
 from eoscheck.audit.identity import parse
 from eoscheck.audit.multiplicity import MOST, Bounds, expected, parse_multiplicity
+from eoscheck.audit.rows.columns import encode
 from eoscheck.errors import UsageError
 
 FUNCTIONS = """

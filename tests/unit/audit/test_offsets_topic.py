@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from eoscheck.audit.checks.commits import Outputs, check_commits, check_writers
 from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.findings import Code, HazardCode
-from eoscheck.audit.offsets_topic import GroupCommits, offsets_partition
+from eoscheck.audit.group.topic import GroupCommits, offsets_partition
 
 GROUP = "app"
 INPUT = "payments"

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eoscheck.audit.block import Block
 from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.partitioning import (
     Partitioner,
@@ -20,8 +19,9 @@ from eoscheck.audit.checks.partitioning import (
     murmur2,
     partition_of,
 )
-from eoscheck.audit.columns import Digests
 from eoscheck.audit.findings import Code
+from eoscheck.audit.rows.block import Block
+from eoscheck.audit.rows.columns import Digests
 
 KEYS = [f"acct-{number:05d}".encode() for number in range(400)]
 Written = Mapping[int, Sequence[bytes | None]]

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eoscheck.audit.columns import Digests, encode
 from eoscheck.audit.ranges import (
     Committed,
     Offset,
@@ -27,6 +26,7 @@ from eoscheck.audit.ranges import (
     resolve,
     sampled,
 )
+from eoscheck.audit.rows.columns import Digests, encode
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import UsageError

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eoscheck.audit.batches.figures import LongTransaction
+from eoscheck.audit.batches.view import RawView, Tenure
 from eoscheck.audit.checks.habits import Habits, check_habits
 from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.transactions import Attempts, check_atomic, check_torn
-from eoscheck.audit.columns import encode
 from eoscheck.audit.findings import Code, HazardCode, TransactionStatistics
-from eoscheck.audit.raw_figures import LongTransaction
-from eoscheck.audit.raw_view import RawView, Tenure
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.records import Place
 from eoscheck.cluster.transactional_ids import TransactionalId
 from tests.unit.audit.raw_logs import Log, columns
 

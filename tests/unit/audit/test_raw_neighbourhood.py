@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from crc32c import crc32c
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from eoscheck.audit.neighbourhood import Neighbourhood
-from eoscheck.audit.records import Place
+from eoscheck.audit.forensics.neighbourhood import Neighbourhood
+from eoscheck.audit.rows.records import Place
 from eoscheck.cluster.raw_log import FetchedPart
 from eoscheck.errors import InfrastructureError
 from eoscheck.logformat import Control

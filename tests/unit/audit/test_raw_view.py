@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.legacy_records import LegacyRecordBatchBuilder
 
+from eoscheck.audit.batches.client_view import given_to_client
+from eoscheck.audit.batches.formats import are_old_format
+from eoscheck.audit.batches.runs import Runs
+from eoscheck.audit.batches.view import RawView
 from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.findings import Code
-from eoscheck.audit.raw_client_view import given_to_client
-from eoscheck.audit.raw_formats import are_old_format
-from eoscheck.audit.raw_runs import Runs
-from eoscheck.audit.raw_view import RawView
 from eoscheck.logformat import read_batches
 from eoscheck.logformat.batches import Control
 from tests.unit.audit.raw_logs import (

@@ -12,7 +12,7 @@ import pytest
 from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.checks.restore import Restores, is_of
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.records import Place
 from eoscheck.history import Recorder, read_history
 from eoscheck.history.events import (
     Event,

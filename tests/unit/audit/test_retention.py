@@ -7,14 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from eoscheck.audit.block import Numbers
 from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.checks.retention import check_retention
 from eoscheck.audit.checks.state import check_tables
 from eoscheck.audit.checks.tables import TableRows
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
-from eoscheck.audit.windows import (
+from eoscheck.audit.oracles.windows import (
     Retention,
     StreamTimes,
     from_prefix,
@@ -22,6 +20,8 @@ from eoscheck.audit.windows import (
     window_expression,
     windowed_key,
 )
+from eoscheck.audit.rows.block import Numbers
+from eoscheck.audit.rows.records import Place
 from eoscheck.errors import UsageError
 from tests.unit.audit.tables import Put, dump, reasons, table
 

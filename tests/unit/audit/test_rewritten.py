@@ -18,8 +18,8 @@ from eoscheck.audit.checks.rewritten import (
     check_two_reads,
     observed_outputs,
 )
-from eoscheck.audit.columns import Digests, Flags, encode
 from eoscheck.audit.findings import Code
+from eoscheck.audit.rows.columns import Digests, Flags, encode
 from eoscheck.history import OutputsObserved
 from eoscheck.history.events import Event, Identity
 

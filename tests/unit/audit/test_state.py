@@ -7,9 +7,9 @@ import pytest
 
 from eoscheck.audit.checks.outcome import Anomaly, Cause, Checked
 from eoscheck.audit.checks.state import Suspects, check_tables
-from eoscheck.audit.columns import encode
 from eoscheck.audit.findings import Code
-from eoscheck.audit.records import Place
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.records import Place
 from tests.unit.audit.tables import Put, dump, reasons, table
 
 LOG = "app-store-changelog"

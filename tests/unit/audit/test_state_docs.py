@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from eoscheck.audit.checks.tables import TableRows
-from eoscheck.audit.columns import encode
-from eoscheck.audit.dumps import Dump
-from eoscheck.audit.folding import Folding, load_fold
 from eoscheck.audit.identity import parse
+from eoscheck.audit.oracles.dumps import Dump
+from eoscheck.audit.oracles.folding import Folding, load_fold
+from eoscheck.audit.rows.columns import encode
 from eoscheck.audit.spec import Changelog
 from eoscheck.history.restores import RestoreEnded, RestoreStarted
 from eoscheck.subject.restores import restores_in

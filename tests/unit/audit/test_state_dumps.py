@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from eoscheck.audit.checks.state import check_tables
-from eoscheck.audit.columns import encode
-from eoscheck.audit.digests import digest_values
-from eoscheck.audit.dumps import Dump, DumpBlock
-from eoscheck.audit.records import Place
+from eoscheck.audit.oracles.dumps import Dump, DumpBlock
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.digests import digest_values
+from eoscheck.audit.rows.records import Place
 from eoscheck.errors import UsageError
 from tests.unit.audit.tables import Put, table
 

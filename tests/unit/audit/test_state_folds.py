@@ -10,11 +10,11 @@ import pytest
 from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.state import check_tables
 from eoscheck.audit.checks.tables import TableRows
-from eoscheck.audit.columns import encode
-from eoscheck.audit.digests import digest_values
 from eoscheck.audit.findings import Code
-from eoscheck.audit.folding import Folding, load_fold
-from eoscheck.audit.records import Place
+from eoscheck.audit.oracles.folding import Folding, load_fold
+from eoscheck.audit.rows.columns import encode
+from eoscheck.audit.rows.digests import digest_values
+from eoscheck.audit.rows.records import Place
 from eoscheck.errors import UsageError
 from tests.unit.audit.tables import Put, reasons, table
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from eoscheck.audit.capture import Capture, Captured
 from eoscheck.audit.checks.outcome import Anomaly, Checked
 from eoscheck.audit.findings import Code
-from eoscheck.audit.reading import Reader
+from eoscheck.audit.readers.reading import Reader
+from eoscheck.audit.rows.shuffle import Budget
 from eoscheck.audit.shards import Shards, check_shards
-from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.logformat.batches import Control
 from tests.unit.audit import whole_naive as naive

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from eoscheck.audit.block import ColumnSpec, Wanted
 from eoscheck.audit.capture import Captured
 from eoscheck.audit.checks.outcome import Checked, merged
-from eoscheck.audit.columns import Flags
-from eoscheck.audit.evaluate import Evaluator
-from eoscheck.audit.numbered import NumberedStore
 from eoscheck.audit.plan import wanted_of_input, wanted_of_output
-from eoscheck.audit.reading import Read
-from eoscheck.audit.records import Records
-from eoscheck.audit.scan import Reached, Span
+from eoscheck.audit.readers.evaluate import Evaluator
+from eoscheck.audit.readers.reading import Read
+from eoscheck.audit.readers.scan import Reached, Span
+from eoscheck.audit.rows.block import ColumnSpec, Wanted
+from eoscheck.audit.rows.columns import Flags
+from eoscheck.audit.rows.numbered import NumberedStore
+from eoscheck.audit.rows.records import Records
+from eoscheck.audit.rows.shuffle import Budget
+from eoscheck.audit.rows.store import Store
 from eoscheck.audit.shards import Shards, check_shards
-from eoscheck.audit.shuffle import Budget
 from eoscheck.audit.spec import AuditSpec
-from eoscheck.audit.store import Store
 from eoscheck.history.events import Identity
 
 OUTPUT = "receipts"

@@ -1,0 +1,1 @@
+"""From an anomaly to what people can act on: names, times, batches, writers, faults."""

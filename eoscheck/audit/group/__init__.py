@@ -1,0 +1,1 @@
+"""A pipeline's consumer group: its offsets, and its commits."""

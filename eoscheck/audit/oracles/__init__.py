@@ -1,0 +1,1 @@
+"""What a result should be: golden runs, folds, changelogs, dumps."""

@@ -1,0 +1,1 @@
+"""What an audit keeps of records: columns, brought together in shards, within a budget."""
