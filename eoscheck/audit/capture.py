@@ -21,7 +21,8 @@ from eoscheck.audit.checks.outcome import Checked
 from eoscheck.audit.checks.partitioning import Partitioning
 from eoscheck.audit.findings import Code, Guarantee, Unknown
 from eoscheck.audit.judge import guarded
-from eoscheck.audit.oracles.oracles import Oracles, with_oracles
+from eoscheck.audit.oracles.asked import with_oracles
+from eoscheck.audit.oracles.oracles import Oracles
 from eoscheck.audit.plan import topics_of, wanted_of_input, wanted_of_output, wanted_of_table
 from eoscheck.audit.ranges import Ranges, output_starts, read_ranges, resolve, sampled
 from eoscheck.audit.readers.reading import Progress, Read, Reader

@@ -27,7 +27,7 @@ from eoscheck.audit.forensics.timeline import FaultTimeline
 from eoscheck.audit.forensics.writers import Writers
 from eoscheck.audit.group.check import GroupCheck, open_group_check
 from eoscheck.audit.judge import allowed, guarded, matters, verdict
-from eoscheck.audit.oracles.oracles import check_oracles
+from eoscheck.audit.oracles.asked import check_oracles
 from eoscheck.audit.plan import check_spec, topics_of
 from eoscheck.audit.readers.reading import Progress, Read, Reader
 from eoscheck.audit.readers.scan import committed_reader

@@ -1,4 +1,4 @@
-"""What is asked for beside the identities: which topics and columns it needs, and its checks."""
+"""The oracles of one audit: they watch the output, read what they need beside it, and check."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from eoscheck.audit.checks.retention import check_retention
 from eoscheck.audit.checks.state import check_tables
 from eoscheck.audit.checks.tables import TableRows
 from eoscheck.audit.findings import Code, Unknown
-from eoscheck.audit.identity import parse
 from eoscheck.audit.judge import guarded
+from eoscheck.audit.oracles.asked import PREFIX, oracle_columns
 from eoscheck.audit.oracles.dumps import Dump
 from eoscheck.audit.oracles.folding import FoldFunctions, Folding, load_fold
 from eoscheck.audit.oracles.rows import (
@@ -44,68 +44,13 @@ from eoscheck.audit.rows.columns import mixed
 from eoscheck.audit.rows.shuffle import Budget, bucket_of
 from eoscheck.audit.rows.store import Store, Watcher
 from eoscheck.audit.spec import AuditSpec, Changelog
-from eoscheck.errors import UsageError
 from eoscheck.history.events import Event
 from eoscheck.history.restores import RestoreEnded
 
-_PREFIX = "oracle_"
 _TOGETHER = {"content": (), "atomic": ("amount",), "key": ("value", "found", "rising")}
 """By what outputs are brought together, and the columns that are compared there."""
 
 Spans = Mapping[int, Span]
-
-
-def oracle_columns(spec: AuditSpec) -> dict[str, ColumnSpec]:
-    """Further columns of the output, for the oracles alone. None of them is kept by identity."""
-    columns: dict[str, ColumnSpec] = {}
-    if spec.golden and spec.golden_by == "multiset":
-        columns["content"] = ColumnSpec(kind="content")
-    if spec.sum_is_zero:
-        columns["amount"] = ColumnSpec(kind="number", expression=spec.sum_is_zero)
-        if spec.atomic:
-            columns["atomic"] = ColumnSpec(kind="identity", expression=spec.atomic)
-    if spec.monotonic:
-        columns["rising"] = ColumnSpec(kind="number", expression=spec.monotonic)
-    if spec.monotonic or spec.fold or (spec.golden and spec.golden_by == "last"):
-        columns["key"] = ColumnSpec(kind="identity", expression="key")
-    if spec.fold or (spec.golden and spec.golden_by == "last"):
-        columns["value"] = ColumnSpec(kind="value")
-    if spec.fold:
-        found = load_fold(spec.fold).found
-        if found is not None:
-            columns["found"] = ColumnSpec(kind="identity", expression=found, optional=True)
-    return {_PREFIX + name: column for name, column in columns.items()}
-
-
-def with_oracles(wanted: Wanted, spec: AuditSpec) -> Wanted:
-    return replace(wanted, columns={**wanted.columns, **oracle_columns(spec)})
-
-
-def check_oracles(spec: AuditSpec, *, in_a_run: bool) -> None:
-    """Raises UsageError for what can be told without a cluster. In a run, a changelog may stand
-    there for its restores alone."""
-    for expression in (spec.sum_is_zero, spec.monotonic, spec.atomic):
-        if expression is not None:
-            parse(expression)
-    for fold in (spec.fold, *(each.fold for each in spec.changelogs)):
-        if fold is not None:
-            load_fold(fold)
-            if spec.input is None:
-                raise UsageError(f"{fold} is a fold of the input: give --input")
-    if spec.golden in (spec.output, spec.input) and spec.golden is not None:
-        raise UsageError(f"{spec.golden} cannot be its own golden run")
-    for log in spec.changelogs:
-        if not (log.topic or log.dump or log.fold or in_a_run):
-            raise UsageError(
-                f"changelog {log.name} is compared with nothing: give a second topic, a dump or a "
-                "fold"
-            )
-        if log.window is not None:
-            parse(window_expression(log.window))
-        if (log.window is None) != (log.retention_ms is None):
-            raise UsageError(
-                f"changelog {log.name}: windows are compared by their retention: give both or none"
-            )
 
 
 @dataclass(kw_only=True)
@@ -169,11 +114,11 @@ class Oracles:
             self._zero = ZeroSum(topic=spec.output)
         wanted = oracle_columns(spec)
         for by, beside in _TOGETHER.items():
-            if _PREFIX + by in wanted:
-                names = [_PREFIX + each for each in (by, *beside)]
+            if PREFIX + by in wanted:
+                names = [PREFIX + each for each in (by, *beside)]
                 columns = {name: wanted[name] for name in names if name in wanted}
                 self._by[by] = self._store(
-                    spec.output, Wanted(identity=spec.id, columns=columns), by=_PREFIX + by
+                    spec.output, Wanted(identity=spec.id, columns=columns), by=PREFIX + by
                 )
         for log in spec.changelogs:
             self._logs.append(self._begin(log))
@@ -181,7 +126,7 @@ class Oracles:
     @property
     def watchers(self) -> tuple[Watcher, ...]:
         """They are to be given each block of the output. What they say is said by `checks`."""
-        sums = [] if self._zero is None else [Summing(self._zero, _PREFIX + "amount")]
+        sums = [] if self._zero is None else [Summing(self._zero, PREFIX + "amount")]
         return (*sums, *map(Together, self._by.values()))
 
     def read_tables(self, spans: Callable[[str], dict[int, Span]]) -> None:
@@ -281,7 +226,7 @@ class Oracles:
                 return self._check_outputs(shard, table_of(right), output_gaps)
             output = self._by["content"].records(shard)
             return check_golden(
-                contents_of(output, _PREFIX + "content"),
+                contents_of(output, PREFIX + "content"),
                 contents_of(right, "content"),
                 output_gaps=output_gaps,
                 limit=limit,
@@ -296,7 +241,7 @@ class Oracles:
         yield self._over_shards(
             Code.WRONG_RESULT,
             lambda shard: self._check_outputs(
-                shard, self._part(folded, shard), output_gaps, found_by=_PREFIX + "found"
+                shard, self._part(folded, shard), output_gaps, found_by=PREFIX + "found"
             ),
         )
 
@@ -304,11 +249,11 @@ class Oracles:
         self, shard: int, right: TableRows, gaps: Sequence[str], *, found_by: str | None = None
     ) -> Checked:
         output = self._by["key"].records(shard)
-        key = output.digests(_PREFIX + "key")
+        key = output.digests(PREFIX + "key")
         assert key is not None
         # Last values are all that a compacted topic keeps, and all that is asked for.
         gaps = [each for each in gaps if each != f"{output.topic} is compacted"]
-        table = table_of(output, key=key, value=_PREFIX + "value", found_by=found_by, gaps=gaps)
+        table = table_of(output, key=key, value=PREFIX + "value", found_by=found_by, gaps=gaps)
         limit = self.spec.max_findings
         return check_tables(table, [right], code=Code.WRONG_RESULT, by_partition=False, limit=limit)
 
@@ -437,7 +382,7 @@ class Oracles:
 
     def _grouped(self, by: str, shard: int, *, number: str) -> GroupedRows:
         found = self._by[by].records(shard)
-        group, numbers = found.digests(_PREFIX + by), found.numbers(_PREFIX + number)
+        group, numbers = found.digests(PREFIX + by), found.numbers(PREFIX + number)
         assert group is not None
         assert numbers is not None
         return GroupedRows(
