@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import shutil
 import sys
 import time
@@ -31,6 +32,11 @@ def compiles() -> bool:
 def is_loaded() -> bool:
     """Whether compiled code is in use already, so that more of it costs no second to load."""
     return "numba" in sys.modules
+
+
+def is_compiled() -> bool:
+    """Whether this version was compiled before on this machine: else it takes half a minute."""
+    return bool(os.environ.get("NUMBA_CACHE_DIR")) or any(_folder().rglob("*.nbi"))
 
 
 @cache

@@ -61,6 +61,13 @@ class Decoder:
         self._identity = self._program.evaluated[0].asked[0]
         self.unreadable = _Counted()
 
+    def compile(self) -> None:
+        """Now, so that the first record need not wait for it: by decoding nothing."""
+        plan, nothing = self._program, np.zeros(0, dtype=np.int64)
+        out = _Columns(0, len(plan.evaluated), plan.digest_slots, plan.number_slots)
+        table = _Table(rows=nothing, cells=np.empty((0, 7), dtype=np.int64))
+        self._fill(np.zeros(0, dtype=np.uint8), table, out)
+
     @property
     def unidentified(self) -> int:
         """Records that the identity does not fit: they are in no block."""
@@ -141,8 +148,22 @@ class Decoder:
             return
         plan = self._program
         out = _Columns(size, len(plan.evaluated), plan.digest_slots, plan.number_slots)
+        rows, broken = self._fill(data, table, out)
+        if broken.any():
+            self._note_unreadable(run, table.rows[broken])
+        out.cut(rows)
+        for number, each in enumerate(plan.evaluated):
+            self._finish(run, data, out, each, out.kinds[number])
+        if rows:
+            yield self._block(run.partition, out)
+
+    def _fill(
+        self, data: NDArray[np.uint8], table: _Table, out: _Columns
+    ) -> tuple[int, NDArray[np.bool_]]:
+        """How many rows there are, and which batches contradict themselves."""
+        plan = self._program
         broken = np.zeros(len(table.rows), dtype=np.bool_)
-        rows = self._decode(
+        rows: int = self._decode(
             data,
             table.cells,
             plan.names,
@@ -159,13 +180,7 @@ class Decoder:
             out.known,
             broken,
         )
-        if broken.any():
-            self._note_unreadable(run, table.rows[broken])
-        out.cut(rows)
-        for number, each in enumerate(plan.evaluated):
-            self._finish(run, data, out, each, out.kinds[number])
-        if rows:
-            yield self._block(run.partition, out)
+        return rows, broken
 
     def _finish(
         self,

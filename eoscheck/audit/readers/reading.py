@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -18,6 +19,7 @@ from eoscheck.audit.batches.tail import follow_to_markers
 from eoscheck.audit.batches.view import RawView
 from eoscheck.audit.readers.evaluate import Evaluator
 from eoscheck.audit.readers.fast import FastRead, read_fast, supported
+from eoscheck.audit.readers.fast_decode import Decoder
 from eoscheck.audit.readers.headers import read_headers
 from eoscheck.audit.readers.scan import Reached, Span, read_committed
 from eoscheck.audit.rows.block import Block, Wanted
@@ -26,6 +28,12 @@ from eoscheck.audit.rows.store import Store
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.logformat import read_batches
+from eoscheck.logformat.compiling import is_compiled
+
+_TELL_EVERY_S = 0.5
+_COMPILES_S = 30
+"""About: it is only what the progress bar says."""
 
 
 class Progress(Protocol):
@@ -157,6 +165,8 @@ class Reader:
         assert self.log is not None
         if atomic is not None:
             atomic.shown = True
+        if not is_compiled():
+            self._compile(counted.topic, wanted)
         return read_fast(
             counted.topic,
             spans,
@@ -213,6 +223,23 @@ class Reader:
             unreadable=0,
             first_unreadable=[],
         )
+
+    def _compile(self, topic: str, wanted: Wanted) -> None:
+        """In a thread of its own, so that the user sees why nothing is read yet."""
+
+        def compile_all() -> None:
+            read_batches(b"", compiled=True)
+            Decoder(topic, wanted).compile()
+
+        with ThreadPoolExecutor(max_workers=1) as worker:
+            compiling = worker.submit(compile_all)
+            began = self.clock()
+            while not wait([compiling], timeout=_TELL_EVERY_S).done:
+                if self.progress is not None:
+                    spent = int(self.clock() - began)
+                    step = "compiling the reader, once for this version"
+                    self.progress(step, spent, max(_COMPILES_S, spent + 1))
+            compiling.result()
 
     def _reporter(self, step: str) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:
