@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eoscheck.audit import shuffle
-from eoscheck.audit.shuffle import Budget, Shuffle
+from eoscheck.audit.rows.shuffle import Budget, Shuffle
 
 
 @pytest.mark.parametrize("held_bytes", [0, 20_000, 10**9])
