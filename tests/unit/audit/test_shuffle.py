@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eoscheck.audit import shuffle
+from eoscheck.audit.rows import shuffle
 from eoscheck.audit.rows.shuffle import Budget, Shuffle
 
 
