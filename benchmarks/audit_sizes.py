@@ -11,6 +11,8 @@ _READ_S = {"floor": 0.15e-6, "audit": 0.3e-6, "java": 0.75e-6, "slow": 1.7e-6}
 _KAFKA_PYTHON_S = 8e-6
 _START_S = 1.8
 """Of a process, and its first reading of a small topic."""
+_FINDING_S = 8e-3
+"""The evidence of one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ def forecast_s(sizes: Sizes, section: str) -> float:
             slowly = 3 * _START_S + records * (read["audit"] + 2 * read["slow"])
             few = 2 * _START_S + sizes.few_records * _KAFKA_PYTHON_S
             written = (records + sizes.few_records) * _WRITE_S
+            written += (sizes.duplicates + sizes.gaps) * _FINDING_S
             return written + (sizes.rounds + sizes.warm_up) * once + slow * (slowly + few)
         case "formats":
             every = 2 * records + sizes.large_records

@@ -125,8 +125,13 @@ def _bytes(data: bytes | memoryview, at: int, end: int) -> tuple[bytes | None, i
 
 
 def _varint(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
-    if at < end and (byte := data[at]) < 0x80:
-        return (byte >> 1) ^ -(byte & 1), at + 1  # nearly all of them
+    if at + 1 < end:  # nearly all are of one byte or two
+        byte, second = data[at], data[at + 1]
+        if byte < 0x80:
+            return (byte >> 1) ^ -(byte & 1), at + 1
+        if second < 0x80:
+            value = byte & 0x7F | second << 7
+            return (value >> 1) ^ -(value & 1), at + 2
     number, at = read_varint(data, at, end)
     if at < 0:
         raise _BrokenError
