@@ -82,9 +82,9 @@ def java_is_there() -> bool:
     return JAVA_LIBRARY.exists() and shutil.which("java") is not None
 
 
-def take(contender: Contender, work: Work, *, server: str, findings: int | None = None) -> Taken:
+def take(contender: Contender, work: Work, *, server: str) -> Taken:
     """Runs it. Raises InfrastructureError where it fails, or answers wrongly."""
-    line = _command(contender, work, server=server, findings=findings)
+    line = _command(contender, work, server=server)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(line, stdout=output, stderr=errors, cwd=ROOT)
@@ -141,7 +141,7 @@ def check(contender: Contender, work: Work, answer: dict[str, Any]) -> None:
         raise InfrastructureError(f"{contender} raises a false alarm: {alarms}")
 
 
-def _command(contender: Contender, work: Work, *, server: str, findings: int | None) -> list[str]:
+def _command(contender: Contender, work: Work, *, server: str) -> list[str]:
     at = ["--bootstrap-server", server, "--topic", work.filled.topic]
     if contender is Contender.COMMAND:
         command = Path(sys.executable).with_name("eoscheck")
@@ -161,7 +161,7 @@ def _command(contender: Contender, work: Work, *, server: str, findings: int | N
         line += ["--warm", work.warm]
     if work.uuids:
         line += ["--expect", "at-most-once"]
-    shown = findings or (_SHOWN if contender is Contender.EVIDENCE else _FINDINGS)
+    shown = _SHOWN if contender is Contender.EVIDENCE else _FINDINGS
     return [*line, "--memory", str(work.memory_mb), "--max-findings", str(shown)]
 
 

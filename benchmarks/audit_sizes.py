@@ -71,7 +71,7 @@ def forecast_s(sizes: Sizes, section: str) -> float:
             slowly = 3 * _START_S + records * (read["audit"] + 2 * read["slow"])
             few = 2 * _START_S + sizes.few_records * _KAFKA_PYTHON_S
             written = (records + sizes.few_records) * _WRITE_S
-            written += (sizes.duplicates + sizes.gaps) * _FINDING_S
+            written += 2 * 100 * _FINDING_S * (slow + 1)
             return written + (sizes.rounds + sizes.warm_up) * once + slow * (slowly + few)
         case "formats":
             every = 2 * records + sizes.large_records
