@@ -246,6 +246,7 @@ class _View:
         # A cleaner leaves the last batch of a producer behind, empty, and may drop its marker.
         transactional = batches.transactional[rows] & ~marker & (batches.records[rows] > 0)
         self.open: Flags = np.concatenate([carried["open"], transactional])[order]
+        self.outside: Flags = np.concatenate([none, ~batches.transactional[rows]])[order]
         self.first: Flags = np.ones(len(order), dtype=np.bool_)
         self.first[1:] = self.producer_id[1:] != self.producer_id[:-1]
         self.base = self._both("last_seen", batches.base_offset)
@@ -339,8 +340,9 @@ class _View:
         return int(same.sum())
 
     def stray_zombies(self) -> Numbers:
-        """Rows of the batches outside transactions."""
-        found = self._order[self.zombie & ~self.open] - len(self._carried)
+        """Rows of the batches outside transactions. Of a transactional one that a cleaner has left
+        empty nobody knows whether it was committed."""
+        found = self._order[self.zombie & self.outside] - len(self._carried)
         return np.sort(self._rows[found])
 
     def _segments(self) -> tuple[Numbers, Numbers, Numbers, NDArray[Any]]:
