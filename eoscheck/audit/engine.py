@@ -78,7 +78,9 @@ def run_audit(
             view = stack.enter_context(ClusterView(client_config))
             # A wrong name is told before anything is read.
             rows = max(_extent(view, topic) for topic in topics_of(spec))
-            compiled = spec.reader != "client" and (rows >= _LARGE or is_loaded())
+            compiled = spec.reader != "client" and (
+                rows >= _LARGE or is_loaded() or spec.atomic is not None
+            )
             stack.enter_context(digesting(compiled=compiled or spec.reader == "fast"))
             log, notes = _raw_log(client_config, stack)
             capture = Capture(
