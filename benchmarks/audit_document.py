@@ -23,8 +23,8 @@ Whoever finds anything but exactly what was planted, or counts other than all co
 fails the run.
 
 - **floor**: the auditor's own connections and threads, batch headers read, no checksum, no record.
-- **audit**: the auditor, in its process: the clock starts after the imports and a first audit of a
-  small topic, which loads compiled code. Ten findings of each code are shown with their evidence.
+- **audit**: the auditor, in its process: the clock starts after the imports and two audits of a
+  small topic, which load compiled code. Ten findings of each code are shown with their evidence.
   "100 findings shown" is the same with the default of `--max-findings`: evidence costs by the
   finding, not by the record.
 - **eoscheck audit**: the whole command, from its start to its end, with the defaults.
