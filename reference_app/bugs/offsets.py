@@ -78,7 +78,7 @@ OFFSETS_BEFORE_OUTPUTS = Bug(
     breaks="Consumed offsets are part of the transaction that holds their outputs: here each "
     "polled batch is committed right after the poll, by the consumer.",
     like="Services that acknowledge first and work afterwards: at-most-once by accident.",
-    anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
+    anomalies=("LOST", "DUPLICATE", "OFFSET_AHEAD", "WRONG_RESULT"),
     fault="kill (SIGKILL) with a transaction open",
     scenario="zoo-kills",
     breed=_offsets_before_outputs,
@@ -98,7 +98,7 @@ AUTO_COMMIT = Bug(
     name="auto-commit",
     breaks="The consumer's auto-commit is off: here a timer commits whatever was polled.",
     like="enable.auto.commit left at its default of true beside a transactional producer.",
-    anomalies=("LOST", "OFFSET_AHEAD", "WRONG_RESULT"),
+    anomalies=("LOST", "OFFSET_AHEAD", "OFFSET_REGRESSION", "WRONG_RESULT"),
     fault="kill (SIGKILL) with a transaction open",
     scenario="zoo-kills",
     breed=_auto_commit,
@@ -118,7 +118,7 @@ LAST_OFFSET_COMMITTED = Bug(
     breaks="The committed offset is the next record to process: here it is the last one that was "
     "processed.",
     like="record.offset() committed instead of record.offset() + 1.",
-    anomalies=("DUPLICATE", "WRONG_RESULT"),
+    anomalies=("DUPLICATE", "ZOMBIE_WRITE", "WRONG_RESULT"),
     fault="kill (SIGKILL), or any other restart",
     scenario="zoo-kills",
     breed=lambda parts: exactly_once_by(_CommitsTheLast, parts),

@@ -43,7 +43,7 @@ NO_COMMIT_ON_REVOKE = Bug(
     breaks="Before a partition is given up its work is committed: here the transaction goes on "
     "without it, and commits its outputs later, without its offsets.",
     like="A transactional loop without a rebalance listener.",
-    anomalies=("DUPLICATE", "WRONG_RESULT", "REORDERED"),
+    anomalies=("DUPLICATE", "ZOMBIE_WRITE", "WRONG_RESULT", "REORDERED"),
     fault="terminate: the other instance takes over, and gives back with records in flight",
     scenario="zoo-handovers",
     # Long, so that the transaction is open when the partitions go, and that its next commit comes
@@ -68,7 +68,7 @@ OFFSETS_WITHOUT_MEMBER = Bug(
     breaks="Offsets are sent with the member's generation, so that a zombie's are refused: here "
     "with the metadata of a consumer that never joined, which are always accepted.",
     like="sendOffsetsToTransaction(offsets, groupId), the call before KIP-447.",
-    anomalies=("DUPLICATE", "WRONG_RESULT", "REORDERED", "OFFSET_REGRESSION"),
+    anomalies=("DUPLICATE", "ZOMBIE_WRITE", "WRONG_RESULT", "REORDERED", "OFFSET_REGRESSION"),
     fault="pause beyond the session's time-out and within the transaction's",
     scenario="zoo-zombies",
     breed=lambda parts: exactly_once_by(_NoMember, parts),
