@@ -26,6 +26,7 @@ from eoscheck.audit.checks.order import (
 from eoscheck.audit.checks.outcome import Checked, Doubt, Found, merged
 from eoscheck.audit.checks.results import check_final_state, check_running_sum
 from eoscheck.audit.checks.rewritten import Observed, Removable, Rows, check_observed
+from eoscheck.audit.checks.sequence import Bounds as Sure
 from eoscheck.audit.checks.sequence import SequenceCheck
 from eoscheck.audit.findings import Code
 from eoscheck.audit.group.check import GroupCheck
@@ -150,6 +151,7 @@ class _FirstPass:
                 buckets=number,
                 limit=spec.max_findings,
                 gaps=captured.output_read.gaps,
+                sure=self._sure(),
             )
         if spec.order != "none":
             self.order = OrderCheck(
@@ -166,6 +168,15 @@ class _FirstPass:
         if spec.input is not None and (spec.running_sum or spec.final_state):
             self.inputs_by_key = Rearranged(spec.input, buckets=number, budget=budget)
             self.outputs_by_key = Rearranged(spec.output, buckets=number, budget=budget)
+
+    def _sure(self) -> Sure | None:
+        """Between which numbers every hole is one: everywhere, unless something moves or only a
+        part was asked for."""
+        spec, output = self.shards.spec, self.shards.captured.output
+        everything = (spec.start, spec.stop, spec.partitions) == (None, None, None)
+        if (everything and self.shards.settled) or not isinstance(output, NumberedStore):
+            return None
+        return output.whole()
 
     def run(self) -> Iterator[Checked]:
         limit = self.shards.spec.max_findings

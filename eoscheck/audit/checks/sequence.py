@@ -6,9 +6,9 @@ what each stretch began and ended with tells the holes between them, and what is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ from eoscheck.audit.rows.shuffle import Budget, Shuffle, bucket_of
 
 _STRETCH_BITS = 16
 _MOST_UNJUDGED = 1_000_000
+
+
+Bounds: TypeAlias = Mapping[int, tuple[int, int]]
+"""By source (the low half of its digest): first and last number, both included."""
 
 
 def stretch_of(numbers: Integers) -> Integers:
@@ -45,6 +49,10 @@ class SequenceCheck:
     A sequence is a source whose numbers, from its lowest to its highest, are there at least half:
     random identities have no holes to speak of. One record alone shows nothing, and passes where
     most are part of a sequence.
+
+    `sure`: where only a part of the log was read, or its writer is at work, numbers of one
+    partition may end before those of another: by source, the numbers from which and up to which
+    all of them are there; a source that is not in it is not judged. None: every hole is one.
     """
 
     topic: str
@@ -52,6 +60,7 @@ class SequenceCheck:
     buckets: int
     limit: int
     gaps: Sequence[str] = ()
+    sure: Bounds | None = None
     _records: int = 0
     _holes: list[_Hole] = field(default_factory=list)
     _stretches: Shuffle = field(init=False)
@@ -64,7 +73,9 @@ class SequenceCheck:
         numbers = _distinct(joined)
         if not len(numbers.row):
             return
-        stretches, holes = _stretches(joined.output.records, numbers, limit=self.limit)
+        stretches, holes = _stretches(
+            joined.output.records, numbers, sure=self.sure, limit=self.limit
+        )
         self._stretches.add(
             bucket_of(mixed(stretches["low"], stretches["high"]), self.buckets), stretches
         )
@@ -72,7 +83,7 @@ class SequenceCheck:
 
     def finish(self) -> Sequences:
         """Unknown where the output is not complete."""
-        total = _Totals()
+        total = _Totals(sure=self.sure)
         holes: list[_Hole] = []
         for bucket in range(self.buckets):
             columns = self._stretches.read(bucket)
@@ -91,6 +102,15 @@ class SequenceCheck:
                     "sequence, so that losses among them cannot be seen: give --input, or "
                     "--expect at-most-once",
                     count=aside,
+                )
+            )
+        if total.unsure:
+            doubts.append(
+                Doubt(
+                    subject=Code.GAP,
+                    reason=f"{{count}} holes in {self.topic} lie where not every partition was "
+                    "read: their numbers may be beyond the cut",
+                    count=total.unsure,
                 )
             )
         sparse = total.sparse
@@ -177,7 +197,7 @@ def _distinct(joined: Joined) -> _Distinct:
 
 
 def _stretches(
-    records: Records, numbers: _Distinct, *, limit: int
+    records: Records, numbers: _Distinct, *, sure: Bounds | None, limit: int
 ) -> tuple[dict[str, NDArray[Any]], list[_Hole]]:
     """One row for each stretch of each source, and the first holes inside them."""
     low, number, rows = numbers.low, numbers.number, numbers.row
@@ -188,6 +208,8 @@ def _stretches(
     step = np.diff(number, prepend=number[:1])
     step[starts] = 0
     hole = step > 1
+    unsure = hole & ~_surely(low, number - step, number, sure)
+    hole &= ~unsure
     columns: dict[str, NDArray[Any]] = {
         "low": low[starts],
         "high": numbers.high[starts],
@@ -197,6 +219,7 @@ def _stretches(
         "rows": np.add.reduceat(numbers.copies, starts),
         "holes": np.add.reduceat(hole.astype(np.int64), starts),
         "missing": np.add.reduceat(np.where(hole, step - 1, 0), starts),
+        "unsure": np.add.reduceat(unsure.astype(np.int64), starts),
     }
     for name, ends in (("first", starts), ("last", lasts)):
         columns[f"{name}_partition"] = records.partition[rows[ends]].astype(np.int64)
@@ -216,9 +239,24 @@ def _stretches(
     return columns, holes
 
 
+def _surely(source: Integers, before: Integers, after: Integers, sure: Bounds | None) -> Flags:
+    """Whether the numbers between two would have been read, had they been there."""
+    if sure is None:
+        return np.ones(len(source), dtype=np.bool_)
+    found = np.zeros(len(source), dtype=np.bool_)
+    alike = len(source) > 0 and source.min() == source.max()
+    for name in (source[:1] if alike else np.unique(source)).tolist():
+        first, last = sure.get(name, (0, -1))
+        found |= (source == name) & (before >= first) & (after <= last)
+    return found
+
+
 @dataclass(kw_only=True)
 class _Totals:
     """Over all sources that were looked at so far."""
+
+    sure: Bounds | None
+    unsure: int = 0
 
     dense_rows: int = 0
     alone_rows: int = 0
@@ -248,6 +286,9 @@ class _Totals:
         judged = dense[source]
         step = np.append(0, first[1:] - last[:-1])
         between = judged & ~begins & (step > 1)
+        unsure = between & ~_surely(low, np.append(0, last[:-1]), first, self.sure)
+        between &= ~unsure
+        self.unsure += int(columns["unsure"][judged].sum() + unsure.sum())
         self.holes += int(columns["holes"][judged].sum() + between.sum())
         self.missing += int(columns["missing"][judged].sum() + (step[between] - 1).sum())
         found = np.flatnonzero(between)

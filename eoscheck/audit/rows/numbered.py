@@ -37,10 +37,22 @@ class NumberedStore(Store):
         )
         self._sources: set[int] = set()
         self._highest: dict[tuple[int, int], int] = {}
+        self._lowest: dict[tuple[int, int], int] = {}
 
     @property
     def few_sources(self) -> bool:
         return len(self._sources) <= _FEW_SOURCES
+
+    def whole(self) -> dict[int, tuple[int, int]]:
+        """By source: from the highest first number of a partition that has it to the lowest last
+        one. Empty where there are too many sources to follow."""
+        bounds: dict[int, tuple[int, int]] = {}
+        if not self.few_sources:
+            return bounds
+        for key, highest in self._highest.items():
+            first, last = bounds.get(key[1], (_LOWEST, 2**63 - 1))
+            bounds[key[1]] = max(first, self._lowest[key]), min(last, highest)
+        return bounds
 
     @property
     def specs(self) -> dict[str, ColumnSpec]:
@@ -87,6 +99,7 @@ class NumberedStore(Store):
             before = np.append(_LOWEST, highest[:-1])
             np.maximum(before, self._highest.get(key, _LOWEST), out=before)
             late[rows] = numbers < before
+            self._lowest[key] = min(int(numbers.min()), self._lowest.get(key, 2**63 - 1))
             self._highest[key] = max(int(highest[-1]), self._highest.get(key, _LOWEST))
         if known is not None:
             late[~known] = 0

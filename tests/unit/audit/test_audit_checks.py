@@ -332,3 +332,18 @@ def test_a_transaction_hangs_when_it_is_overdue_or_nobody_knows_it_and_else_is_u
     assert [a.offsets for a in checked.found[0].anomalies] == [[40], [40]]
     assert [unknown.subject for unknown in checked.unknowns] == ["receipts-1@40"]
     assert "'app-0' was still open after 5 s" in checked.unknowns[0].reason
+
+
+def test_holes_beyond_what_every_partition_shows_are_no_gaps_while_the_writer_is_at_work() -> None:
+    """Number 7 may lie beyond the cut of partition 1, of which less was read."""
+    output = {0: line(1, 3, 4, 6, 8), 1: line(2, 5)}
+    settled = [f for f in check_all(output).found if f.code is Code.GAP]
+    assert [found.total for found in settled] == [1]
+    at_work = check_all(output, settled=False)
+    assert [found.total for found in at_work.found if found.code is Code.GAP] == [0]
+    assert any("may be beyond the cut" in reason for reason in reasons(at_work))
+    early = {0: line(1, 3, 4, 6, 8), 1: line(9)}
+    found = [f for f in check_all(early, settled=False).found if f.code is Code.GAP]
+    assert [each.total for each in found] == [0], "partition 1 may have had 2, 5 and 7 before"
+    sure = check_all({0: line(1, 3, 6), 1: line(0, 4, 7)}, settled=False)
+    assert [each.total for each in sure.found if each.code is Code.GAP] == [2]
