@@ -166,8 +166,16 @@ def test_inputs_in_a_partition_that_was_added_meanwhile_are_not_due(
     assert not report.anomalies, report.findings[:3]
 
 
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("again", [10_000, 40_000], ids=["shorter", "longer"])
+@pytest.mark.parametrize(
+    ("again", "reader"),
+    [
+        # The client reader waits a minute for records that are not there any more.
+        pytest.param(10_000, "client", id="shorter-client", marks=pytest.mark.accept),
+        pytest.param(10_000, "auto", id="shorter-auto"),
+        pytest.param(40_000, "client", id="longer-client"),
+        pytest.param(40_000, "auto", id="longer-auto"),
+    ],
+)
 def test_a_topic_that_was_deleted_and_created_again_meanwhile_is_not_judged(
     cluster: Cluster, topics: Topics, topic_name: str, again: int, reader: Reader
 ) -> None:
