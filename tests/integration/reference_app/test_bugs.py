@@ -1,6 +1,7 @@
-"""Bugs of the zoo seen by their topics alone: the cheap ones, and what no verdict shows yet.
+"""Bugs of the zoo seen by their topics alone, the cheap ones: each rule by itself, and quickly.
 
-All others are proven by `tests/acceptance/test_zoo.py`.
+What an audit says of them is shown by `tests/acceptance/test_zoo.py`, and of windows by
+`tests/integration/audit/test_zoo_windows.py`.
 """
 
 from __future__ import annotations
