@@ -309,6 +309,8 @@ def _scope(spec: AuditSpec) -> list[str]:
         said.append(f"only partitions {spec.partitions}")
     if spec.sample is not None:
         said.append(f"only a sample of {spec.sample} of all identities")
+    if spec.sample is not None and spec.input is None:
+        said.append("GAP and REORDERED are not judged in a sample without its input")
     if said and spec.input is not None:
         said.append("PHANTOM is not judged beyond that")
     return said

@@ -144,7 +144,9 @@ class _FirstPass:
     def __post_init__(self) -> None:
         spec, captured, budget = self.shards.spec, self.shards.captured, self.shards.budget
         number = len(self.shards)
-        if spec.input is None:
+        # A sample shows no sequence: most of its numbers are left out.
+        sampled = spec.input is None and spec.sample is not None
+        if spec.input is None and not sampled:
             self.sequences = SequenceCheck(
                 topic=spec.output,
                 budget=budget,
@@ -153,7 +155,7 @@ class _FirstPass:
                 gaps=captured.output_read.gaps,
                 sure=self._sure(),
             )
-        if spec.order != "none":
+        if spec.order != "none" and not sampled:
             self.order = OrderCheck(
                 topic=spec.output,
                 input_topic=spec.input,

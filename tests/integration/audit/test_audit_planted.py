@@ -212,3 +212,19 @@ def test_strict_makes_a_failure_of_a_hazard(topics: Topics, pair: tuple[str, str
     topics.write(output, receipt(0, 1))
     assert audit(topics, output, source).verdict is Verdict.PASS
     assert audit(topics, output, source, strict=True).verdict is Verdict.FAIL
+
+
+def test_a_sample_of_numbers_shows_doubles_and_neither_gaps_nor_order(
+    topics: Topics, pair: tuple[str, str]
+) -> None:
+    _source, output = pair
+    numbers = [*range(40), 3, 20, 31]
+    topics.commit(output, *(receipt(0, number) for number in numbers))
+    whole = audit(topics, output)
+    assert whole.anomalies == {Code.DUPLICATE: 3}
+    halves = [audit(topics, output, sample=f"1/{parts}") for parts in (1, 2)]
+    assert halves[0].anomalies == {Code.DUPLICATE: 3}
+    assert 0 < halves[1].counts["output_records"] < len(numbers)
+    assert halves[1].anomalies.keys() <= {Code.DUPLICATE}
+    assert not halves[1].unknowns
+    assert any("not judged in a sample" in said for said in halves[1].scope)
