@@ -26,7 +26,7 @@ demo: $(STAMP)-demo  ## a real Kafka, the reference app under fire, the audit, a
 	$(BIN)/eoscheck demo
 
 test: lint  ## lint, types, import rules, and a slice of every test
-	$(BIN)/python -m pytest -m 'not accept'
+	$(BIN)/python -m pytest -m 'not accept' -n 2 --dist loadfile
 
 accept: $(STAMP)-dev  ## the full lists of what must be shown (long)
 	$(BIN)/python -m pytest -m 'accept' -n 2 --dist loadfile
