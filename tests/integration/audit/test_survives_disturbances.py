@@ -166,14 +166,23 @@ def test_leaders_that_move_change_nothing(double: EmbeddedCluster, reader: Reade
 
     def move_away_and_back() -> None:
         second.stop(timeout_s=_WAIT_S)
-        assert _leaders(double) == {1}
+        _wait_for_leaders(double, {1})
         second.restart()
         second.wait_ready(timeout_s=_WAIT_S, brokers=2)
         _wait_in_sync(double)
         _elect(double.client_config)
 
     _check(_audit(double.client_config, reader, disturb=move_away_and_back), undisturbed)
-    assert _leaders(double) == {1, 2}
+    _wait_for_leaders(double, {1, 2})
+
+
+def _wait_for_leaders(cluster: EmbeddedCluster, expected: set[int]) -> None:
+    """Brokers take up what the controller decided one after another."""
+    Retrying(
+        retry=retry_if_result(lambda leaders: leaders != expected),
+        stop=stop_after_delay(_WAIT_S),
+        wait=wait_fixed(0.1),
+    )(lambda: _leaders(cluster))
 
 
 def _elect(client_config: Mapping[str, str]) -> None:
