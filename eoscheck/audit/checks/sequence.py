@@ -22,6 +22,8 @@ from eoscheck.audit.rows.shuffle import Budget, Shuffle, bucket_of
 
 _STRETCH_BITS = 16
 _MOST_UNJUDGED = 1_000_000
+_SOURCES_SHOWN = 100
+"""Sources whose holes are kept until it is known which of them are sequences."""
 
 
 Bounds: TypeAlias = Mapping[int, tuple[int, int]]
@@ -79,7 +81,7 @@ class SequenceCheck:
         self._stretches.add(
             bucket_of(mixed(stretches["low"], stretches["high"]), self.buckets), stretches
         )
-        self._holes = sorted([*self._holes, *holes], key=_Hole.rank)[: self.limit]
+        self._holes = _first([*self._holes, *holes], limit=self.limit)
 
     def finish(self) -> Sequences:
         """Unknown where the output is not complete."""
@@ -225,7 +227,8 @@ def _stretches(
         columns[f"{name}_partition"] = records.partition[rows[ends]].astype(np.int64)
         columns[f"{name}_offset"] = records.offset[rows[ends]]
     found = np.flatnonzero(hole)
-    found = found[np.argsort(rows[found], kind="stable")[:limit]]
+    found = found[np.argsort(rows[found], kind="stable")]
+    found = found[_early(low[found], limit=limit)]
     holes = [
         _Hole(
             source=int(low[at]),
@@ -237,6 +240,25 @@ def _stretches(
         for at in found.tolist()
     ]
     return columns, holes
+
+
+def _early(source: Integers, *, limit: int) -> Integers:
+    """Indices of the first `limit` of each source, of as many sources as are worth it: which of
+    them are sequences is not known yet."""
+    if len(source) <= limit:
+        return np.arange(len(source))
+    order = np.argsort(source, kind="stable")
+    begins = np.append(True, np.diff(source[order]) != 0)
+    starts = np.flatnonzero(begins)
+    place = np.arange(len(source)) - np.repeat(starts, np.diff(np.append(starts, len(source))))
+    return np.sort(order[place < limit])[: _SOURCES_SHOWN * limit]
+
+
+def _first(holes: Sequence[_Hole], *, limit: int) -> list[_Hole]:
+    """The same of holes."""
+    found = sorted(holes, key=_Hole.rank)
+    kept = _early(np.array([hole.source for hole in found], dtype=np.int64), limit=limit)
+    return [found[at] for at in kept.tolist()]
 
 
 def _surely(source: Integers, before: Integers, after: Integers, sure: Bounds | None) -> Flags:
