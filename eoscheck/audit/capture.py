@@ -32,7 +32,7 @@ from eoscheck.audit.rows.columns import Flags
 from eoscheck.audit.rows.numbered import NumberedStore
 from eoscheck.audit.rows.records import Records
 from eoscheck.audit.rows.shuffle import Budget
-from eoscheck.audit.rows.store import Sample, Store, Watcher, Watching
+from eoscheck.audit.rows.store import Sample, Store, Watcher
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster.view import ClusterView, UnstableOffsetsError
 from eoscheck.errors import UsageError
@@ -121,7 +121,8 @@ class Capture:
         """Raises UsageError where a topic or the group is not there, InfrastructureError where the
         cluster does not answer."""
         spec, state = self.spec, self.spec.final_state
-        shards = self.budget.buckets(self._largest() if self.rows is None else self.rows)
+        rows = most_offsets(self.view, topics_of(spec)) if self.rows is None else self.rows
+        shards = self.budget.buckets(rows)
         self.oracles.begin(shards)
         due_below, unknowns = self._due_below()
 
@@ -155,7 +156,7 @@ class Capture:
                 unknowns=unknowns,
             )
 
-        seals = (Watching(Contents(spec.input, limit=spec.max_findings), frozenset({"seal"})),)
+        seals = (Contents(spec.input, limit=spec.max_findings),)
         wanted = wanted_of_input(spec, sealed=self.sealed)
         inputs = self._store(spec.input, wanted, shards, seals if self.sealed else ())
         whole = self._spans(spec.input)
@@ -185,12 +186,6 @@ class Capture:
             unknowns=unknowns,
         )
 
-    def _largest(self) -> int:
-        return max(
-            sum(span.cut - span.start for span in self._spans(topic).values())
-            for topic in topics_of(self.spec)
-        )
-
     def _store(
         self, topic: str, wanted: Wanted, shards: int, watchers: tuple[Watcher, ...] = ()
     ) -> Store:
@@ -215,13 +210,12 @@ class Capture:
         """Checks that see the output go by."""
         spec, limit = self.spec, self.spec.max_findings
         if spec.partitioner is not None:
-            check = Partitioning(
+            yield Partitioning(
                 spec.output,
                 partitioner=spec.partitioner,
                 partitions=len(self.view.partitions(spec.output)),
                 limit=limit,
             )
-            yield Watching(check, frozenset({"home"}))
         yield from self.oracles.watchers
 
     def _output_spans(self, ranges: Ranges) -> tuple[dict[int, Span], Mapping[int, int] | None]:
@@ -306,6 +300,16 @@ class Capture:
         starts, ends = self.view.log_starts(topic), self.view.high_watermarks(topic)
         self.ends[topic] = ends
         return {number: Span(start=starts.get(number, 0), cut=end) for number, end in ends.items()}
+
+
+def most_offsets(view: ClusterView, topics: Sequence[str]) -> int:
+    """Of the largest of some topics: offsets that there are now, no fewer than records."""
+
+    def extent(topic: str) -> int:
+        starts = view.log_starts(topic)
+        return sum(end - starts.get(n, 0) for n, end in view.high_watermarks(topic).items())
+
+    return max(map(extent, topics))
 
 
 def _sample(spec: AuditSpec) -> Sample | None:

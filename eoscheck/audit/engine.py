@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException
 from eoscheck.audit.batches.held import check_held
 from eoscheck.audit.batches.view import RawView
 from eoscheck.audit.batches.writing import check_writing
-from eoscheck.audit.capture import Capture, Captured
+from eoscheck.audit.capture import Capture, Captured, most_offsets
 from eoscheck.audit.checks.joined import Acknowledged
 from eoscheck.audit.checks.liveness import check_stalled
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
@@ -72,12 +72,13 @@ def run_audit(
     check_spec(spec)
     check_oracles(spec, in_a_run=bool(history))
     began = clock()
+    acknowledged = None if spec.input is None else _acknowledged(history, spec.input)
     try:
         with ExitStack() as stack:
             configs = ConfigView(client_config)
             view = stack.enter_context(ClusterView(client_config))
             # A wrong name is told before anything is read.
-            rows = max(_extent(view, topic) for topic in topics_of(spec))
+            rows = most_offsets(view, topics_of(spec))
             compiled = spec.reader != "client" and (
                 rows >= _LARGE or is_loaded() or spec.atomic is not None
             )
@@ -101,9 +102,7 @@ def run_audit(
                 rows=rows,
                 history=history,
                 missing_group_is_unknown=bool(history),
-                sealed=spec.reader != "fast"
-                and spec.input is not None
-                and _acknowledged(history, spec.input) is not None,
+                sealed=spec.reader != "fast" and acknowledged is not None,
                 progress=progress,
                 clock=clock,
             )
@@ -126,6 +125,7 @@ def run_audit(
                     captured,
                     capture=capture,
                     group=group,
+                    acknowledged=acknowledged,
                     history=history,
                     liveness_s=liveness_s,
                 ),
@@ -147,6 +147,7 @@ def _check(
     *,
     capture: Capture,
     group: GroupCheck | None,
+    acknowledged: Acknowledged | None,
     history: Sequence[Event],
     liveness_s: float,
 ) -> Iterator[Checked]:
@@ -155,7 +156,7 @@ def _check(
         spec=spec,
         captured=captured,
         budget=capture.budget,
-        acknowledged=_acknowledged(history, spec.input) if spec.input is not None else None,
+        acknowledged=acknowledged,
         observed=_observed(history, spec),
     )
     yield from check_shards(
@@ -250,18 +251,18 @@ def _report(
         *(_misfit(each) for read in captured.reads() for each in read.misfits),
         *(_said(unknown) for each in checked for unknown in each.unknowns),
     ]
-    counts = {"output_records": captured.output.rows}
+    counts = Counter({"output_records": captured.output.rows})
     if captured.input is not None:
         counts["input_records"] = captured.input.rows
     for each_checked in checked:
-        counts |= each_checked.counts
+        counts.update(each_checked.counts)  # of shards and topics that were looked at one by one
     hazards = [hazard for each in checked for hazard in each.hazards]
     return AuditReport(
         verdict=verdict(found, unknowns, spec.expect, hazards=len(hazards) if spec.strict else 0),
         expect=spec.expect,
         output=spec.output,
         input=spec.input,
-        counts=counts,
+        counts=dict(counts),
         anomalies=dict(anomalies),
         allowed=dict(excused),
         hazards=hazards,
@@ -283,12 +284,6 @@ def _neighbourhood(client_config: Mapping[str, str], stack: ExitStack) -> Neighb
         return Neighbourhood(stack.enter_context(RawFetch(client_config)))
     except EoscheckError:
         return None
-
-
-def _extent(view: ClusterView, topic: str) -> int:
-    """Offsets that there are now: no fewer than records."""
-    starts = view.log_starts(topic)
-    return sum(end - starts.get(n, 0) for n, end in view.high_watermarks(topic).items())
 
 
 def _raw_log(client_config: Mapping[str, str], stack: ExitStack) -> tuple[RawLog | None, list[str]]:

@@ -42,8 +42,8 @@ from eoscheck.audit.spec import AuditSpec
 
 @dataclass(kw_only=True)
 class Shards:
-    """Both sides of a pipeline, shard by shard. `moves(seconds)` tells whether the subject was at
-    work since the cuts, or is within so many seconds."""
+    """Both sides of a pipeline, shard by shard. `settled` is false while the subject may be at work
+    on what it has not written yet."""
 
     spec: AuditSpec
     captured: Captured
@@ -107,8 +107,11 @@ def check_shards(
     watch_s: float,
     group: GroupCheck | None = None,
 ) -> Iterator[Checked]:
-    """Every check of identities, order and results, each over all shards. Without a group, a
-    missing tail is watched for `watch_s` before it is called lost: the subject may be at work."""
+    """Every check of identities, order and results, each over all shards.
+
+    `moves(seconds)` tells whether the subject was at work since the cuts, or is within so many
+    seconds. Without a group, a missing tail is watched for `watch_s` before it is called lost.
+    """
     spec, limit = shards.spec, shards.spec.max_findings
     if spec.group is None:
         shards.settled = not moves(0)
@@ -139,7 +142,6 @@ class _FirstPass:
     sequences: SequenceCheck | None = None
     inputs_by_key: Rearranged | None = None
     outputs_by_key: Rearranged | None = None
-    failures: list[Checked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         spec, captured, budget = self.shards.spec, self.shards.captured, self.shards.budget

@@ -96,12 +96,6 @@ class Oracles:
     _folded: dict[int, TableRows | str] = field(default_factory=dict)
 
     @property
-    def topics(self) -> list[str]:
-        """Those beside output and input."""
-        logs = [topic for each in self.spec.changelogs for topic in (each.name, each.topic)]
-        return [topic for topic in (self.spec.golden, *logs) if topic is not None]
-
-    @property
     def reads(self) -> list[Read]:
         logs = [read for each in self._logs for read in (each.read, each.second_read)]
         return [read for read in (self._golden_read, *logs) if read is not None]
@@ -211,9 +205,11 @@ class Oracles:
         if golden is None or read is None:
             return
         last = self.spec.golden_by == "last"
-        compacted = not last and bool(self.reader.configs.compacted(golden.topic))
         unknowns = check_golden_run(
-            golden=golden.topic, records=golden.rows, compacted=compacted, gaps=read.gaps
+            golden=golden.topic,
+            records=golden.rows,
+            compacted=read.compacted and not last,
+            gaps=read.gaps,
         )
         if unknowns:
             yield Checked(unknowns=unknowns)
@@ -263,8 +259,7 @@ class Oracles:
         if isinstance(folded, str):
             yield Checked(unknowns=[Unknown(subject=Code.STATE_DIVERGED, reason=folded)])
             folded = None
-        compacted = bool(self.reader.configs.compacted(log.spec.name))
-        gaps = log.read.gaps
+        compacted, gaps = log.read.compacted, log.read.gaps
 
         def tables(shard: int) -> tuple[TableRows, list[TableRows], TableRows | None]:
             subject = table_of(log.store.records(shard), found_by="found", gaps=gaps)

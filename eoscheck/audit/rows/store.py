@@ -29,23 +29,6 @@ class Watcher(Protocol):
     def finish(self) -> Checked: ...
 
 
-class Watched(Protocol):
-    """What a watcher does, without saying what it looks at."""
-
-    def add(self, block: Block) -> None: ...
-
-    def finish(self) -> Checked: ...
-
-
-class Watching:
-    """Makes a watcher of a check."""
-
-    def __init__(self, check: Watched, columns: frozenset[str]) -> None:
-        self.columns = columns
-        self.add = check.add
-        self.finish = check.finish
-
-
 class Store:
     """A sink of blocks. Rows go together by their identity, or `by` that column. `kept` picks the
     rows of a sample; `watchers` are given every block before that."""
@@ -95,9 +78,6 @@ class Store:
     def records(self, shard: int) -> Records:
         return from_rows(self.topic, self._shuffle.read(shard), self.specs)
 
-    def clear(self) -> None:
-        self._shuffle.clear()
-
     def _rows(self, block: Block) -> dict[str, NDArray[Any]]:
         return to_rows(block)
 
@@ -124,6 +104,3 @@ class Rearranged:
     def records(self, shard: int) -> Records:
         found = from_rows(self._topic, self._shuffle.read(shard), self._specs)
         return found.chosen(np.lexsort((found.offset, found.partition)))
-
-    def clear(self) -> None:
-        self._shuffle.clear()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eoscheck.audit import AuditReport, AuditSpec, Code, Guarantee, RunningSum, Verdict, run_audit
+from eoscheck.audit.rows.shuffle import Budget
 from tests.integration.audit.writing import Out, Topics, payment, receipt
 
 Shown = tuple[str, int, list[int], Any]
@@ -228,3 +229,17 @@ def test_a_sample_of_numbers_shows_doubles_and_neither_gaps_nor_order(
     assert halves[1].anomalies.keys() <= {Code.DUPLICATE}
     assert not halves[1].unknowns
     assert any("not judged in a sample" in said for said in halves[1].scope)
+
+
+def test_counts_add_up_whatever_shard_a_loss_is_in(
+    topics: Topics, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "eoscheck.audit.engine.budget", lambda _mb: Budget(rows_bytes=1 << 20, shard_rows=3)
+    )
+    source, output = pair
+    topics.commit(source, *(payment(0, number) for number in range(40)))
+    topics.commit(output, *(receipt(0, number) for number in range(40) if number != 17))
+    report = audit(topics, output, source)
+    assert report.anomalies == {Code.LOST: 1}
+    assert (report.counts["due_records"], report.counts["missing_outputs"]) == (40, 1)
