@@ -11,14 +11,11 @@ from kafka.errors import KafkaError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from eoscheck.cluster.raw_client import BrokenConnectionError, Leaders, RawClient, RawConnection
-from eoscheck.cluster.raw_log import FetchedPart, fetch_request
+from eoscheck.cluster.raw_fetcher import FetchedPart, part_of, part_out_of_range, send_fetch
 from eoscheck.errors import InfrastructureError
 from eoscheck.logformat.answer import (
-    BY_ID,
-    BY_NAME,
     Answer,
     BrokenAnswerError,
-    PartitionAnswer,
     next_offset,
     read_answer,
 )
@@ -79,7 +76,7 @@ class RawFetch:
             found = next(each for each in answer.partitions if each.partition == partition)
             if found.error == _OUT_OF_RANGE:
                 start = self._client.log_start(topic, partition, leader)
-                return _nothing(partition, offset, start)
+                return part_out_of_range(partition, offset, start)
         except (BrokenConnectionError, BrokenAnswerError, KafkaError, OSError) as error:
             self._forget(topic, leader)
             raise _AgainError(str(error) or type(error).__name__) from error
@@ -93,7 +90,8 @@ class RawFetch:
         if found.error:
             self._forget(topic, leader)
             raise _AgainError(_name(found.error))
-        return _part(found, offset)
+        following = next_offset(found.records)
+        return part_of(found, offset, offset if following is None else max(offset, following))
 
     def _leaders_of(self, topic: str) -> Leaders:
         if topic not in self._leaders:
@@ -125,16 +123,14 @@ class RawFetch:
         if leader not in self._connections:
             self._connections[leader] = self._client.connect(leader)
         connection = self._connections[leader]
-        topic_id = self._leaders[topic].topic_id
-        version = connection.version if topic_id is not None else BY_NAME
-        request = fetch_request(
+        number, version = send_fetch(
+            connection,
             topic,
-            topic_id if version >= BY_ID else None,
+            self._leaders[topic].topic_id,
             {partition: offset},
             committed=committed,
             max_bytes=max_bytes,
         )
-        number = connection.send(request, version=version)
         answer = read_answer(connection.receive(), version=version)
         if answer.correlation_id != number:
             raise BrokenConnectionError("the answer to another request")
@@ -166,31 +162,3 @@ class RawFetch:
 
 def _name(code: int) -> str:
     return str(kafka_errors.for_code(code).__name__)
-
-
-def _nothing(partition: int, offset: int, start: int) -> FetchedPart:
-    return FetchedPart(
-        partition=partition,
-        fetch_offset=offset,
-        next_offset=start,
-        high_watermark=-1,
-        last_stable_offset=-1,
-        log_start_offset=start,
-        aborted=[],
-        records=memoryview(b""),
-        out_of_range=True,
-    )
-
-
-def _part(found: PartitionAnswer, offset: int) -> FetchedPart:
-    following = next_offset(found.records)
-    return FetchedPart(
-        partition=found.partition,
-        fetch_offset=offset,
-        next_offset=offset if following is None else max(offset, following),
-        high_watermark=found.high_watermark,
-        last_stable_offset=found.last_stable_offset,
-        log_start_offset=found.log_start_offset,
-        aborted=found.aborted,
-        records=found.records,
-    )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from kafka import errors as kafka_errors
 from kafka.errors import KafkaError
@@ -190,17 +191,15 @@ class Fetcher:
     def _send(self, leader: int, places: list[PartitionPlace]) -> None:
         assert self._leaders is not None
         connection = self._connections.pop(leader, None) or self.client.connect(leader)
-        topic_id = self._leaders.topic_id
-        version = connection.version if topic_id is not None else BY_NAME
-        request = fetch_request(
-            self.topic,
-            topic_id if version >= BY_ID else None,
-            {place.partition: place.offset for place in places},
-            committed=self.committed,
-            max_bytes=self.answer_bytes,
-        )
         try:
-            number = connection.send(request, version=version)
+            number, version = send_fetch(
+                connection,
+                self.topic,
+                self._leaders.topic_id,
+                {place.partition: place.offset for place in places},
+                committed=self.committed,
+                max_bytes=self.answer_bytes,
+            )
         except BrokenConnectionError:
             connection.close()
             raise
@@ -255,7 +254,7 @@ class Fetcher:
                     )
                 starved.append((place, each))
                 continue
-            parts.append(_part(each, place.offset, following))
+            parts.append(part_of(each, place.offset, following))
             place.offset, place.heard = following, now
             served.append(place)
         # Answers are filled in the order of the request: who got nothing comes first next time.
@@ -269,7 +268,7 @@ class Fetcher:
             else:
                 place.trouble = "records, but none given"
             if place.offset >= stable:
-                parts.append(_part(each, place.offset, place.offset, empty=True))
+                parts.append(part_of(each, place.offset, place.offset, empty=True))
         return parts
 
     def _restart(self, leader: int, place: PartitionPlace) -> FetchedPart | None:
@@ -286,17 +285,7 @@ class Fetcher:
                 f"begins at {start}: its end was cut off (an unclean leader election?)"
             )
         place.offset = start
-        return FetchedPart(
-            partition=place.partition,
-            fetch_offset=fetched,
-            next_offset=start,
-            high_watermark=-1,
-            last_stable_offset=-1,
-            log_start_offset=start,
-            aborted=[],
-            records=_NONE,
-            out_of_range=True,
-        )
+        return part_out_of_range(place.partition, fetched, start)
 
     def _refused(self, places: list[PartitionPlace], code: int) -> None:
         error = kafka_errors.for_code(code)
@@ -354,7 +343,7 @@ class Fetcher:
         self._look_again(self.places, "unknown topic")
 
 
-def _part(
+def part_of(
     each: PartitionAnswer, offset: int, following: int, *, empty: bool = False
 ) -> FetchedPart:
     return FetchedPart(
@@ -369,9 +358,46 @@ def _part(
     )
 
 
-def fetch_request(
+def part_out_of_range(partition: int, offset: int, start: int) -> FetchedPart:
+    """The log does not hold `offset`: it begins at `start`."""
+    return FetchedPart(
+        partition=partition,
+        fetch_offset=offset,
+        next_offset=start,
+        high_watermark=-1,
+        last_stable_offset=-1,
+        log_start_offset=start,
+        aborted=[],
+        records=_NONE,
+        out_of_range=True,
+    )
+
+
+def send_fetch(
+    connection: RawConnection,
     topic: str,
-    topic_id: Any,
+    topic_id: UUID | None,
+    offsets: Mapping[int, int],
+    *,
+    committed: bool,
+    max_bytes: int,
+) -> tuple[int, int]:
+    """Asks for what begins at `offsets`, by partition: the request's number and version. Raises
+    BrokenConnectionError."""
+    version = connection.version if topic_id is not None else BY_NAME
+    request = _request(
+        topic,
+        topic_id if version >= BY_ID else None,
+        offsets,
+        committed=committed,
+        max_bytes=max_bytes,
+    )
+    return connection.send(request, version=version), version
+
+
+def _request(
+    topic: str,
+    topic_id: UUID | None,
     offsets: Mapping[int, int],
     *,
     committed: bool,

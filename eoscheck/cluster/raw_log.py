@@ -12,7 +12,6 @@ from typing import Self
 from eoscheck.cluster.raw_client import RawClient
 from eoscheck.cluster.raw_fetcher import FetchedPart as FetchedPart
 from eoscheck.cluster.raw_fetcher import Fetcher, PartitionPlace
-from eoscheck.cluster.raw_fetcher import fetch_request as fetch_request
 
 ANSWER_BYTES = 8 * 1024 * 1024
 """Asked for at once. A broker returns the first batch whole, however large it is."""
@@ -54,22 +53,6 @@ class RawLog:
             silence_s=silence_s,
             grace_s=self._timeout_s,
         )
-
-    def fetch(
-        self,
-        topic: str,
-        partition: int,
-        offset: int,
-        *,
-        committed: bool,
-        max_bytes: int = 1024 * 1024,
-    ) -> FetchedPart:
-        """What one request gives. Raises InfrastructureError as reading does."""
-        span = {partition: (offset, offset + 1)}
-        with self.read(
-            topic, span, committed=committed, answer_bytes=max_bytes, silence_s=2 * self._timeout_s
-        ) as reading:
-            return next(reading)
 
     def close(self) -> None:
         self._client.close()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from eoscheck.audit.batches.formats import are_old_format
+from eoscheck.audit.batches.parts import taken
 from eoscheck.audit.batches.view import RawView
 from eoscheck.cluster.raw_log import RawLog
-from eoscheck.logformat import read_batches
 
 
 def follow_to_markers(cuts: Mapping[int, int], *, log: RawLog, view: RawView) -> None:
@@ -28,15 +27,6 @@ def follow_to_markers(cuts: Mapping[int, int], *, log: RawLog, view: RawView) ->
     with log.read(view.topic, spans, committed=True) as reading:
         for part in reading:
             if not part.out_of_range:
-                batches = read_batches(part.records)
-                view.take(
-                    part.partition,
-                    batches,
-                    part.aborted,
-                    high_watermark=part.high_watermark,
-                    last_stable_offset=part.last_stable_offset,
-                    log_start=part.log_start_offset,
-                    old_format=are_old_format(part.records, batches),
-                )
+                taken(part, view)
             if not view.waits_for_marker(part.partition, below=cuts[part.partition]):
                 reading.drop(part.partition)

@@ -9,43 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eoscheck.audit.batches.formats import are_old_format
+from eoscheck.audit.batches.parts import View, taken
 from eoscheck.audit.readers.fast_decode import Decoder
 from eoscheck.audit.readers.fast_plan import supported
 from eoscheck.audit.readers.scan import Reached, Span
 from eoscheck.audit.rows.block import BlockSink, Wanted
 from eoscheck.audit.rows.records import Misfits, Place
 from eoscheck.cluster.raw_log import FetchedPart, RawLog
-from eoscheck.logformat import Batches, read_batches
+from eoscheck.logformat import Batches
 
-__all__ = ["FastRead", "View", "read_fast", "supported"]
-
-
-class View(Protocol):
-    """Follows the batches of a topic (`raw_view.RawView`)."""
-
-    def take(
-        self,
-        partition: int,
-        batches: Batches,
-        aborted: list[tuple[int, int]],
-        *,
-        high_watermark: int,
-        last_stable_offset: int,
-        log_start: int,
-        old_format: NDArray[np.bool_] | None = None,
-    ) -> NDArray[np.bool_]:
-        """Which of the batches a `read_committed` client is given."""
-        ...
-
-    def withheld(self, partition: int) -> NDArray[np.bool_]:
-        """Of those taken last, which it is not given because they were aborted."""
-        ...
+__all__ = ["FastRead", "read_fast", "supported"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,16 +113,7 @@ class _Reader:
         if part.out_of_range:
             partition.lost_below = part.log_start_offset
             return
-        batches = read_batches(part.records)
-        given = self.view.take(
-            part.partition,
-            batches,
-            part.aborted,
-            high_watermark=part.high_watermark,
-            last_stable_offset=part.last_stable_offset,
-            log_start=part.log_start_offset,
-            old_format=None if batches.intact.all() else are_old_format(part.records, batches),
-        )
+        batches, given = taken(part, self.view)
         self._decode(part, batches, given, self.sink, partition.span.cut)
         if self.withheld is not None:
             hidden = self.view.withheld(part.partition)

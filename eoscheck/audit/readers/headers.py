@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from eoscheck.audit.batches.formats import are_old_format
-from eoscheck.audit.readers.fast import View
+from eoscheck.audit.batches.parts import View, taken
 from eoscheck.audit.readers.scan import Span
 from eoscheck.cluster.raw_log import RawLog
-from eoscheck.logformat import read_batches
 
 
 def read_headers(
@@ -40,15 +38,6 @@ def read_headers(
             elif clock() - idle_since.setdefault(number, clock()) > patience_s:
                 reading.drop(number)
             if not part.out_of_range:
-                batches = read_batches(part.records)
-                view.take(
-                    number,
-                    batches,
-                    part.aborted,
-                    high_watermark=part.high_watermark,
-                    last_stable_offset=part.last_stable_offset,
-                    log_start=part.log_start_offset,
-                    old_format=are_old_format(part.records, batches),
-                )
+                taken(part, view)
             if progress is not None:
                 progress(sum(done.values()), total)

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from eoscheck.audit.batches.view import RawView
 from eoscheck.audit.readers.scan import Span
 from eoscheck.cluster import Cluster
-from eoscheck.cluster.raw_log import RawLog
+from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.logformat import read_batches
 from tests.integration.audit.fast_reading import JavaView, by_client, by_fast_reader, spans_of
 from tests.integration.audit.writing import WAIT_S, Out, Topics
@@ -67,7 +67,7 @@ def test_every_codec_with_headers_nulls_and_tombstones(
             headers=list(out.headers),
         )
     assert producer.flush(WAIT_S) == 0
-    with RawLog(cluster.client_config) as log:
+    with RawFetch(cluster.client_config) as log:
         part = log.fetch(topic, 0, 0, committed=True)
     expected = CODECS.index(codec)
     assert expected in read_batches(part.records).codec.tolist()

@@ -20,6 +20,7 @@ from eoscheck.cluster import Cluster, NewTopic, create_topics, delete_topics
 from eoscheck.cluster.admin_client import open_admin
 from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
 from eoscheck.cluster.external import ExternalCluster
+from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.cluster.raw_log import FetchedPart, RawLog, Reading
 from eoscheck.errors import InfrastructureError
 from eoscheck.logformat import read_batches, read_records
@@ -112,7 +113,7 @@ def test_every_record_is_read_once_in_the_order_of_its_partition(
 
 def test_one_request_gives_the_batch_of_an_offset(cluster: Cluster, topic_name: str) -> None:
     fill(cluster.client_config, topic_name)
-    with RawLog(cluster.client_config) as log:
+    with RawFetch(cluster.client_config) as log:
         part = log.fetch(topic_name, 1, 500, committed=False, max_bytes=1_000)
         batches = read_batches(part.records)
         assert batches.base_offset[0] <= 500 <= batches.last_offset[0]
@@ -190,7 +191,8 @@ def test_a_topic_that_is_made_anew_is_not_taken_for_the_one_before(
 def test_a_topic_that_is_not_there_is_not_created(cluster: Cluster, topic_name: str) -> None:
     with RawLog(cluster.client_config, timeout_s=1.0) as log:
         with pytest.raises(InfrastructureError, match="does not exist"):
-            log.fetch(topic_name, 0, 0, committed=True)
+            with log.read(topic_name, {0: (0, 1)}, committed=True) as reading:
+                next(reading)
     admin = AdminClient({**cluster.client_config, "log_level": 0})
     assert topic_name not in admin.list_topics(timeout=_WAIT_S).topics
 

@@ -17,6 +17,7 @@ from eoscheck.cluster.admin_client import open_admin
 from eoscheck.cluster.configs import ConfigView
 from eoscheck.cluster.external import ExternalCluster
 from eoscheck.cluster.oauth import ClientCredentials
+from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.cluster.raw_log import RawLog
 from eoscheck.cluster.rights import sees_every_transaction
 from eoscheck.cluster.transactions import TransactionView
@@ -218,7 +219,7 @@ def test_read_on_a_topic_is_all_that_its_offsets_batches_and_producers_need(sasl
         assert view.log_starts(_MAY_READ) == view.last_stable_offsets(_MAY_READ) == {0: 0}
         assert view.committed(_GROUP, _MAY_READ) == {0: 5}
         assert transactions.producers(_MAY_READ, 0) == []
-    with RawLog(config) as log:
+    with RawFetch(config) as log:
         assert not log.fetch(_MAY_READ, 0, 0, committed=False).records
 
 
