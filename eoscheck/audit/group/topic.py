@@ -41,13 +41,18 @@ class Commit(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An offset that took the place of another, with what is known of the group's members at that
-    point of the log: None where nothing is."""
+    """An offset that took the place of another, with what is known of the group's members when
+    that one was written: None where nothing is."""
 
     before: Commit
     after: Commit
     members: int | None
     generation: int | None
+
+
+class _Membership(NamedTuple):
+    members: int | None = None
+    generation: int | None = None
 
 
 def offsets_partition(group: str, partitions: int) -> int:
@@ -91,7 +96,7 @@ class GroupCommits:
             struct.pack(">hh", version, len(name)) + name for version in (*_COMMIT_KEYS, _GROUP_KEY)
         )
         self._current: dict[TopicPartition, Commit] = {}
-        self._pending: dict[int, list[Commit]] = {}
+        self._pending: dict[int, list[tuple[Commit, _Membership]]] = {}
         self.tracks: dict[TopicPartition, Track] = {}
         self.steps_back: list[Step] = []
         self.back = 0
@@ -104,8 +109,7 @@ class GroupCommits:
         self.complete_from = 0
         """From this offset on, every record that was ever written has been taken."""
         self._next: int | None = None
-        self._members: int | None = None
-        self._generation: int | None = None
+        self._membership = _Membership()
 
     def record(
         self,
@@ -151,9 +155,9 @@ class GroupCommits:
     def marker(self, offset: int, *, producer_id: int, commits: bool) -> None:
         """A control record: of a transaction of `producer_id`, whatever epoch it bears."""
         self._come_to(offset)
-        for commit in self._pending.pop(producer_id, []):
+        for commit, membership in self._pending.pop(producer_id, []):
             if commits:
-                self._apply(commit)
+                self._apply(commit, membership)
 
     def passed(self, first: int, last: int, *, records: int) -> None:
         """A batch of other groups, or a control record that ends no transaction."""
@@ -182,19 +186,20 @@ class GroupCommits:
             else:
                 self._count_plain(commit)
         if commit.transactional:
-            self._pending.setdefault(commit.producer_id, []).append(commit)
+            # The group let it in by its members of now: the marker may come after they have left.
+            self._pending.setdefault(commit.producer_id, []).append((commit, self._membership))
         else:
-            self._apply(commit)
+            self._apply(commit, self._membership)
 
     def _count_plain(self, commit: Commit) -> None:
         self.plain += 1
-        if self._members == 0:
+        if self._membership.members == 0:
             return  # a reset by hand or by a tool: Kafka takes one only while nobody is there
         self.plain_by_members += 1
         if self.first_plain_by_members is None:
             self.first_plain_by_members = commit
 
-    def _apply(self, commit: Commit) -> None:
+    def _apply(self, commit: Commit, membership: _Membership) -> None:
         place = (commit.topic, commit.partition)
         before = self._current.get(place)
         if before is not None and before.at > commit.at:
@@ -206,11 +211,11 @@ class GroupCommits:
         if before is not None and _goes_back(before, commit):
             self.back += 1
             if len(self.steps_back) < self._limit:
-                self.steps_back.append(Step(before, commit, self._members, self._generation))
+                self.steps_back.append(Step(before, commit, *membership))
 
     def _take_group(self, value: bytes | None) -> None:
         if value is None:
-            self._members, self._generation = 0, None
+            self._membership = _Membership(members=0)
             return
         version = _value_version(value)
         read = _Fields(value, 2, flexible=version >= _FLEXIBLE)
@@ -220,7 +225,7 @@ class GroupCommits:
         read.nullable_text()  # the leader
         if version >= 2:  # currentStateTimestamp
             read.number(">q")
-        self._generation, self._members = generation, read.length_of_array()
+        self._membership = _Membership(read.length_of_array(), generation)
 
 
 def _goes_back(before: Commit, after: Commit) -> bool:

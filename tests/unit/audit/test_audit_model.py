@@ -43,8 +43,8 @@ def _with_holes(found: list[Row]) -> st.SearchStrategy[list[Row]]:
     )
 
 
-def topics(numbers: st.SearchStrategy[int] | None = None) -> st.SearchStrategy[Topic]:
-    return st.dictionaries(st.integers(0, 2), rows(numbers or st.just(0)), max_size=3)
+def topics(numbers: st.SearchStrategy[int] = st.just(0)) -> st.SearchStrategy[Topic]:  # noqa: B008
+    return st.dictionaries(st.integers(0, 2), rows(numbers), max_size=3)
 
 
 def at(topic: Topic, identity: object) -> dict[int, list[int]]:

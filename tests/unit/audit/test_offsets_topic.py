@@ -262,6 +262,18 @@ def test_a_reset_while_nobody_is_in_the_group_says_so(version: int) -> None:
     assert checked.hazards == []
 
 
+def test_members_are_those_of_when_the_offsets_were_written_not_of_when_their_marker_was() -> None:
+    """A commit returns before its markers are written: its group may be empty by then."""
+    log = Log()
+    log.group(1)
+    log.committed(10, pid=5)
+    log.pending(4, pid=6)
+    log.group(0)
+    log.end(pid=6)
+    (anomaly,) = regressions(log.check())
+    assert anomaly.facts["members"] == 1
+
+
 def test_a_plain_commit_back_after_transactions_says_so() -> None:
     log = Log()
     log.group(1)
