@@ -19,7 +19,8 @@ from typing import Any, Self
 from eoscheck.errors import InfrastructureError, UsageError
 
 _REPLY_TIMEOUT_S = 30.0
-_CLOSE_TIMEOUT_S = 20.0
+_END_TIMEOUT_S = 20.0
+_CLOSE_TIMEOUT_S = 90.0
 _ENDED = "the process supervisor has ended: run the command again"
 
 
@@ -70,7 +71,7 @@ class Child:
         self.signal(signal.SIGCONT)
         if self.wait(timeout_s=timeout_s) is None:
             self.signal(signal.SIGKILL)
-        code = self.wait(timeout_s=_CLOSE_TIMEOUT_S)
+        code = self.wait(timeout_s=_END_TIMEOUT_S)
         if code is None:
             raise InfrastructureError(f"process {self.pid} does not end, not even by SIGKILL")
         return code
@@ -149,8 +150,23 @@ class Supervisor:
         """`folder` is removed, with all in it, at `close` or when this process dies."""
         self._ask(next(self._ids), do="remove", folder=str(folder.absolute()))
 
+    def run_at_exit(self, command: Sequence[str]) -> Callable[[], None]:
+        """`command` is run at `close` or when this process dies, once every child is gone and
+        before folders are removed; the last one first. For what the kernel does not end with a
+        process: a mount, a container. Returns what to call once it is not needed any more."""
+        number = next(self._ids)
+        self._ask(number, do="run at exit", command=[str(word) for word in command])
+
+        def forget() -> None:
+            if self._closed:
+                return  # it has been run
+            self._ask(next(self._ids), do="forget", command=number)
+
+        return forget
+
     def close(self) -> None:
-        """Kills every child with its descendants and removes the folders; idempotent."""
+        """Kills every child with its descendants, runs what was to be run, removes the folders;
+        idempotent."""
         with self._lock:
             self._closed = True
             assert self._process.stdin is not None

@@ -1,13 +1,16 @@
 """The program between the harness and its children: `python -m eoscheck.process.supervisor`.
 
 All children are *its* children. When the pipe from the harness closes, by a clean close or by
-SIGKILL, it kills every descendant, removes the folders it was told to, and ends.
+SIGKILL, it kills every descendant, runs the commands and removes the folders it was told to, and
+ends.
 
 Protocol, one JSON object a line, on standard input and output (`id` is chosen by the harness):
 
     {"id": 1, "do": "start", "command": [...], "output": PATH, "env": {...}, "cwd": PATH}
     {"id": 2, "do": "signal", "child": 1, "signal": 9}
     {"id": 3, "do": "remove", "folder": PATH}
+    {"id": 4, "do": "run at exit", "command": [...]}
+    {"id": 5, "do": "forget", "command": 4}       # what request 4 asked for is not needed any more
 
     {"id": 1, "ok": true, "pid": 4711}            # or: "ok": false, "error": "..."
     {"id": 2, "ok": true, "delivered": true}      # false: the child had ended before
@@ -28,6 +31,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,7 @@ import psutil
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _KILL_TIMEOUT_S = 10.0
+_COMMAND_TIMEOUT_S = 15.0
 _ENDING = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
 
 
@@ -128,7 +133,23 @@ def _die_with_parent() -> Callable[[], None] | None:
     return before_exec
 
 
-def _reply_to(request: dict[str, Any], children: _ChildTable, folders: list[str]) -> dict[str, Any]:
+@dataclass
+class _Leftovers:
+    """What is put in order once no child is left: commands first, the last one first."""
+
+    commands: dict[int, list[str]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+
+    def clear(self) -> None:
+        for command in reversed(self.commands.values()):
+            _run(command)
+        for folder in self.folders:
+            _remove(folder)
+
+
+def _reply_to(
+    request: dict[str, Any], children: _ChildTable, leftovers: _Leftovers
+) -> dict[str, Any]:
     match request["do"]:
         case "start":
             try:
@@ -140,7 +161,13 @@ def _reply_to(request: dict[str, Any], children: _ChildTable, folders: list[str]
         case "signal":
             return {"ok": True, "delivered": children.signal(request["child"], request["signal"])}
         case "remove":
-            folders.append(request["folder"])
+            leftovers.folders.append(request["folder"])
+            return {"ok": True}
+        case "run at exit":
+            leftovers.commands[request["id"]] = request["command"]
+            return {"ok": True}
+        case "forget":
+            leftovers.commands.pop(request["command"], None)
             return {"ok": True}
         case other:
             raise AssertionError(f"unknown request {other!r}")
@@ -150,7 +177,7 @@ def _send(message: dict[str, Any]) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
 
-def _serve(children: _ChildTable, folders: list[str], signals: int) -> None:
+def _serve(children: _ChildTable, leftovers: _Leftovers, signals: int) -> None:
     """Answers requests and reports exits until the harness is gone or we are told to end."""
     selector = selectors.DefaultSelector()
     selector.register(0, selectors.EVENT_READ)
@@ -170,7 +197,7 @@ def _serve(children: _ChildTable, folders: list[str], signals: int) -> None:
             *lines, unread = (unread + received).split(b"\n")
             for line in lines:
                 request = json.loads(line)
-                _send({"id": request["id"], **_reply_to(request, children, folders)})
+                _send({"id": request["id"], **_reply_to(request, children, leftovers)})
 
 
 def _signal_pipe() -> int:
@@ -193,6 +220,25 @@ def _remove(folder: str) -> None:
         _complain(f"{folder} could not be removed: {error}")
 
 
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            timeout=_COMMAND_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        _complain(f"{' '.join(command)} did not run: {error}")
+        return
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        _complain(f"{' '.join(command)} ended with {done.returncode}: {said}")
+
+
 def _complain(what: str) -> None:
     print(f"eoscheck: {what}", file=sys.stderr)  # noqa: T201
 
@@ -200,15 +246,15 @@ def _complain(what: str) -> None:
 def main() -> None:
     signals = _signal_pipe()
     children = _ChildTable(_die_with_parent())
-    folders: list[str] = []
+    leftovers = _Leftovers()
     os.chdir("/")
     try:
         with suppress(BrokenPipeError):  # the harness died while we spoke to it: the same end
-            _serve(children, folders, signals)
+            _serve(children, leftovers, signals)
     finally:
         children.kill_all(signals)
-        for folder in folders:
-            _remove(folder)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        leftovers.clear()
 
 
 if __name__ == "__main__":

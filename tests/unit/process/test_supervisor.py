@@ -146,6 +146,33 @@ def test_close_kills_and_removes(tmp_path: Path) -> None:
         supervisor.start(["true"], output=tmp_path / "out")
 
 
+def test_commands_run_at_exit_once_no_child_is_left_and_the_last_one_first(tmp_path: Path) -> None:
+    child_file, told = tmp_path / "child", tmp_path / "told"
+    with Supervisor() as supervisor:
+        child = supervisor.start(["sleep", "60"], output=child_file)
+        alive = f"kill -0 {child.pid} 2>&- && echo alive >> {told}"
+        supervisor.run_at_exit(["/bin/sh", "-c", f"{alive}; echo first >> {told}"])
+        supervisor.run_at_exit(["/bin/sh", "-c", f"echo second >> {told}"])
+        forget = supervisor.run_at_exit(["/bin/sh", "-c", f"echo third >> {told}"])
+        forget()
+    assert told.read_text() == "second\nfirst\n"
+    forget()  # too late, and no mistake
+
+
+def test_a_command_at_exit_that_fails_is_told_and_keeps_no_other_from_running(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = tmp_path / "told"
+    with Supervisor() as supervisor:
+        supervisor.run_at_exit(["touch", str(told)])
+        supervisor.run_at_exit(["/bin/sh", "-c", "echo no such mount >&2; exit 3"])
+        supervisor.run_at_exit(["no-such-program"])
+    assert told.exists()
+    complaints = capfd.readouterr().err
+    assert "ended with 3: no such mount" in complaints
+    assert "no-such-program did not run" in complaints
+
+
 # A child, its own child, and a daemon: an orphan in a session of its own.
 _FAMILY = "sleep 61 & echo $!; (setsid sleep 62 & echo $!); echo $$; wait"
 _HARNESS = f"""
@@ -155,6 +182,7 @@ from eoscheck.process import Supervisor
 supervisor = Supervisor()
 folder = Path(sys.argv[1])
 supervisor.remove_at_exit(folder / "data")
+supervisor.run_at_exit(["touch", str(folder / "told")])
 child = supervisor.start(["/bin/sh", "-c", {_FAMILY!r}], output=folder / "family")
 print(supervisor._process.pid, flush=True)
 time.sleep(60)
@@ -189,6 +217,7 @@ def test_no_descendant_survives_sigkill_of_the_harness(
     process.kill()
     eventually("all are gone", lambda: not any(is_alive(pid) for pid in [supervisor_pid, *family]))
     assert not (tmp_path / "data").exists()
+    assert (tmp_path / "told").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
