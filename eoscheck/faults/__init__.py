@@ -1,6 +1,19 @@
-"""What goes wrong, on purpose: the schedule, and what fires it."""
+"""What goes wrong, on purpose: the tables, the schedule, and what fires it."""
 
 from eoscheck.faults.injector import run_faults
-from eoscheck.faults.schedule import FaultSpec, PlannedFault, plan
+from eoscheck.faults.kinds import FaultSpec, needs_of
+from eoscheck.faults.plan import plan
+from eoscheck.faults.scene import Scene
+from eoscheck.faults.spec import FaultTable, PlannedFault
+from eoscheck.faults.triggers import Counts
 
-__all__ = ["FaultSpec", "PlannedFault", "plan", "run_faults"]
+__all__ = [
+    "Counts",
+    "FaultSpec",
+    "FaultTable",
+    "PlannedFault",
+    "Scene",
+    "needs_of",
+    "plan",
+    "run_faults",
+]

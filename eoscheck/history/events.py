@@ -67,7 +67,8 @@ class InstanceExited(_Event, frozen=True, tag="instance_exited"):
 
 
 class FaultInjected(_Event, frozen=True, tag="fault_injected"):
-    """A fault that bit. `evidence` proves it (signal delivered, process gone, ...).
+    """A fault that bit. `evidence` proves it (signal delivered, process gone, ...); `target` says
+    in words who was hit (`instance 1`, `broker 2 (controller)`; empty in old histories).
 
     `open_transactions`: transactions that were open at that moment and that the fault left behind
     (nobody ended them while the target was down). None where the fault kind does not ask.
@@ -85,16 +86,21 @@ class FaultInjected(_Event, frozen=True, tag="fault_injected"):
     open_transactions: int | None = None
     partitions: list[int] | None = None
     """Input partitions the target owned at that moment; None where the group could not tell."""
+    target: str = ""
 
 
 class FaultHealed(_Event, frozen=True, tag="fault_healed"):
+    """`evidence`: what only the end could tell, such as the bytes that met a network fault."""
+
     fault_id: str
     kind: str
     instance: int | None
+    evidence: dict[str, Any] = {}
 
 
 class FaultMissed(_Event, frozen=True, tag="fault_missed"):
-    """A planned fault that did not bite: a run with one of these is unknown, never a pass."""
+    """A planned fault that did not bite: a run with one of these is unknown, never a pass. One
+    that was injected may turn out as missed at its heal: nothing met it while it was there."""
 
     fault_id: str
     kind: str

@@ -1,0 +1,27 @@
+"""All kinds of faults, and the family that each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from eoscheck.faults import process
+from eoscheck.faults.action import Action
+from eoscheck.faults.process import ProcessTable
+from eoscheck.faults.scene import Scene
+from eoscheck.faults.spec import FaultTable, Need, PlannedFault
+
+FaultSpec: TypeAlias = ProcessTable
+"""One `[[faults]]` table of a scenario: `kind` says which."""
+
+_FAMILIES: Mapping[str, Callable[[PlannedFault, Scene], Action]] = {"process": process.action}
+
+
+def action_for(fault: PlannedFault, scene: Scene) -> Action:
+    """Raises UsageError where the scene has not what it is done with."""
+    return _FAMILIES[fault.table.family](fault, scene)
+
+
+def needs_of(tables: Sequence[FaultTable]) -> frozenset[Need]:
+    """What a run of these faults has to set up before the cluster starts."""
+    return frozenset[Need]().union(*(table.needs for table in tables))

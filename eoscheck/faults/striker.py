@@ -1,0 +1,249 @@
+"""The life of one fault: what it waits for, the strike with its evidence, the heal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from eoscheck.errors import EoscheckError, InfrastructureError
+from eoscheck.faults.action import Action, DidNotBiteError, Evidence
+from eoscheck.faults.orphans import Mark, OrphanWatch, mark
+from eoscheck.faults.scene import Scene
+from eoscheck.faults.spec import PlannedFault
+from eoscheck.faults.triggers import Counts, Look
+from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder
+from eoscheck.subject.readiness import Work, owned_partitions
+
+if TYPE_CHECKING:
+    from eoscheck.cluster.transactions import OpenTransaction
+
+_TRIGGER_POLL_S = 0.01
+_WATCH_POLL_S = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Time as the faults of one run have it, and whether that run is over."""
+
+    stop: threading.Event
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def over(self) -> bool:
+        return self.stop.is_set() or self.cancelled.is_set()
+
+    def pause(self, seconds: float) -> bool:
+        """False where the run is over."""
+        if self.over():
+            return False
+        self.sleep(seconds)
+        return True
+
+    def wait_until(self, moment: float) -> bool:
+        """False where the run was over before that."""
+        while (left := moment - self.clock()) > 0:
+            if not self.pause(min(left, _WATCH_POLL_S)):
+                return False
+        return not self.over()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Striker:
+    """What the faults of one run share. Only `orphans` ever changes."""
+
+    scene: Scene
+    recorder: Recorder
+    counts: Counts
+    pace: Pace
+    trigger_timeout_s: float
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a fault strikes: what one leaves open must not be taken for another's. (And the
+    view of the transactions answers one thread at a time.)"""
+    orphans: set[Mark] = field(default_factory=set)
+    """Left open by earlier faults: nobody works in them, whoever waits for an open one."""
+
+    def run(
+        self, fault: PlannedFault, action: Action, struck: Callable[[PlannedFault, float], None]
+    ) -> None:
+        """One fault, from its triggers to its heal."""
+        try:
+            heal_at = self._fire(fault, action)
+        except EoscheckError as error:
+            action.heal()
+            self._missed(fault, str(error))
+            return
+        except BaseException:
+            action.heal()
+            raise
+        struck(fault, self.pace.clock())
+        self.pace.wait_until(heal_at)
+        self._heal(fault, action)
+
+    def _fire(self, fault: PlannedFault, action: Action) -> float:
+        """When the heal is due."""
+        subject = self.scene.subject
+        self._wait_up(fault.instance)
+        with self.one_at_a_time:
+            for other in subject.instances if fault.alone else ():
+                self._wait_up(other)
+            self._wait_condition(fault)
+            if self.pace.over():
+                raise InfrastructureError("the run was stopped before it was due")
+            heal_at, injected = self._strike(fault, action)
+            self.recorder.record(injected)
+            if fault.alone:
+                self.pace.wait_until(heal_at)
+        return heal_at
+
+    def _strike(self, fault: PlannedFault, action: Action) -> tuple[float, FaultInjected]:
+        """When the heal is due, and what happened, told as soon as that is certain."""
+        worked = self._wait_working(fault) if fault.working else False
+        partitions, before = self._wait_open_transactions(fault)
+        subject = self.scene.subject
+        others = [each for each in subject.instances if each != fault.instance]
+        spared = sum(subject.is_up(each) for each in others)
+        heal_at, t = self.pace.clock() + fault.down_s, self.recorder.now()
+        evidence = action.strike()
+        if fault.working:
+            evidence["worked"] = worked
+        left_open = None
+        if fault.open_transaction:
+            orphans = OrphanWatch(before, others=spared)
+            left_open = self._count_left_open(orphans, until=heal_at)
+            evidence |= orphans.evidence()
+        return heal_at, FaultInjected(
+            t=t,
+            fault_id=fault.fault_id,
+            kind=fault.kind,
+            instance=fault.instance,
+            target=action.target,
+            down_s=fault.down_s,
+            outlasts_session=fault.outlasts_session,
+            wiped=fault.wipe,
+            evidence=evidence,
+            open_transactions=left_open,
+            partitions=partitions,
+        )
+
+    def _heal(self, fault: PlannedFault, action: Action) -> None:
+        evidence: Evidence = {}
+        try:
+            evidence = action.heal()
+        except DidNotBiteError as error:
+            self._missed(fault, str(error))
+        self.recorder.record(
+            FaultHealed(
+                t=self.recorder.now(),
+                fault_id=fault.fault_id,
+                kind=fault.kind,
+                instance=fault.instance,
+                evidence=evidence,
+            )
+        )
+
+    def _missed(self, fault: PlannedFault, reason: str) -> None:
+        self.recorder.record(
+            FaultMissed(
+                t=self.recorder.now(), fault_id=fault.fault_id, kind=fault.kind, reason=reason
+            )
+        )
+
+    def _wait_up(self, instance: int | None) -> None:
+        if instance is None:
+            return
+        deadline = self.pace.clock() + self.trigger_timeout_s
+        while not self.scene.subject.is_up(instance) and self.pace.pause(_TRIGGER_POLL_S):
+            if self.pace.clock() >= deadline:
+                raise InfrastructureError(
+                    f"instance {instance} was not running when the fault was due, "
+                    f"nor {self.trigger_timeout_s:g} s after"
+                )
+
+    def _wait_condition(self, fault: PlannedFault) -> None:
+        condition = fault.table.condition
+        if condition is None:
+            return
+        look = Look(scene=self.scene, counts=self.counts)
+        deadline = self.pace.clock() + fault.table.within_s
+        while True:
+            held, seen = look(condition)
+            if held:
+                return
+            if self.pace.clock() >= deadline or not self.pace.pause(_TRIGGER_POLL_S):
+                raise InfrastructureError(
+                    f"faults.when = {fault.table.when!r} did not come true within "
+                    f"{fault.table.within_s:g} s: the last look saw {seen}"
+                )
+
+    def _wait_working(self, fault: PlannedFault) -> bool:
+        """Whether the target was seen to commit; waits for that, bounded."""
+        assert fault.instance is not None
+        deadline = self.pace.clock() + self.trigger_timeout_s
+        work = Work()
+        while True:
+            owned = self._partitions_of(fault.instance)
+            if owned and work.seen(owned, self._committed()):
+                self.pace.wait_until(self.pace.clock() + fault.phase_s)
+                return True
+            if self.pace.clock() >= deadline or not self.pace.pause(_WATCH_POLL_S):
+                return False
+
+    def _committed(self) -> dict[int, int]:
+        view, group = self.scene.view, self.scene.subject.spec.group
+        if view is None or group is None:
+            return {}
+        try:
+            return view.committed(group, self.scene.input_topic, require_stable=False)
+        except EoscheckError:
+            return {}  # asked again at the next look
+
+    def _wait_open_transactions(
+        self, fault: PlannedFault
+    ) -> tuple[list[int] | None, list[OpenTransaction]]:
+        """What the target owns, and what is open as soon as each instance that is up has a
+        transaction (so the target's is among them); after the time-out, what is open then.
+
+        Ownership is asked for at each look: the group may have moved on while this waited."""
+        subject = self.scene.subject
+        deadline = self.pace.clock() + self.trigger_timeout_s
+        while True:
+            owned = self._partitions_of(fault.instance)
+            if not fault.open_transaction:
+                return owned, []
+            found = [each for each in self._ongoing() if mark(each) not in self.orphans]
+            up = sum(subject.is_up(each) for each in subject.instances)
+            late = self.pace.clock() >= deadline
+            if len(found) >= up or late or not self.pace.pause(_TRIGGER_POLL_S):
+                return owned, found
+
+    def _count_left_open(self, orphans: OrphanWatch, *, until: float) -> int | None:
+        """Looks until it is certain, or the heal is due; None where the cluster does not tell."""
+        while not orphans.certain:
+            next_look = self.pace.clock() + _WATCH_POLL_S
+            if next_look >= until or not self.pace.wait_until(next_look):
+                break
+            try:
+                orphans.look(self._ongoing())
+            except EoscheckError:
+                return None
+        self.orphans.update(orphans.left_open)
+        return orphans.count()
+
+    def _ongoing(self) -> list[OpenTransaction]:
+        assert self.scene.transactions is not None
+        return self.scene.transactions.ongoing(self.scene.output_topics)
+
+    def _partitions_of(self, instance: int | None) -> list[int] | None:
+        """Of the input; None where the group cannot tell, or the fault is not one instance's."""
+        if self.scene.view is None or instance is None:
+            return None
+        subject = self.scene.subject
+        return owned_partitions(
+            subject.spec,
+            view=self.scene.view,
+            topic=self.scene.input_topic,
+            client_id=subject.spec.client_id_of(instance, run_id=subject.run_id),
+        )
