@@ -1,5 +1,6 @@
 """Where Kafka comes from, and the questions the harness asks of it."""
 
+from eoscheck.cluster.brokers import Brokers
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import PROVIDERS, open_cluster
 from eoscheck.cluster.topics import NewTopic, create_topics, delete_topics
@@ -7,6 +8,7 @@ from eoscheck.cluster.view import ClusterView, Member, UnstableOffsetsError
 
 __all__ = [
     "PROVIDERS",
+    "Brokers",
     "Cluster",
     "ClusterView",
     "Member",

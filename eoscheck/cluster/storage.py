@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import javaproperties
@@ -36,15 +37,22 @@ def make_data_folder(template: Path, target: Path, *, cluster_id: str, node_id: 
     identity.write_text(javaproperties.dumps(properties, timestamp=None))
 
 
-def formatted_template(distribution: Distribution, *, supervisor: Supervisor) -> Path:
-    """The template of this version, made by `kafka-storage format` where the cache has none."""
-    template = distribution.work / "formatted"
+def formatted_template(
+    distribution: Distribution, *, features: Mapping[str, int], supervisor: Supervisor
+) -> Path:
+    """The template of this version with these `features` at these levels, else at its own; made by
+    `kafka-storage format` where the cache has none.
+
+    Raises InfrastructureError with Kafka's words where it does not know a feature or level.
+    """
+    chosen = [f"{name}={level}" for name, level in sorted(features.items())]
+    template = distribution.work / "-".join(["formatted", *chosen])
     if not (template / "meta.properties").is_file():
         folder = distribution.work / f"format-{new_cluster_id()}"
         supervisor.remove_at_exit(folder)
         folder.mkdir(parents=True)
         try:
-            data = _format(distribution, folder, supervisor)
+            data = _format(distribution, folder, chosen, supervisor)
             shutil.rmtree(template, ignore_errors=True)
             data.rename(template)
         finally:
@@ -52,7 +60,9 @@ def formatted_template(distribution: Distribution, *, supervisor: Supervisor) ->
     return template
 
 
-def _format(distribution: Distribution, folder: Path, supervisor: Supervisor) -> Path:
+def _format(
+    distribution: Distribution, folder: Path, features: Sequence[str], supervisor: Supervisor
+) -> Path:
     data, properties = folder / "data", folder / "format.properties"
     properties.write_text(
         javaproperties.dumps(
@@ -67,6 +77,8 @@ def _format(distribution: Distribution, folder: Path, supervisor: Supervisor) ->
         )
     )
     arguments = ["format", "--cluster-id", new_cluster_id(), "--config", str(properties)]
+    for feature in features:
+        arguments += ["--feature", feature]
     child = supervisor.start(
         distribution.command("kafka.tools.StorageTool", *arguments),
         output=folder / "format.log",
