@@ -27,7 +27,7 @@ _LOOK_EVERY_S = 0.005
 _QUIET_CLIENT = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
 
 _REASON = re.compile(r"ERROR|Exception|Error occurred|Could not|insufficient memory")
-_LOG_PREFIX = re.compile(r"^\S+ \[[^\]]+\] [A-Z]+ \S+ - ")
+_LOG_PREFIX = re.compile(r'^\S+ \[[^\]]+\] [A-Z]+ \S+ - |^Exception in thread "main" ')
 
 
 class PortTakenError(InfrastructureError):

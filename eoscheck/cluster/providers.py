@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
 from eoscheck.cluster.external import ExternalCluster
 from eoscheck.errors import UsageError, did_you_mean
+from eoscheck.network.links import Link
 from eoscheck.process import Supervisor
 
 PROVIDERS = ("embedded", "external")
@@ -20,12 +22,20 @@ def open_cluster(
     bootstrap_server: str | None = None,
     command_config: Path | None = None,
     settings: Mapping[str, str] | None = None,
+    brokers: int = 1,
+    version: str = KAFKA_VERSION,
+    transaction_version: int | None = None,
+    profile: str = "fast",
+    slots: int = 0,
+    broker_links: bool = False,
+    connect: Callable[[Sequence[Link]], None] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> EmbeddedCluster | ExternalCluster:
     """A cluster that answers (`embedded`) or is going to be asked (`external`); close it.
 
-    `settings` are broker properties of an embedded cluster; `bootstrap_server` and `command_config`
-    say where and how an external one is reached. `progress` is given short lines for the user.
+    `bootstrap_server` and `command_config` say where and how an external one is reached; the rest
+    is for an embedded one, as `start_embedded` takes it. `progress` is given short lines for the
+    user.
     Raises UsageError for arguments that do not go together, InfrastructureError where Kafka does
     not start.
     """
@@ -37,7 +47,16 @@ def open_cluster(
                     "with a bootstrap server"
                 )
             return start_embedded(
-                supervisor=supervisor, settings=settings or {}, progress=progress or _silent
+                supervisor=supervisor,
+                settings=settings or {},
+                progress=progress or _silent,
+                brokers=brokers,
+                version=version,
+                transaction_version=transaction_version,
+                profile=profile,
+                slots=slots,
+                broker_links=broker_links,
+                connect=connect,
             )
         case "external":
             if bootstrap_server is None:

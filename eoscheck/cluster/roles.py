@@ -82,10 +82,11 @@ class Roles:
         """The broker that has the group, which must be there."""
 
         def ask(admin: KafkaAdminClient) -> int | None:
-            for broker in admin.describe_cluster()["brokers"]:
-                listed = admin.list_groups(broker_ids=[broker["broker_id"]])
+            brokers = admin.describe_cluster()["brokers"]
+            for broker in (each["broker_id"] for each in brokers if not each.get("is_fenced")):
+                listed = admin.list_groups(broker_ids=[broker])
                 if any(row["group_id"] == group for row in listed):
-                    return int(broker["broker_id"])
+                    return int(broker)
             return None
 
         return self._answer(f"who coordinates group {group!r}", ask)

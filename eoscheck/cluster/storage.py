@@ -11,8 +11,9 @@ from pathlib import Path
 import javaproperties
 
 from eoscheck.cluster.distribution import Distribution
-from eoscheck.errors import InfrastructureError
-from eoscheck.process import Supervisor, tail
+from eoscheck.cluster.node import failure_reason
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.process import Supervisor
 
 _FORMAT_TIMEOUT_S = 120.0
 
@@ -43,7 +44,7 @@ def formatted_template(
     """The template of this version with these `features` at these levels, else at its own; made by
     `kafka-storage format` where the cache has none.
 
-    Raises InfrastructureError with Kafka's words where it does not know a feature or level.
+    Raises UsageError with Kafka's words where it does not know a feature or level.
     """
     chosen = [f"{name}={level}" for name, level in sorted(features.items())]
     template = distribution.work / "-".join(["formatted", *chosen])
@@ -87,6 +88,9 @@ def _format(
     code = child.wait(timeout_s=_FORMAT_TIMEOUT_S)
     if code != 0:
         child.stop(timeout_s=1.0)
-        reason = " ".join(tail(child.output, 3))
+        reason = failure_reason(child.output)
+        if features:
+            asked = ", ".join(features)
+            raise UsageError(f"Kafka {distribution.version} does not start with {asked}: {reason}")
         raise InfrastructureError(f"Kafka could not format a data directory ({code}): {reason}")
     return data

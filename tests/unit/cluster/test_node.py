@@ -199,6 +199,8 @@ def test_the_reason_is_found_in_the_log(tmp_path: Path) -> None:
         "\tat java.base/sun.nio.ch.Net.bind0(Native Method)\n"
     )
     assert failure_reason(log) == "Exiting Kafka; java.net.BindException: Address already in use"
+    log.write_text('Exception in thread "main" java.lang.Error: no such feature\n')
+    assert failure_reason(log) == "java.lang.Error: no such feature"
     log.write_text("one\ntwo\nthree\nfour\n")
     assert failure_reason(log) == "two; three; four"
 
