@@ -17,10 +17,10 @@ import psutil
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.history import InstanceExited, InstanceStarted, Recorder
 from eoscheck.process import Child, Supervisor
+from eoscheck.process.volume import Volume
 from eoscheck.subject import state_files
 from eoscheck.subject.clock import Clock
 from eoscheck.subject.spec import Invocation
-from eoscheck.subject.volume import Volume
 
 T = TypeVar("T")
 

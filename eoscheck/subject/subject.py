@@ -12,13 +12,13 @@ from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import InstanceExited, Recorder
 from eoscheck.history.restores import RestoreEvent
 from eoscheck.process import Supervisor, tail
+from eoscheck.process.volume import Volume
 from eoscheck.subject.clock import Clock
 from eoscheck.subject.instance import Instance, State
 from eoscheck.subject.readiness import wait_ready
 from eoscheck.subject.restores import restores_in
 from eoscheck.subject.spec import Invocation, SubjectSpec, invocation
 from eoscheck.subject.twin import Twin
-from eoscheck.subject.volume import Volume
 
 if TYPE_CHECKING:
     from eoscheck.cluster.view import ClusterView

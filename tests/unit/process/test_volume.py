@@ -14,7 +14,7 @@ import pytest
 
 from eoscheck.errors import UsageError
 from eoscheck.process import Supervisor
-from eoscheck.subject.volume import Volume, require_mounts
+from eoscheck.process.volume import Volume, require_mounts
 
 mounts = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="mounting takes Linux and root"
@@ -75,7 +75,7 @@ HARNESS = """
 import sys, time
 from pathlib import Path
 from eoscheck.process import Supervisor
-from eoscheck.subject.volume import Volume
+from eoscheck.process.volume import Volume
 supervisor = Supervisor()
 volume = Volume(Path(sys.argv[1]), size_bytes=1 << 20, supervisor=supervisor)
 # A child that works there: it must be gone first.

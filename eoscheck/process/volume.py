@@ -1,7 +1,7 @@
-"""A state directory on a file system of its own, which can be full or read-only.
+"""A data directory on a file system of its own, which can be full or read-only.
 
 Permissions do not stop root, and a disk quota is not ours to set: a small tmpfs stops everybody,
-and the kernel's own error (ENOSPC, EROFS) is what the subject meets. Linux, as root.
+and the kernel's own error (ENOSPC, EROFS) is what the subject or broker meets. Linux, as root.
 """
 
 from __future__ import annotations
@@ -111,10 +111,12 @@ class Volume:
 def require_mounts() -> None:
     """Raises UsageError where no volume can be made, with what would help."""
     if sys.platform != "linux":
-        raise UsageError("a full or read-only state directory needs a mount: run this on Linux")
+        raise UsageError(
+            "a data directory that gets full or read-only needs a mount: run this on Linux"
+        )
     if os.geteuid() != 0:
         raise UsageError(
-            "a full or read-only state directory needs a mount, which takes root: run this as "
+            "a data directory that gets full or read-only needs a mount, which takes root: run this as "
             "root, or in a namespace of your own (unshare --user --map-root-user --mount)"
         )
 
