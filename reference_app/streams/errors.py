@@ -76,7 +76,7 @@ class ProcessingError(StreamsError):
 
 
 class StateError(StreamsError):
-    """A state directory cannot be read: no record is to blame for it."""
+    """A state directory cannot be read or written: no record is to blame for it."""
 
 
 class FencedError(StreamsError):

@@ -7,8 +7,9 @@ instant a process dies at, the store opens at a point that was committed, and kn
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 
@@ -24,9 +25,11 @@ from rocksdict import (
 )
 
 from reference_app.streams.errors import ConfigurationError, StateError
+from reference_app.streams.logs import event
 from reference_app.streams.serde import Serde
 from reference_app.streams.stream_time import StreamTime
 
+_LOG = logging.getLogger(__name__)
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -113,6 +116,7 @@ class RocksStore(Generic[K, V]):
         self._cached: dict[K, V | None] = {}
         self._pending: Writes | None = None
         self._unlogged = False
+        self._failed = False
         self._db = self._open()
 
     # -- what a processor sees
@@ -212,7 +216,7 @@ class RocksStore(Generic[K, V]):
         crash would keep the later writes and lose the earlier ones.
         """
         if self._unlogged:
-            self._db.flush(wait=True)
+            self._written(lambda: self._db.flush(wait=True))
             self._unlogged = False
         self._write((), position, wal=True)
 
@@ -237,7 +241,13 @@ class RocksStore(Generic[K, V]):
 
     def close(self) -> None:
         self.rollback()
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:  # rocksdict raises nothing narrower
+            if not self._failed:
+                raise StateError(f"{self._path} cannot be closed: {error}") from error
+            # It cannot flush either. What it holds is a committed point nevertheless.
+            event(_LOG, "store_closed_dirty", level=logging.WARNING, reason=error)
 
     def _open(self) -> Rdict:
         if self._read_only:
@@ -276,7 +286,16 @@ class RocksStore(Generic[K, V]):
         # Not synced: the page cache outlives the process, and after a power cut the log's prefix
         # is again a committed point.
         options.disable_wal = not wal  # type: ignore[method-assign,assignment]
-        self._db.write(batch, options)
+        self._written(lambda: self._db.write(batch, options))
+
+    def _written(self, write: Callable[[], object]) -> None:
+        """Full or read-only: the process ends, for what is committed in Kafka is not here. Its
+        restart goes on from the position that is."""
+        try:
+            write()
+        except Exception as error:  # rocksdict raises nothing narrower
+            self._failed = True
+            raise StateError(f"{self._path} cannot be written: {error}") from error
 
     def _complete(self, batch: WriteBatch) -> None:
         """Room for what a kind of store adds to every write batch, after the records."""
