@@ -42,6 +42,11 @@ class Brokers(Protocol):
         """Until it answers clients and takes part in the cluster again."""
         ...
 
+    def fill_disk(self, broker: int) -> dict[str, Any]:
+        """Until nothing more fits; `heal` gives the room back. Raises UsageError where its disk is
+        not one that we may fill (`data_size_mb`)."""
+        ...
+
     def heal(self, broker: int) -> dict[str, Any]:
         """It runs again, whatever was done to it; idempotent. Returns at once (`wait_ready`)."""
         ...

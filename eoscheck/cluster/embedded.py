@@ -28,9 +28,12 @@ from eoscheck.cluster.storage import make_data_folder, new_cluster_id
 from eoscheck.errors import UsageError, did_you_mean
 from eoscheck.network.links import Link
 from eoscheck.process import Supervisor
+from eoscheck.process.volume import Volume, require_mounts
 
 _READY_TIMEOUT_S = 90.0
 _PORT_ATTEMPTS = 5
+_DATA = "data"
+_LEAST_DATA_MB = 32
 _FEATURE = "transaction.version"
 
 
@@ -48,6 +51,7 @@ class _Plan:
     slots: int
     broker_links: bool
     connect: Callable[[Sequence[Link]], None] | None
+    data_size_mb: int | None
 
     def __post_init__(self) -> None:
         refuse_reserved_settings(self.settings)
@@ -63,6 +67,12 @@ class _Plan:
                 "links between brokers need addresses that only Linux has (127.1.0.0/16): "
                 "leave out faults between brokers, or use the provider 'docker'"
             )
+        if self.data_size_mb is not None:
+            require_mounts()
+            if self.data_size_mb < _LEAST_DATA_MB:
+                raise UsageError(
+                    f"a broker needs {_LEAST_DATA_MB} MiB or more for its data: {self.data_size_mb}"
+                )
         if (self.slots or self.broker_links) and self.connect is None:
             raise ValueError("slots and links lead nowhere without proxies: give 'connect'")
 
@@ -70,7 +80,7 @@ class _Plan:
         return node_properties(
             address,
             addresses=addresses,
-            data=Path("data"),
+            data=Path(_DATA),
             settings={
                 **default_settings(brokers=self.brokers, profile=self.profile),
                 **self.settings,
@@ -96,14 +106,22 @@ class EmbeddedCluster:
 
     owned = True
 
-    def __init__(self, *, nodes: Sequence[Node], folder: Path, description: str) -> None:
+    def __init__(
+        self,
+        *,
+        nodes: Sequence[Node],
+        volumes: Mapping[int, Volume],
+        folder: Path,
+        description: str,
+    ) -> None:
         self._nodes = nodes
+        self._volumes = volumes
         self._folder = folder
         self.description = description
 
     @property
     def brokers(self) -> EmbeddedBrokers:
-        return EmbeddedBrokers(self._nodes)
+        return EmbeddedBrokers(self._nodes, self._volumes)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -155,6 +173,8 @@ class EmbeddedCluster:
         """Idempotent."""
         for node in self._nodes:
             node.kill()
+        for volume in self._volumes.values():
+            volume.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -184,6 +204,7 @@ def start_embedded(
     slots: int = 0,
     broker_links: bool = False,
     connect: Callable[[Sequence[Link]], None] | None = None,
+    data_size_mb: int | None = None,
 ) -> EmbeddedCluster:
     """Starts `brokers` nodes, each a broker and a controller (of an even number one is a broker
     only); returns when all answer on both listeners.
@@ -199,6 +220,7 @@ def start_embedded(
     `broker_links`: brokers reach each other by links too (Linux). `connect` is then given all
     links before a node starts, and has a proxy take connections on each; it is called again, with
     other links, where a port was lost to another program.
+    `data_size_mb`: each node has a disk of its own, of so many MiB (a tmpfs: Linux, as root).
     Raises UsageError for a version, setting or port that cannot be used, InfrastructureError with
     Kafka's own reasons where it does not start.
     """
@@ -213,6 +235,7 @@ def start_embedded(
         slots=slots,
         broker_links=broker_links,
         connect=connect,
+        data_size_mb=data_size_mb,
     )
     features = {} if transaction_version is None else {_FEATURE: transaction_version}
     kit = prepare_kit(version, features=features, supervisor=supervisor, progress=progress)
@@ -241,14 +264,19 @@ def _start(plan: _Plan, kit: Kit, supervisor: Supervisor) -> EmbeddedCluster:
     supervisor.remove_at_exit(folder)
     folder.mkdir(mode=0o700)
     nodes: list[Node] = []
-    cluster = EmbeddedCluster(nodes=nodes, folder=folder, description=plan.description(kit))
+    volumes: dict[int, Volume] = {}
+    cluster = EmbeddedCluster(
+        nodes=nodes, volumes=volumes, folder=folder, description=plan.description(kit)
+    )
     try:
         for address in addresses:
             own = folder / str(address.node_id)
             own.mkdir()
-            make_data_folder(
-                kit.template, own / "data", cluster_id=cluster_id, node_id=address.node_id
-            )
+            data = own / _DATA
+            if plan.data_size_mb is not None:
+                size = plan.data_size_mb << 20
+                volumes[address.node_id] = Volume(data, size_bytes=size, supervisor=supervisor)
+            make_data_folder(kit.template, data, cluster_id=cluster_id, node_id=address.node_id)
             nodes.append(
                 start_node(
                     kit.distribution,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from eoscheck.cluster.node import Node
-from eoscheck.errors import InfrastructureError
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.process.volume import Volume
 
 _STOP_TIMEOUT_S = 60.0
 _LOOK_EVERY_S = 0.05
 
 
 class EmbeddedBrokers:
-    """`Brokers` over the nodes of a cluster."""
+    """`Brokers` over the nodes of a cluster. `volumes` are their disks by id, where these are small
+    ones of their own."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], volumes: Mapping[int, Volume]) -> None:
         self._nodes = {node.id: node for node in nodes}
+        self._volumes = volumes
 
     @property
     def ids(self) -> Sequence[int]:
@@ -36,6 +40,10 @@ class EmbeddedBrokers:
     def stop(self, broker: int) -> dict[str, Any]:
         node = self._running(broker)
         code = node.stop(timeout_s=_STOP_TIMEOUT_S)
+        if code == -signal.SIGKILL:
+            raise InfrastructureError(
+                f"broker {broker} did not stop within {_STOP_TIMEOUT_S:.0f} s, and was killed"
+            )
         return {"signal": "SIGTERM", "pid": node.pid, "exit_code": code}
 
     def pause(self, broker: int) -> dict[str, Any]:
@@ -76,8 +84,20 @@ class EmbeddedBrokers:
                 f"within {timeout_s:.0f} s"
             ) from None
 
+    def fill_disk(self, broker: int) -> dict[str, Any]:
+        node = self._running(broker)
+        if broker not in self._volumes:
+            raise UsageError(
+                "the brokers' disks are not ours to fill: give the cluster small ones "
+                "(data_size_mb), on Linux and as root"
+            )
+        node.expect_end()
+        return self._volumes[broker].fill()
+
     def heal(self, broker: int) -> dict[str, Any]:
         node = self._node(broker)
+        if broker in self._volumes:
+            self._volumes[broker].empty()
         resumed = node.paused
         if resumed:
             node.resume()

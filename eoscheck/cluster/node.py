@@ -27,6 +27,7 @@ _LOOK_EVERY_S = 0.005
 _QUIET_CLIENT = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
 
 _REASON = re.compile(r"ERROR|Exception|Error occurred|Could not|insufficient memory")
+_STACK = re.compile(r"\s+(?:at |\.\.\. \d)")
 _LOG_PREFIX = re.compile(r'^\S+ \[[^\]]+\] [A-Z]+ \S+ - |^Exception in thread "main" ')
 
 
@@ -45,7 +46,7 @@ class Node:
         self._secured = secured
         self._start = start
         self._child = start()
-        self._ended_by_us = False
+        self._end_expected = False
 
     @property
     def id(self) -> int:
@@ -95,24 +96,28 @@ class Node:
         return self._probe(self.address.direct, {broker})()
 
     def failure(self, *, timeout_s: float) -> str | None:
-        """Why it ended by itself, None while it runs or where we ended it; waits at most
+        """Why it ended by itself, None while it runs or where it was our doing; waits at most
         `timeout_s` for that."""
         code = self._child.wait(timeout_s=timeout_s)
-        if code is None or self._ended_by_us:
+        if code is None or self._end_expected:
             return None
         return f"Kafka ended by itself (code {code}): {failure_reason(self._child.output)}"
 
     def stop(self, *, timeout_s: float) -> int:
         """Ends it in order; its exit code (-9: that took too long, and it was killed)."""
-        self._ended_by_us = True
+        self._end_expected = True
         return self._child.stop(timeout_s=timeout_s)
 
     def kill(self) -> None:
         """Ends it at once; idempotent. Raises InfrastructureError where it does not end."""
-        self._ended_by_us = True
+        self._end_expected = True
         self._child.signal(signal.SIGKILL)
         if self._child.wait(timeout_s=_KILL_TIMEOUT_S) is None:
             raise InfrastructureError(f"process {self.pid} of Kafka does not end by SIGKILL")
+
+    def expect_end(self) -> None:
+        """We are about to do what may make it end."""
+        self._end_expected = True
 
     def pause(self) -> None:
         """Returns when it has stopped. Raises InfrastructureError where it does not."""
@@ -127,7 +132,7 @@ class Node:
         """Where it is down: with its data and ports; `wait_ready`."""
         if not self.running:
             self._child = self._start()
-            self._ended_by_us = False
+            self._end_expected = False
 
     def restart(self) -> None:
         """Kills it, where it still runs, and starts it."""
@@ -215,5 +220,6 @@ def start_node(
 def failure_reason(log: Path) -> str:
     """What a broker's log says about why it ended, as one line."""
     lines = tail(log, 200)
-    reasons = [_LOG_PREFIX.sub("", line) for line in lines if _REASON.search(line)]
+    said = [line for line in lines if not _STACK.match(line)]
+    reasons = [_LOG_PREFIX.sub("", line) for line in said if _REASON.search(line)]
     return "; ".join(list(dict.fromkeys(reasons))[:3] or lines[-3:]) or "it printed nothing"

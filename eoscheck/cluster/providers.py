@@ -29,6 +29,7 @@ def open_cluster(
     slots: int = 0,
     broker_links: bool = False,
     connect: Callable[[Sequence[Link]], None] | None = None,
+    data_size_mb: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> EmbeddedCluster | ExternalCluster:
     """A cluster that answers (`embedded`) or is going to be asked (`external`); close it.
@@ -57,6 +58,7 @@ def open_cluster(
                 slots=slots,
                 broker_links=broker_links,
                 connect=connect,
+                data_size_mb=data_size_mb,
             )
         case "external":
             if bootstrap_server is None:

@@ -29,7 +29,7 @@ def new_cluster_id() -> str:
 
 def make_data_folder(template: Path, target: Path, *, cluster_id: str, node_id: int) -> None:
     """A copy of the formatted `template` with ids of its own: a JVM for each would cost seconds."""
-    shutil.copytree(template, target)
+    shutil.copytree(template, target, dirs_exist_ok=True)
     identity = target / "meta.properties"
     properties = javaproperties.loads(identity.read_text())
     properties["cluster.id"] = cluster_id

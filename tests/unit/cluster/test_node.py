@@ -196,7 +196,7 @@ def test_the_reason_is_found_in_the_log(tmp_path: Path) -> None:
         "2026-01-02T03:04:05.678Z [main] WARN kafka.Other - nothing to see\n"
         "2026-01-02T03:04:05.679Z [main] ERROR kafka.Kafka$ - Exiting Kafka\n"
         "java.net.BindException: Address already in use\n"
-        "\tat java.base/sun.nio.ch.Net.bind0(Native Method)\n"
+        "\tat java.base/sun.nio.ch.Net.bindOrException(Native Method)\n"
     )
     assert failure_reason(log) == "Exiting Kafka; java.net.BindException: Address already in use"
     log.write_text('Exception in thread "main" java.lang.Error: no such feature\n')
