@@ -70,9 +70,24 @@ def observe_outputs(
 def _record_batch(
     messages: Sequence[Message], *, topic: str, identify: Identify, recorder: Recorder
 ) -> None:
-    now = recorder.now()
     offsets: dict[int, list[int]] = defaultdict(list)
     identities: dict[int, list[Identity]] = defaultdict(list)
+    now = recorder.now()
+
+    def record(partition: int) -> None:
+        given, whose = offsets.pop(partition), identities.pop(partition)
+        recorder.record(
+            OutputsObserved(
+                t=now,
+                topic=topic,
+                partition=partition,
+                first_offset=given[0],
+                last_offset=given[-1],
+                identities=whose,
+                offsets=given,
+            )
+        )
+
     for message in messages:
         error = message.error()
         if error is not None:
@@ -83,19 +98,12 @@ def _record_batch(
         headers = cast(Headers, message.headers())  # the client never gives a dict
         identity = identify(message.key(), message.value(), headers)
         if partition is not None and offset is not None and identity is not None:
+            if offsets[partition] and offset <= offsets[partition][-1]:
+                record(partition)  # the log has lost its end: the reader was set back
             offsets[partition].append(offset)
             identities[partition].append(identity)
-    for partition, seen in offsets.items():
-        recorder.record(
-            OutputsObserved(
-                t=now,
-                topic=topic,
-                partition=partition,
-                first_offset=seen[0],
-                last_offset=seen[-1],
-                identities=identities[partition],
-            )
-        )
+    for partition in sorted(offsets):
+        record(partition)
 
 
 def sample_progress(

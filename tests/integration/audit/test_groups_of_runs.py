@@ -66,16 +66,17 @@ def test_outputs_that_a_run_s_reader_was_given_and_that_are_others_now_are_a_rew
 ) -> None:
     source, output = pair
     history = load(cluster, source, tmp_path)
-    first, *_between, last = topics.commit(output, *(Out(0, {"payment_id": n}) for n in range(40)))
+    offsets = topics.commit(output, *(Out(0, {"payment_id": n}) for n in range(40)))
 
     def seen(*identities: int) -> OutputsObserved:
         return OutputsObserved(
             t=1.0,
             topic=output,
             partition=0,
-            first_offset=first,
-            last_offset=last,
+            first_offset=offsets[0],
+            last_offset=offsets[-1],
             identities=list(identities),
+            offsets=offsets,
         )
 
     options: dict[str, Any] = {"id": "json:/payment_id", "order": "none"}
