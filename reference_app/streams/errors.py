@@ -94,6 +94,12 @@ class DirtyCloseError(StreamsError):
     exit_code = 4
 
 
+class StuckError(StreamsError):
+    """A call of the client does not come back, long past its time-out."""
+
+    exit_code = 5
+
+
 def kafka_error(error: BaseException) -> KafkaError | None:
     """The client's error inside an exception, if it is one of the client's."""
     if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):

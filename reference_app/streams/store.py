@@ -116,7 +116,6 @@ class RocksStore(Generic[K, V]):
         self._cached: dict[K, V | None] = {}
         self._pending: Writes | None = None
         self._unlogged = False
-        self._failed = False
         self._db = self._open()
 
     # -- what a processor sees
@@ -243,10 +242,9 @@ class RocksStore(Generic[K, V]):
         self.rollback()
         try:
             self._db.close()
-        except Exception as error:  # rocksdict raises nothing narrower
-            if not self._failed:
-                raise StateError(f"{self._path} cannot be closed: {error}") from error
-            # It cannot flush either. What it holds is a committed point nevertheless.
+        except Exception as error:  # noqa: BLE001 - rocksdict raises nothing narrower
+            # On a full disk it cannot flush. What it holds is a committed point nevertheless, and
+            # why the process ends has been said by then.
             event(_LOG, "store_closed_dirty", level=logging.WARNING, reason=error)
 
     def _open(self) -> Rdict:
@@ -294,7 +292,6 @@ class RocksStore(Generic[K, V]):
         try:
             write()
         except Exception as error:  # rocksdict raises nothing narrower
-            self._failed = True
             raise StateError(f"{self._path} cannot be written: {error}") from error
 
     def _complete(self, batch: WriteBatch) -> None:
