@@ -219,7 +219,6 @@ def test_it_tells_what_a_plain_comparison_tells(
     now = {offset: now[offset] for offset in sorted(now) if offset < log_end}
     history = [seen({offset: was[offset]}) for offset in sorted(was)]
     checked = observed(history, {0: now}, end=log_end, log_end=log_end, limit=100)
-    last = max(was)
     told = {offset for each in found(checked) for offset in each.offsets}
     told |= {place.offset for each in found(checked) for place in each.related["now"]}
     assert told == {offset for offset in range(max(was) + 1) if was.get(offset) != now.get(offset)}
