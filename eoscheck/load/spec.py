@@ -21,9 +21,9 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     With `transaction_size`, that many records go into each transaction, of which the share
     `abort_ratio` aborts. They come one after the other, so small ones limit the rate that can be
-    held (`LoadSummary.most_late_s` tells). `acks` 1 takes the word of a partition's leader alone, by
-    a producer that is not idempotent: what is acknowledged so may be lost with the leader. `key` and `value` are templates: see
-    `eoscheck.load.template`.
+    held (`LoadSummary.most_late_s` tells). `acks` 1 takes the word of a partition's leader alone,
+    by a producer that is not idempotent: what is acknowledged so may be lost with the leader. `key`
+    and `value` are templates: see `eoscheck.load.template`.
     """
 
     topic: str
