@@ -76,7 +76,7 @@ class Volume:
     def set_read_only(self, read_only: bool) -> dict[str, Any]:
         """Nobody may have a file open for writing. Evidence: what the kernel says to a write."""
         mode = "ro" if read_only else "rw"
-        _run([_tool("mount"), "-o", f"remount,{mode}", str(self.folder)])
+        _run([_tool("mount"), "-o", f"remount,bind,{mode}", str(self.folder)])
         probe = self.folder / ".eoscheck-probe"
         try:
             probe.touch()
