@@ -144,6 +144,7 @@ class Subject:
         """A copy of its state directory, as a crash at this moment would leave it; it lies beside
         the directory, and `discard_state` removes it."""
         copy = self._home(instance) / "copy"
+        self._supervisor.remove_at_exit(copy)  # should we be killed
         return copy, self._at(instance).snapshot(copy)
 
     def state_dir(self, instance: int) -> Path:
@@ -194,6 +195,7 @@ class Subject:
         home = self._home(instance)
         own = home / "twin"
         shutil.rmtree(own, ignore_errors=True)
+        self._supervisor.remove_at_exit(own)  # should we be killed
         if state == "copy":
             self._at(instance).snapshot(own)
         own.mkdir(parents=True, exist_ok=True)
