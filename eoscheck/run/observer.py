@@ -13,6 +13,7 @@ from typing import cast
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from eoscheck.audit.identity import Headers, Identify
+from eoscheck.cluster.connection import QUIET
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import (
@@ -48,6 +49,7 @@ def observe_outputs(
     consumer = Consumer(
         {
             **client_config,
+            **QUIET,
             "group.id": "eoscheck-observer",  # the client wants one; nothing joins or commits
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
