@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
-from eoscheck.cluster import NewTopic, create_topics
+from eoscheck.cluster import ClusterView, NewTopic, create_topics
 from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
 from eoscheck.cluster.roles import Roles
 from eoscheck.errors import InfrastructureError, UsageError
@@ -159,7 +161,27 @@ def test_the_coordinator_of_a_group_is_the_one_that_clients_find(
     admin = AdminClient({**three.client_config, **_QUIET})
     described = admin.describe_consumer_groups([group])[group].result(_WAIT_S)
     assert roles.group_coordinator(group) == described.coordinator.id
+    _ask_while_it_is_killed(three, group, topic_name, victim=described.coordinator.id)
+    assert roles.group_coordinator(group) != described.coordinator.id
     consumer.close()
+
+
+def _ask_while_it_is_killed(three: EmbeddedCluster, group: str, topic: str, *, victim: int) -> None:
+    """librdkafka's admin client would abort this process here."""
+    with ClusterView(three.client_config) as view, ThreadPoolExecutor(2) as askers:
+        killed = threading.Event()
+
+        def ask() -> dict[int, int]:
+            while not killed.is_set():
+                assert view.group_state(group)
+            return view.committed(group, topic)
+
+        answers = [askers.submit(ask) for _ in range(2)]
+        three.brokers.kill(victim)
+        three.brokers.heal(victim)
+        three.brokers.wait_ready(victim, timeout_s=_WAIT_S)
+        killed.set()
+        assert [answer.result(_WAIT_S) for answer in answers] == [{0: 1}, {0: 1}]
 
 
 def test_what_is_not_there_is_one_line(three: EmbeddedCluster, roles: Roles) -> None:
