@@ -6,9 +6,6 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from eoscheck.cli.session import Session, open_session, run_options, show
 from eoscheck.report.folders import as_demo
@@ -37,20 +34,14 @@ def command(ctx: click.Context) -> None:
 @command.command("list")
 def list_command() -> None:
     """List them: group by group, with their faults and what must come out."""
-    console = Console()
-    for group, entries in groupby(catalogue(), key=lambda entry: entry.group):
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-        for no_wrap in (True, False, False, True):
-            table.add_column(no_wrap=no_wrap)
-        for entry in entries:
-            table.add_row(
-                f"  {entry.name}",
-                escape(entry.scenario.title),
-                ", ".join(entry.kinds) or "no fault",
-                expected(entry.scenario),
-            )
-        console.print(f"[bold]{escape(group)}[/]")
-        console.print(table)
+    entries = catalogue()
+    names = max((len(entry.name) for entry in entries), default=0)
+    for group, members in groupby(entries, key=lambda entry: entry.group):
+        click.secho(group, bold=True)
+        for entry in members:
+            kinds = ", ".join(entry.kinds) or "no fault"
+            about = f"{entry.scenario.title} ({kinds}). {expected(entry.scenario)}"
+            click.echo(f"  {entry.name:<{names}}  {about}")
 
 
 @command.command("show")
