@@ -62,16 +62,18 @@ def observe_outputs(
         while True:
             messages = consumer.consume(num_messages=_BATCH, timeout=_POLL_S)
             if messages:
-                _record_batch(messages, topic=topic, identify=identify, recorder=recorder)
+                record_outputs(messages, topic=topic, identify=identify, recorder=recorder)
             elif stop.is_set():
                 return
     finally:
         consumer.close()
 
 
-def _record_batch(
+def record_outputs(
     messages: Sequence[Message], *, topic: str, identify: Identify, recorder: Recorder
 ) -> None:
+    """What a reader was given in one go, an event for each partition; one more where it was set
+    back meanwhile. Raises InfrastructureError for an error that waiting does not mend."""
     offsets: dict[int, list[int]] = defaultdict(list)
     identities: dict[int, list[Identity]] = defaultdict(list)
     now = recorder.now()
