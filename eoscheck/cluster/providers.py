@@ -8,6 +8,7 @@ from pathlib import Path
 from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
 from eoscheck.cluster.external import ExternalCluster
+from eoscheck.cluster.settings import PROFILES
 from eoscheck.errors import UsageError, did_you_mean
 from eoscheck.network.links import Link
 from eoscheck.process import Supervisor
@@ -25,7 +26,7 @@ def open_cluster(
     brokers: int = 1,
     version: str = KAFKA_VERSION,
     transaction_version: int | None = None,
-    profile: str = "fast",
+    profile: str = PROFILES[0],
     slots: int = 0,
     broker_links: bool = False,
     connect: Callable[[Sequence[Link]], None] | None = None,
@@ -63,8 +64,16 @@ def open_cluster(
         case "external":
             if bootstrap_server is None:
                 raise UsageError("the provider 'external' needs a bootstrap server (host:port)")
-            if settings:
-                raise UsageError("broker settings are for embedded clusters: leave them out")
+            _refuse_for_external(
+                settings=bool(settings),
+                brokers=brokers != 1,
+                version=version != KAFKA_VERSION,
+                transaction_version=transaction_version is not None,
+                profile=profile != PROFILES[0],
+                slots=slots > 0,
+                broker_links=broker_links,
+                data_size_mb=data_size_mb is not None,
+            )
             return ExternalCluster(bootstrap_server=bootstrap_server, command_config=command_config)
         case "docker":
             # Its place: a module `docker` beside `embedded`, of the same shape.
@@ -74,6 +83,13 @@ def open_cluster(
                 f"no such provider {provider!r}{did_you_mean(provider, PROVIDERS)}: "
                 f"use {' or '.join(PROVIDERS)}"
             )
+
+
+def _refuse_for_external(**asked_for: bool) -> None:
+    for name in (name for name, given in asked_for.items() if given):
+        raise UsageError(
+            f"{name} is for clusters of our own, and an external one is as it is: leave it out"
+        )
 
 
 def _silent(_: str) -> None:

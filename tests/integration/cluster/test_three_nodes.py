@@ -48,7 +48,8 @@ def roles(three: EmbeddedCluster) -> Roles:
 
 def write(servers: str, topic: str, *, records: int = 20) -> None:
     """One transaction, over all partitions."""
-    producer = Producer({"bootstrap.servers": servers, "transactional.id": topic, **_QUIET})
+    config = {"bootstrap.servers": servers, "socket.timeout.ms": 2000, **_QUIET}
+    producer = Producer({**config, "transactional.id": topic})
     producer.init_transactions(_WAIT_S)
     producer.begin_transaction()
     for number in range(records):

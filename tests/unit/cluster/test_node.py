@@ -239,12 +239,20 @@ def test_a_topic_without_partitions_is_refused() -> None:
         ({"bootstrap_server": "x:1"}, "use the provider 'external'"),
         (
             {"provider": "external", "bootstrap_server": "x:1", "settings": {"a": "b"}},
-            "settings are for embedded",
+            "settings is for clusters of our own",
+        ),
+        (
+            {"provider": "external", "bootstrap_server": "x:1", "brokers": 3},
+            "brokers is for clusters of our own",
+        ),
+        (
+            {"provider": "external", "bootstrap_server": "x:1", "slots": 1},
+            "slots is for clusters of our own",
         ),
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(
-    arguments: dict[str, str], complaint: str
+    arguments: dict[str, Any], complaint: str
 ) -> None:
     with Supervisor() as supervisor, pytest.raises(UsageError, match=complaint):
-        open_cluster(supervisor=supervisor, **arguments)  # type: ignore[arg-type]
+        open_cluster(supervisor=supervisor, **arguments)
