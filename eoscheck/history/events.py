@@ -83,6 +83,8 @@ class FaultInjected(_Event, frozen=True, tag="fault_injected"):
     wiped: bool
     evidence: dict[str, Any]
     open_transactions: int | None = None
+    target: str | None = None
+    """Who it was, where it is not (only) the `instance`: "broker 2 (controller)"."""
     partitions: list[int] | None = None
     """Input partitions the target owned at that moment; None where the group could not tell."""
 

@@ -57,6 +57,8 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     where the history does not know the victim's; then the first output of a bystander would prove
     nothing, and `recovered_after_s` is `all_recovered_after_s`.
 
+    `target`: who it was, where it is not (only) the `instance`: "broker 2 (controller)".
+
     `longest_outage_s`: the longest outage that touches the time from the injection to the heal.
 
     `outcome`: `no_input` where nothing was sent to an affected partition after the fault, so that
@@ -81,6 +83,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     lag_before: int | None
     overlapped: bool
     longest_outage_s: float | None = None
+    target: str | None = None
 
 
 class RecoverySummary(msgspec.Struct, frozen=True, kw_only=True):
