@@ -67,7 +67,8 @@ class InstanceExited(_Event, frozen=True, tag="instance_exited"):
 
 
 class FaultInjected(_Event, frozen=True, tag="fault_injected"):
-    """A fault that bit. `evidence` proves it (signal delivered, process gone, ...).
+    """A fault that bit. `evidence` proves it (signal delivered, process gone, ...); `target` says
+    in words who was hit (`instance 1`, `broker 2 (controller)`; empty in old histories).
 
     `open_transactions`: transactions that were open at that moment and that the fault left behind
     (nobody ended them while the target was down). None where the fault kind does not ask.
@@ -83,10 +84,9 @@ class FaultInjected(_Event, frozen=True, tag="fault_injected"):
     wiped: bool
     evidence: dict[str, Any]
     open_transactions: int | None = None
-    target: str | None = None
-    """Who it was, where it is not (only) the `instance`: "broker 2 (controller)"."""
     partitions: list[int] | None = None
     """Input partitions the target owned at that moment; None where the group could not tell."""
+    target: str = ""
 
 
 class FaultHealed(_Event, frozen=True, tag="fault_healed"):

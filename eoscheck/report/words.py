@@ -72,7 +72,7 @@ def found(anomalies: dict[Code, int]) -> str:
     return ", ".join(f"{number:,} × {code.value}" for code, number in present)
 
 
-def struck_by(kind: str, *, instance: int | None, target: str | None) -> str:
+def struck_by(kind: str, *, instance: int | None, target: str) -> str:
     """A fault and who it was done to: `kill of instance 1`, `broker-kill of broker 2`."""
     whom = target or ("" if instance is None else f"instance {instance}")
     return f"{kind} of {whom}" if whom else kind

@@ -59,7 +59,7 @@ def fault(
     wiped: bool = False,
     left_open: int | None = 1,
     outlasts_session: bool = False,
-    target: str | None = None,
+    target: str = "",
 ) -> FaultInjected:
     return FaultInjected(
         t=t,
