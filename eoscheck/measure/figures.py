@@ -57,7 +57,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     where the history does not know the victim's; then the first output of a bystander would prove
     nothing, and `recovered_after_s` is `all_recovered_after_s`.
 
-    `target` says in words who was hit (`instance 1`, `broker 2 (controller)`); empty in old results.
+    `target` says in words who was hit (`instance 1`, `broker 2 (controller)`), where it is told.
 
     `longest_outage_s`: the longest outage that touches the time from the injection to the heal.
 
