@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
 from eoscheck.audit.findings import Verdict
-from eoscheck.errors import InfrastructureError, UsageError, did_you_mean
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError, did_you_mean
 from eoscheck.run.result import RunResult
 from eoscheck.run.scenario import ClusterSpec, Scenario, load_scenario, shipped_scenarios
 
@@ -87,21 +87,34 @@ def run_series(
     """Runs `entries`, those with the same `[cluster]` on one that lives as long.
 
     One that cannot be run does not keep the others from it: they get a new cluster, because the
-    old one may be what is broken. Raises what opening a cluster raises.
+    old one may be what is broken. Without a cluster all that want it cannot be run.
     """
     series = Series()
     for spec, sharing in _by_cluster(entries):
         waiting = list(sharing)
         while waiting:
-            with opened(spec) as session:
-                while waiting:
-                    entry = waiting.pop(0)
-                    try:
-                        series.runs.append(run(session, entry))
-                    except InfrastructureError as error:
-                        series.failed.append((entry, str(error)))
-                        break
+            try:
+                with opened(spec) as session:
+                    _run_until_broken(waiting, series, partial(run, session))
+            except EoscheckError as error:
+                series.failed.extend((entry, str(error)) for entry in waiting)
+                waiting.clear()
     return series
+
+
+def _run_until_broken(
+    waiting: list[Entry], series: Series, run: Callable[[Entry], RunResult]
+) -> None:
+    """Takes from `waiting` what it runs, to its end or to the first that the cluster may have
+    kept from running."""
+    while waiting:
+        entry = waiting.pop(0)
+        try:
+            series.runs.append(run(entry))
+        except EoscheckError as error:
+            series.failed.append((entry, str(error)))
+            if isinstance(error, InfrastructureError):
+                return
 
 
 def _by_cluster(entries: Sequence[Entry]) -> list[tuple[ClusterSpec, list[Entry]]]:

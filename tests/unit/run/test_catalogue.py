@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.cli.main import cli
-from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.run.catalogue import Entry, Series, catalogue, run_series, select
 from eoscheck.run.result import RunResult
 from eoscheck.run.scenario import ClusterSpec
@@ -75,15 +75,21 @@ def test_an_unknown_word_names_the_nearest(shelf: list[Entry]) -> None:
 
 
 class Clusters:
-    """Counts what is opened; `broken` names cannot be run."""
+    """Counts what is opened; `broken` names cannot be run, and `missing` says why there is none."""
 
-    def __init__(self, *broken: str) -> None:
+    def __init__(
+        self, *broken: str, error: EoscheckError | None = None, missing: str | None = None
+    ) -> None:
         self.broken = broken
+        self.error = error or InfrastructureError("the broker is gone")
+        self.missing = missing
         self.ran: list[list[str]] = []
         self.open = 0
 
     @contextmanager
-    def opened(self, _spec: ClusterSpec) -> Iterator[list[str]]:
+    def opened(self, spec: ClusterSpec) -> Iterator[list[str]]:
+        if self.missing is not None and spec.settings:
+            raise InfrastructureError(self.missing)
         assert not self.open
         self.open += 1
         self.ran.append([])
@@ -93,7 +99,7 @@ class Clusters:
     def run(self, session: list[str], entry: Entry) -> RunResult:
         session.append(entry.name)
         if entry.name in self.broken:
-            raise InfrastructureError("the broker is gone")
+            raise self.error
         return samples.changed(samples.passing(), scenario=entry.name)
 
 
@@ -113,6 +119,20 @@ def test_one_that_cannot_be_run_leaves_the_others_a_new_cluster(shelf: list[Entr
     assert series.failed == [(shelf[2], "the broker is gone")]
     assert series.exit_code == 2
     assert not clusters.open
+
+
+def test_one_that_is_refused_has_broken_no_cluster(shelf: list[Entry]) -> None:
+    clusters = Clusters("kill", error=UsageError("no proxy here"))
+    series = run_series(shelf[1:], opened=clusters.opened, run=clusters.run)
+    assert clusters.ran == [["drain", "kill", "pause"]]
+    assert series.failed == [(shelf[2], "no proxy here")]
+
+
+def test_without_their_cluster_the_others_are_run(shelf: list[Entry]) -> None:
+    clusters = Clusters(missing="Kafka did not start")
+    series = run_series(shelf, opened=clusters.opened, run=clusters.run)
+    assert clusters.ran == [["drain", "kill", "pause"]]
+    assert series.failed == [(shelf[0], "Kafka did not start")]
 
 
 @pytest.mark.parametrize(
