@@ -23,7 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 EXIT_CODES = """
 \b
 Exit codes: 0 stopped by a signal and closed cleanly, 1 a record cannot be processed,
-2 options, topics or broker, 3 fenced by another process, 4 stopped but closed dirty,
+2 options, topics, state directory or broker, 3 fenced by another process,
+4 stopped but closed dirty, 5 a call of the client does not come back,
 70 an error of the app itself.
 """
 

@@ -25,13 +25,21 @@ from eoscheck.audit.checks.order import (
 )
 from eoscheck.audit.checks.outcome import Checked, Doubt, Found, merged
 from eoscheck.audit.checks.results import check_final_state, check_running_sum
-from eoscheck.audit.checks.rewritten import Observed, Removable, Rows, check_observed
+from eoscheck.audit.checks.rewritten import (
+    Extent,
+    Observed,
+    Removable,
+    Rows,
+    check_acknowledged_places,
+    check_observed,
+)
 from eoscheck.audit.checks.sequence import Bounds as Sure
 from eoscheck.audit.checks.sequence import SequenceCheck
 from eoscheck.audit.findings import Code
 from eoscheck.audit.group.check import GroupCheck
 from eoscheck.audit.judge import guarded
 from eoscheck.audit.multiplicity import Bounds, Multiplicity, parse_multiplicity
+from eoscheck.audit.readers.reading import Read
 from eoscheck.audit.rows.columns import Digests, Flags, Integers, encode, first_rows, mixed
 from eoscheck.audit.rows.numbered import NumberedStore
 from eoscheck.audit.rows.records import Records
@@ -196,6 +204,7 @@ class _FirstPass:
             yield guarded(Code.REORDERED, partial(self._note_order, joined))
             yield guarded(Code.GAP, partial(self._note_sequences, joined))
             yield guarded(Code.LOG_REWRITTEN, partial(self._observed, joined, shard))
+            yield guarded(Code.LOG_REWRITTEN, partial(self._acknowledged, joined))
             if self.group is not None:
                 yield guarded(Code.OFFSET_AHEAD, partial(self.group.add, joined))
             yield guarded(Code.WRONG_RESULT, partial(self._note_keys, joined))
@@ -295,15 +304,18 @@ class _FirstPass:
             partition=records.partition,
             offset=records.offset,
             identity=records.identity,
-            begin={n: end.span.start for n, end in read.partitions.items()},
-            end={n: min(end.position, end.span.cut) for n, end in read.partitions.items()},
-            removable={
-                n: Removable(below=end.lost_below or 0, compacted=read.compacted)
-                for n, end in read.partitions.items()
-            },
+            extent=_extent(read, to_the_end=self.shards.spec.stop is None),
         )
         chosen = partial(_of_shard, shard=shard, shards=len(self.shards))
         return check_observed(observed, rows, chosen=chosen, limit=self.shards.spec.max_findings)
+
+    def _acknowledged(self, joined: Joined) -> Checked:
+        """What a run's load was told, against what is there now."""
+        spec, read = self.shards.spec, self.shards.captured.input_read
+        if read is None or spec.sample is not None:
+            return Checked()
+        extent = _extent(read, to_the_end=spec.stop is None)
+        return check_acknowledged_places(joined, extent, limit=spec.max_findings)
 
     def _note_order(self, joined: Joined) -> Checked:
         if self.order is not None and joined.input is not None:
@@ -334,6 +346,20 @@ class _FirstPass:
 
 def _few_sources(store: Store) -> bool:
     return not isinstance(store, NumberedStore) or store.few_sources
+
+
+def _extent(read: Read, *, to_the_end: bool) -> Extent:
+    """What of a topic was read; `to_the_end`: up to where its log ended then."""
+    ends = {n: end.span.cut for n, end in read.partitions.items()}
+    return Extent(
+        begin={n: end.span.start for n, end in read.partitions.items()},
+        end={n: min(end.position, end.span.cut) for n, end in read.partitions.items()},
+        log_end=ends if to_the_end else {},
+        removable={
+            n: Removable(below=end.lost_below or 0, compacted=read.compacted)
+            for n, end in read.partitions.items()
+        },
+    )
 
 
 def _of_shard(identity: Digests, *, shard: int, shards: int) -> Flags:

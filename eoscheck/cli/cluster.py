@@ -5,7 +5,16 @@ from __future__ import annotations
 import click
 import msgspec
 
-from eoscheck.cluster.keeper import KeptCluster, keep, kept_cluster, start_kept, stop_kept
+from eoscheck.cluster.distribution import KAFKA_VERSION
+from eoscheck.cluster.keeper import (
+    KeptCluster,
+    Wanted,
+    keep,
+    kept_cluster,
+    start_kept,
+    stop_kept,
+)
+from eoscheck.cluster.settings import PROFILES
 from eoscheck.errors import InfrastructureError, UsageError
 
 
@@ -21,7 +30,7 @@ def command() -> None:
     """
 
 
-@command.command("up", epilog="Example: eoscheck cluster up --port 9092")
+@command.command("up", epilog="Example: eoscheck cluster up --port 9092 --brokers 3")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: a free one.")
 @click.option(
     "--set",
@@ -30,16 +39,48 @@ def command() -> None:
     metavar="KEY=VALUE",
     help="A broker property, as in transaction.max.timeout.ms=60000. May be repeated.",
 )
+@click.option(
+    "--brokers", type=click.IntRange(1, 9), default=1, help="Nodes, each a controller too: 1 or 3."
+)
+@click.option("--kafka-version", default=KAFKA_VERSION, show_default=True, metavar="X.Y.Z")
+@click.option(
+    "--transaction-version",
+    type=click.IntRange(0, 2),
+    help="Level of Kafka's feature transaction.version. Default: the version's own.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="fast",
+    show_default=True,
+    help="How soon several brokers miss one: in about 2 s, or as Kafka does by default (9 s).",
+)
 @click.option("--foreground", is_flag=True, help="Stay, and stop the cluster at Ctrl-C.")
-def up(*, port: int | None, settings: tuple[str, ...], foreground: bool) -> None:
-    """Start one Kafka broker; its data is thrown away when it stops."""
-    chosen = dict(_setting(text) for text in settings)
+def up(
+    *,
+    port: int | None,
+    settings: tuple[str, ...],
+    brokers: int,
+    kafka_version: str,
+    transaction_version: int | None,
+    profile: str,
+    foreground: bool,
+) -> None:
+    """Start Kafka; its data is thrown away when it stops."""
+    wanted = Wanted(
+        port=port,
+        settings=dict(_setting(text) for text in settings),
+        brokers=brokers,
+        version=kafka_version,
+        transaction_version=transaction_version,
+        profile=profile,
+    )
     if not foreground:
-        _show(start_kept(port=port, settings=chosen, progress=_progress))
+        _show(start_kept(wanted, progress=_progress))
         click.echo("stop it with: eoscheck cluster down")
         return
     try:
-        keep(port=port, settings=chosen, progress=_progress, ready=_show)
+        keep(wanted, progress=_progress, ready=_show)
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
 

@@ -19,6 +19,7 @@ _COMMANDS = {
     "doctor": "eoscheck.cli.doctor",
     "report": "eoscheck.cli.report",
     "run": "eoscheck.cli.run",
+    "scenarios": "eoscheck.cli.scenarios",
 }
 
 

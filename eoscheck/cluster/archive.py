@@ -12,8 +12,11 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from eoscheck.cluster.addresses import HOST, free_addresses
 from eoscheck.cluster.distribution import Distribution
-from eoscheck.cluster.node import HOST, Node, free_address, node_properties, start_node
+from eoscheck.cluster.node import Node, start_node
+from eoscheck.cluster.node_properties import node_properties
+from eoscheck.cluster.settings import default_settings
 from eoscheck.cluster.storage import make_data_folder, new_cluster_id
 from eoscheck.errors import InfrastructureError
 from eoscheck.process import Supervisor
@@ -96,11 +99,12 @@ def _start(
 ) -> Node:
     data, cluster_id = folder / "data", new_cluster_id()
     make_data_folder(template, data, cluster_id=cluster_id, node_id=1)
-    address = free_address(node_id=1)
+    (address,) = free_addresses(1)
+    settings = default_settings(brokers=1, profile="default")
     return start_node(
         distribution,
         address,
-        node_properties(address, voters=[address], data=data, settings={}),
+        node_properties(address, addresses=[address], data=data, settings=settings),
         cluster_id=cluster_id,
         supervisor=supervisor,
         folder=folder,

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from eoscheck.artifacts import cache_folder, fetch
 from eoscheck.cluster.java import Java, find_or_install_java
+from eoscheck.errors import UsageError
 from eoscheck.process import Supervisor
 
 KAFKA_VERSION = "4.3.1"
-LOCK_FILE = Path(__file__).parent / f"kafka-{KAFKA_VERSION}.lock.json"
+"""What is started where no other is asked for."""
+_LOCKS = Path(__file__).parent
 
 # Small and quick to start: a test broker moves megabytes, and the machine runs the subject too.
 _JVM_OPTIONS = (
@@ -29,6 +31,24 @@ _JVM_OPTIONS = (
 )
 # They would change the JVM behind our back: other options, and another class-data archive.
 _JVM_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH")
+
+
+def kafka_versions() -> list[str]:
+    """Those that there is a lock file of, the newest first."""
+    names = [path.name for path in _LOCKS.glob("kafka-*.lock.json")]
+    found = [name.removeprefix("kafka-").removesuffix(".lock.json") for name in names]
+    return sorted(found, key=lambda version: tuple(map(int, version.split("."))), reverse=True)
+
+
+def lock_file(version: str) -> Path:
+    """Raises UsageError where there is none of that version of Kafka."""
+    versions = kafka_versions()
+    if version not in versions:
+        raise UsageError(
+            f"there is no Kafka {version!r} here: use {' or '.join(versions)} "
+            "(scripts/lock_artifacts.py makes the lock file of another)"
+        )
+    return _LOCKS / f"kafka-{version}.lock.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +80,20 @@ class Distribution:
 
 
 def prepare_distribution(
-    *, supervisor: Supervisor, progress: Callable[[str], None]
+    version: str, *, supervisor: Supervisor, progress: Callable[[str], None]
 ) -> Distribution:
     """Downloads what the cache does not hold yet.
 
-    Raises InfrastructureError, one line, for no network, a full disk, no Java and no way to get it.
+    Raises UsageError for a version that there is no lock file of, InfrastructureError, one line,
+    for no network, a full disk, no Java and no way to get it.
     """
     cache = cache_folder()
-    jars = fetch(LOCK_FILE, progress=lambda news: progress(f"Apache Kafka {KAFKA_VERSION}: {news}"))
+    jars = fetch(
+        lock_file(version), progress=lambda news: progress(f"Apache Kafka {version}: {news}")
+    )
     return Distribution(
-        version=KAFKA_VERSION,
+        version=version,
         java=find_or_install_java(supervisor=supervisor, cache=cache, progress=progress),
         jars=tuple(jars),
-        work=cache / f"kafka-{KAFKA_VERSION}",
+        work=cache / f"kafka-{version}",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,37 +11,93 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
-
-from eoscheck.cluster.archive import archive_options
+from eoscheck.cluster.addresses import HOST, Address, free_addresses, host_names, links
 from eoscheck.cluster.connection import admin_client
-from eoscheck.cluster.distribution import Distribution, prepare_distribution
-from eoscheck.cluster.node import (
-    HOST,
-    Address,
-    Node,
-    PortTakenError,
-    free_address,
-    node_properties,
-    start_node,
+from eoscheck.cluster.distribution import KAFKA_VERSION
+from eoscheck.cluster.embedded_brokers import EmbeddedBrokers
+from eoscheck.cluster.kit import Kit, prepare_kit
+from eoscheck.cluster.node import Node, PortTakenError, start_node
+from eoscheck.cluster.node_properties import node_properties
+from eoscheck.cluster.settings import (
+    PROFILES,
+    default_settings,
+    refuse_reserved_settings,
+    refuse_unknown_settings,
 )
-from eoscheck.cluster.settings import refuse_reserved_settings, refuse_unknown_settings
-from eoscheck.cluster.storage import formatted_template, make_data_folder, new_cluster_id
-from eoscheck.errors import InfrastructureError
+from eoscheck.cluster.storage import make_data_folder, new_cluster_id
+from eoscheck.errors import UsageError, did_you_mean
+from eoscheck.network.links import Link
 from eoscheck.process import Supervisor
+from eoscheck.process.volume import Volume, require_mounts
 
 _READY_TIMEOUT_S = 90.0
-_PREPARE_TIMEOUT_S = 300.0
 _PORT_ATTEMPTS = 5
+_DATA = "data"
+_LEAST_DATA_MB = 32
+_FEATURE = "transaction.version"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Kit:
-    """What every broker is started from; all of it in the cache."""
+class _Plan:
+    """What `start_embedded` was asked for."""
 
-    distribution: Distribution
-    template: Path
-    jvm_options: tuple[str, ...]
+    brokers: int
+    settings: Mapping[str, str]
+    profile: str
+    transaction_version: int | None
+    client_port: int | None
+    client_protocol: str
+    advertised_port: int | None
+    slots: int
+    broker_links: bool
+    connect: Callable[[Sequence[Link]], None] | None
+    data_size_mb: int | None
+
+    def __post_init__(self) -> None:
+        refuse_reserved_settings(self.settings)
+        if self.profile not in PROFILES:
+            raise UsageError(
+                f"no such failover profile {self.profile!r}{did_you_mean(self.profile, PROFILES)}: "
+                f"use {' or '.join(PROFILES)}"
+            )
+        if self.brokers < 1:
+            raise UsageError(f"a cluster needs at least 1 broker: {self.brokers}")
+        if self.broker_links and sys.platform != "linux":
+            raise UsageError(
+                "links between brokers need addresses that only Linux has (127.1.0.0/16): "
+                "leave out faults between brokers, or use the provider 'docker'"
+            )
+        if self.data_size_mb is not None:
+            require_mounts()
+            if self.data_size_mb < _LEAST_DATA_MB:
+                raise UsageError(
+                    f"a broker needs {_LEAST_DATA_MB} MiB or more for its data: {self.data_size_mb}"
+                )
+        if (self.slots or self.broker_links) and self.connect is None:
+            raise ValueError("slots and links lead nowhere without proxies: give 'connect'")
+
+    def properties(self, address: Address, addresses: Sequence[Address]) -> dict[str, str]:
+        return node_properties(
+            address,
+            addresses=addresses,
+            data=Path(_DATA),
+            settings={
+                **default_settings(brokers=self.brokers, profile=self.profile),
+                **self.settings,
+            },
+            client_protocol=self.client_protocol,
+            advertised_port=self.advertised_port,
+        )
+
+    def description(self, kit: Kit) -> str:
+        parts = [f"embedded Apache Kafka {kit.distribution.version}"]
+        if self.brokers == 1:
+            parts.append("one node")
+        else:
+            parts += [f"{self.brokers} nodes", f"{self.profile} failover"]
+        if self.transaction_version is not None:
+            parts.append(f"{_FEATURE} {self.transaction_version}")
+        return ", ".join([*parts, f"Java {kit.distribution.java.version}"])
 
 
 class EmbeddedCluster:
@@ -49,14 +106,33 @@ class EmbeddedCluster:
 
     owned = True
 
-    def __init__(self, *, nodes: Sequence[Node], folder: Path, description: str) -> None:
+    def __init__(
+        self,
+        *,
+        nodes: Sequence[Node],
+        volumes: Mapping[int, Volume],
+        folder: Path,
+        description: str,
+    ) -> None:
         self._nodes = nodes
+        self._volumes = volumes
         self._folder = folder
         self.description = description
 
     @property
+    def brokers(self) -> EmbeddedBrokers:
+        return EmbeddedBrokers(self._nodes, self._volumes)
+
+    @property
     def bootstrap_servers(self) -> str:
         return ",".join(f"{HOST}:{node.address.client}" for node in self._nodes)
+
+    def bootstrap_for(self, instance: int) -> str:
+        """The addresses of the instance's slot; with no slot left for it, those for all."""
+        slots = [node.address.slots for node in self._nodes]
+        if instance >= len(slots[0]):
+            return self.bootstrap_servers
+        return ",".join(f"{HOST}:{each[instance].advertised}" for each in slots)
 
     @property
     def direct_servers(self) -> str:
@@ -72,8 +148,10 @@ class EmbeddedCluster:
         return [node.pid for node in self._nodes]
 
     def failure(self, *, timeout_s: float = 0.0) -> str | None:
-        """Why a broker ended by itself, None while all run; waits at most `timeout_s` for that."""
-        return next(filter(None, (node.failure(timeout_s=timeout_s) for node in self._nodes)), None)
+        """Why a broker ended by itself, None while all run or where it was us; waits at most
+        `timeout_s` for that."""
+        each_s = timeout_s / len(self._nodes)
+        return next(filter(None, (node.failure(timeout_s=each_s) for node in self._nodes)), None)
 
     def restart(self) -> None:
         """Kills every broker and starts it again, on the same ports and with what it had stored.
@@ -83,14 +161,20 @@ class EmbeddedCluster:
         for node in self._nodes:
             node.kill()
         for node in self._nodes:
-            node.restart()
+            node.start()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Until every broker answers and knows all others. Raises as `restart`."""
         for node in self._nodes:
-            node.wait_ready(timeout_s=_READY_TIMEOUT_S, brokers=len(self._nodes))
+            node.wait_ready(timeout_s=_READY_TIMEOUT_S, peers=self._nodes)
 
     def close(self) -> None:
         """Idempotent."""
         for node in self._nodes:
             node.kill()
+        for volume in self._volumes.values():
+            volume.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -114,37 +198,50 @@ def start_embedded(
     client_protocol: str = "PLAINTEXT",
     advertised_port: int | None = None,
     brokers: int = 1,
+    version: str = KAFKA_VERSION,
+    transaction_version: int | None = None,
+    profile: str = "fast",
+    slots: int = 0,
+    broker_links: bool = False,
+    connect: Callable[[Sequence[Link]], None] | None = None,
+    data_size_mb: int | None = None,
 ) -> EmbeddedCluster:
-    """Starts one combined broker and controller, and `brokers - 1` that are brokers only; returns
-    when they answer on both listeners.
+    """Starts `brokers` nodes, each a broker and a controller (of an even number one is a broker
+    only); returns when all answer on both listeners.
 
-    `settings` are broker properties over `node.DEFAULT_SETTINGS`. `client_port` fixes the port that
-    subjects are given; the others are always free ones. `client_protocol` is what that port speaks,
-    with the `settings` of `listener.name.client.*`; `direct_servers` stay open to everybody here.
-    `advertised_port` is where clients are told to find that port instead: a proxy's.
-    Raises UsageError for a setting or port that cannot be used, InfrastructureError with Kafka's
-    own reasons where it does not start.
+    `settings` are broker properties over `settings.default_settings`. `client_port` fixes the first
+    node's port that subjects are given; the others are always free ones. `client_protocol` is what
+    that port speaks, with the `settings` of `listener.name.client.*`; `direct_servers` stay open to
+    everybody here. `advertised_port` is where clients are told to find that port instead: a
+    proxy's.
+    `transaction_version` is the level of Kafka's feature of that name, None: the version's own.
+    `profile` says how soon several nodes miss one (`settings.PROFILES`).
+    `slots`: so many instances of the subject get a listener of their own on each broker;
+    `broker_links`: brokers reach each other by links too (Linux). `connect` is then given all
+    links before a node starts, and has a proxy take connections on each; it is called again, with
+    other links, where a port was lost to another program.
+    `data_size_mb`: each node has a disk of its own, of so many MiB (a tmpfs: Linux, as root).
+    Raises UsageError for a version, setting or port that cannot be used, InfrastructureError with
+    Kafka's own reasons where it does not start.
     """
-    refuse_reserved_settings(settings)
-    kit = _prepare(supervisor, progress)
+    plan = _Plan(
+        brokers=brokers,
+        settings=settings,
+        profile=profile,
+        transaction_version=transaction_version,
+        client_port=client_port,
+        client_protocol=client_protocol,
+        advertised_port=advertised_port,
+        slots=slots,
+        broker_links=broker_links,
+        connect=connect,
+        data_size_mb=data_size_mb,
+    )
+    features = {} if transaction_version is None else {_FEATURE: transaction_version}
+    kit = prepare_kit(version, features=features, supervisor=supervisor, progress=progress)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
-        addresses = [
-            free_address(node_id=number, client_port=client_port if number == 1 else None)
-            for number in range(1, brokers + 1)
-        ]
-        described = [
-            node_properties(
-                address,
-                voters=addresses[:1],
-                data=Path("data"),
-                settings=settings,
-                client_protocol=client_protocol,
-                advertised_port=advertised_port,
-            )
-            for address in addresses
-        ]
         try:
-            return _start(kit, supervisor, addresses, described, settings)
+            return _start(plan, kit, supervisor)
         except PortTakenError:
             if attempt == _PORT_ATTEMPTS:
                 raise
@@ -152,69 +249,50 @@ def start_embedded(
     raise AssertionError("unreachable")
 
 
-def _prepare(supervisor: Supervisor, progress: Callable[[str], None]) -> _Kit:
-    distribution = prepare_distribution(supervisor=supervisor, progress=progress)
-    distribution.work.mkdir(parents=True, exist_ok=True)
-    guard = FileLock(distribution.work / ".lock", timeout=_PREPARE_TIMEOUT_S)
-    try:
-        with guard:
-            template = formatted_template(distribution, supervisor=supervisor)
-            options = archive_options(
-                distribution, template=template, supervisor=supervisor, progress=progress
-            )
-    except Timeout:
-        raise InfrastructureError(
-            f"another process has held {guard.lock_file} for {_PREPARE_TIMEOUT_S:.0f} s: "
-            "end it, or set EOSCHECK_CACHE to another folder"
-        ) from None
-    return _Kit(distribution=distribution, template=template, jvm_options=options)
-
-
-def _start(
-    kit: _Kit,
-    supervisor: Supervisor,
-    addresses: Sequence[Address],
-    properties: Sequence[Mapping[str, str]],
-    settings: Mapping[str, str],
-) -> EmbeddedCluster:
+def _start(plan: _Plan, kit: Kit, supervisor: Supervisor) -> EmbeddedCluster:
+    addresses = free_addresses(
+        plan.brokers,
+        client_port=plan.client_port,
+        slots=plan.slots,
+        broker_links=plan.broker_links,
+    )
+    if plan.connect is not None:
+        plan.connect(links(addresses))
     cluster_id = new_cluster_id()
     folder = Path(tempfile.gettempdir()) / f"eoscheck-kafka-{cluster_id}"
     # Told before it exists: there is no moment at which our death would leave it behind.
     supervisor.remove_at_exit(folder)
     folder.mkdir(mode=0o700)
     nodes: list[Node] = []
-    count = "one node" if len(addresses) == 1 else f"{len(addresses)} nodes"
+    volumes: dict[int, Volume] = {}
     cluster = EmbeddedCluster(
-        nodes=nodes,
-        folder=folder,
-        description=(
-            f"embedded Apache Kafka {kit.distribution.version}, {count}, "
-            f"Java {kit.distribution.java.version}"
-        ),
+        nodes=nodes, volumes=volumes, folder=folder, description=plan.description(kit)
     )
     try:
-        for address, described in zip(addresses, properties, strict=True):
+        for address in addresses:
             own = folder / str(address.node_id)
             own.mkdir()
-            make_data_folder(
-                kit.template, own / "data", cluster_id=cluster_id, node_id=address.node_id
-            )
+            data = own / _DATA
+            if plan.data_size_mb is not None:
+                size = plan.data_size_mb << 20
+                volumes[address.node_id] = Volume(data, size_bytes=size, supervisor=supervisor)
+            make_data_folder(kit.template, data, cluster_id=cluster_id, node_id=address.node_id)
             nodes.append(
                 start_node(
                     kit.distribution,
                     address,
-                    described,
+                    plan.properties(address, addresses),
                     cluster_id=cluster_id,
                     supervisor=supervisor,
                     folder=own,
                     jvm_options=kit.jvm_options,
+                    host_names=host_names(address, addresses) if plan.broker_links else None,
                 )
             )
-        for node in nodes:
-            node.wait_ready(timeout_s=_READY_TIMEOUT_S, brokers=len(nodes))
-        if settings:
+        cluster.wait_ready()
+        if plan.settings:
             refuse_unknown_settings(
-                settings, admin_client(cluster.client_config, timeout_s=_READY_TIMEOUT_S)
+                plan.settings, admin_client(cluster.client_config, timeout_s=_READY_TIMEOUT_S)
             )
     except BaseException:
         cluster.close()

@@ -14,6 +14,7 @@ class ExternalCluster:
     """Nothing of it is ours: nothing is started, stopped, or created without being asked for."""
 
     owned = False
+    brokers = None
 
     def __init__(self, *, bootstrap_server: str, command_config: Path | None = None) -> None:
         """`bootstrap_server` is `host:port,...`, `command_config` a Java client properties file.
@@ -29,6 +30,10 @@ class ExternalCluster:
                 )
         self.bootstrap_servers = bootstrap_server
         self._properties = {} if command_config is None else read_client_properties(command_config)
+
+    def bootstrap_for(self, instance: int) -> str:
+        """The same for all instances."""
+        return self.bootstrap_servers
 
     @property
     def direct_servers(self) -> str:

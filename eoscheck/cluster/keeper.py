@@ -1,8 +1,8 @@
 """A cluster that outlives the command that started it: `eoscheck cluster up`.
 
 The keeper is a process of its own (`python -m eoscheck.cluster.keeper OPTIONS`) and the parent of
-the broker. It prints one JSON object a line, `{"progress": "..."}`, then `{"error": "..."}` or
-`{"ready": {...}}`, and nothing more; SIGTERM ends it, and the broker with it.
+the brokers. It prints one JSON object a line, `{"progress": "..."}`, then `{"error": "..."}` or
+`{"ready": {...}}`, and nothing more; SIGTERM ends it, and the brokers with it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +20,7 @@ import platformdirs
 import psutil
 from filelock import FileLock, Timeout
 
+from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.embedded import start_embedded
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.process import Supervisor, tail
@@ -40,9 +41,15 @@ class KeptCluster(msgspec.Struct, frozen=True, kw_only=True):
     description: str
 
 
-class _Options(msgspec.Struct, frozen=True, kw_only=True):
-    port: int | None
-    settings: dict[str, str]
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What cluster is to be kept, as `start_embedded` takes it; `port` is its `client_port`."""
+
+    port: int | None = None
+    settings: dict[str, str] = {}
+    brokers: int = 1
+    version: str = KAFKA_VERSION
+    transaction_version: int | None = None
+    profile: str = "fast"
 
 
 class _News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,14 +72,12 @@ def kept_cluster() -> KeptCluster | None:
     return kept
 
 
-def start_kept(
-    *, port: int | None, settings: Mapping[str, str], progress: Callable[[str], None]
-) -> KeptCluster:
+def start_kept(wanted: Wanted, *, progress: Callable[[str], None]) -> KeptCluster:
     """Starts a keeper and returns when its cluster answers.
 
     Raises UsageError where one is up already, and what `start_embedded` raises.
     """
-    options = msgspec.json.encode(_Options(port=port, settings=dict(settings))).decode()
+    options = msgspec.json.encode(wanted).decode()
     log = _state_file().with_name("keeper.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
@@ -110,9 +115,8 @@ def stop_kept() -> KeptCluster | None:
 
 
 def keep(
+    wanted: Wanted,
     *,
-    port: int | None,
-    settings: Mapping[str, str],
     progress: Callable[[str], None],
     ready: Callable[[KeptCluster], None],
 ) -> None:
@@ -127,7 +131,14 @@ def keep(
             FileLock(state.with_suffix(".lock"), blocking=False),
             Supervisor() as supervisor,
             start_embedded(
-                supervisor=supervisor, settings=settings, client_port=port, progress=progress
+                supervisor=supervisor,
+                settings=wanted.settings,
+                client_port=wanted.port,
+                brokers=wanted.brokers,
+                version=wanted.version,
+                transaction_version=wanted.transaction_version,
+                profile=wanted.profile,
+                progress=progress,
             ) as cluster,
         ):
             kept = KeptCluster(
@@ -198,11 +209,10 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 def main() -> None:
     for number in _ENDING:
         signal.signal(number, _end)
-    options = msgspec.json.decode(sys.argv[1], type=_Options)
+    wanted = msgspec.json.decode(sys.argv[1], type=Wanted)
     try:
         keep(
-            port=options.port,
-            settings=options.settings,
+            wanted,
             progress=lambda what: _tell(_News(progress=what)),
             ready=lambda kept: _tell(_News(ready=kept)),
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from eoscheck.artifacts import Repository, cache_folder, missing_files, read_lock, repository_url
-from eoscheck.cluster.distribution import KAFKA_VERSION, LOCK_FILE
+from eoscheck.cluster.distribution import KAFKA_VERSION, lock_file
 from eoscheck.cluster.java import MINIMUM_VERSION, all_javas, java_installer
 from eoscheck.errors import EoscheckError
 
@@ -85,7 +85,10 @@ def _disk(name: str, folder: Path) -> Check:
 
 def _jars() -> Check:
     """Not needed by itself: what is missing is downloaded, where the repository is in reach."""
-    wanted, lacking = read_lock(LOCK_FILE).files, missing_files(LOCK_FILE)
+    wanted, lacking = (
+        read_lock(lock_file(KAFKA_VERSION)).files,
+        missing_files(lock_file(KAFKA_VERSION)),
+    )
     megabytes = sum(file.size for file in lacking) / 1e6
     return Check(
         name=f"Apache Kafka {KAFKA_VERSION}",
@@ -98,7 +101,7 @@ def _jars() -> Check:
 
 def _repository(*, needed: bool) -> Check:
     """Only needed while jars are missing."""
-    smallest = min(read_lock(LOCK_FILE).files, key=lambda file: file.size)
+    smallest = min(read_lock(lock_file(KAFKA_VERSION)).files, key=lambda file: file.size)
     ok = True
     try:
         repository = Repository(repository_url(), connections=1)

@@ -1,4 +1,4 @@
-"""One Kafka node: its ports and properties, its process, and why it did not start."""
+"""One Kafka node: its process, and why it did not start."""
 
 from __future__ import annotations
 
@@ -6,102 +6,33 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 
 import javaproperties
+import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from eoscheck.cluster.addresses import HOST, Address
 from eoscheck.cluster.distribution import Distribution
-from eoscheck.cluster.settings import DEFAULT_SETTINGS
-from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.errors import InfrastructureError
 from eoscheck.process import Child, Supervisor, tail
 
-HOST = "127.0.0.1"
 _PROBE_S = 0.2
 _KILL_TIMEOUT_S = 10.0
+_SIGNAL_TIMEOUT_S = 5.0
+_LOOK_EVERY_S = 0.005
 _QUIET_CLIENT = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
 
 _REASON = re.compile(r"ERROR|Exception|Error occurred|Could not|insufficient memory")
-_LOG_PREFIX = re.compile(r"^\S+ \[[^\]]+\] [A-Z]+ \S+ - ")
+_STACK = re.compile(r"\s+(?:at |\.\.\. \d)")
+_LOG_PREFIX = re.compile(r'^\S+ \[[^\]]+\] [A-Z]+ \S+ - |^Exception in thread "main" ')
 
 
 class PortTakenError(InfrastructureError):
     """Somebody else took a port between our looking and Kafka's binding."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Address:
-    """Where a node listens. CLIENT is what subjects are given, DIRECT goes past every proxy."""
-
-    node_id: int
-    client: int
-    direct: int
-    controller: int
-
-
-def free_address(*, node_id: int, client_port: int | None = None) -> Address:
-    """Ports that nobody listens on at this moment.
-
-    Raises UsageError where `client_port` was chosen and is taken.
-    """
-    with ExitStack() as stack:
-        client = _bound(stack, client_port or 0)
-        direct, controller = _bound(stack, 0), _bound(stack, 0)
-        return Address(node_id=node_id, client=client, direct=direct, controller=controller)
-
-
-def _bound(stack: ExitStack, port: int) -> int:
-    listener = stack.enter_context(socket.socket())
-    # As Kafka binds: a connection that is only waiting to time out does not count.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        raise UsageError(
-            f"port {port} on {HOST} cannot be used ({error.strerror}): choose another --port"
-        ) from error
-    return int(listener.getsockname()[1])
-
-
-def node_properties(
-    address: Address,
-    *,
-    voters: Sequence[Address],
-    data: Path,
-    settings: Mapping[str, str],
-    client_protocol: str = "PLAINTEXT",
-    advertised_port: int | None = None,
-) -> dict[str, str]:
-    """A broker, and a controller too where it is one of the `voters`; `settings` come before the
-    defaults.
-
-    `client_protocol` is what CLIENT speaks, SASL_SSL for example; its `settings` begin with
-    `listener.name.client.`. `advertised_port` is where others are told to find it.
-    """
-    direct = f"DIRECT://{HOST}:{address.direct}"
-    listeners = f"CLIENT://{HOST}:{address.client},{direct}"
-    votes = address in voters
-    return {
-        **DEFAULT_SETTINGS,
-        **settings,
-        "process.roles": "broker,controller" if votes else "broker",
-        "node.id": str(address.node_id),
-        "controller.quorum.voters": ",".join(
-            f"{voter.node_id}@{HOST}:{voter.controller}" for voter in voters
-        ),
-        "listeners": listeners + (f",CONTROLLER://{HOST}:{address.controller}" if votes else ""),
-        "advertised.listeners": f"CLIENT://{HOST}:{advertised_port or address.client},{direct}",
-        "listener.security.protocol.map": (
-            f"CLIENT:{client_protocol},DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT"
-        ),
-        "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "DIRECT",
-        "log.dirs": str(data),
-    }
 
 
 class Node:
@@ -115,50 +46,113 @@ class Node:
         self._secured = secured
         self._start = start
         self._child = start()
+        self._end_expected = False
+
+    @property
+    def id(self) -> int:
+        return self.address.node_id
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
-    def wait_ready(self, *, timeout_s: float, brokers: int = 1) -> None:
-        """Until both listeners answer, and know `brokers` that take part; a CLIENT that wants a
-        login only has to take connections.
+    @property
+    def running(self) -> bool:
+        """Its process is there, paused or not."""
+        return self._child.poll() is None
+
+    @property
+    def paused(self) -> bool:
+        try:
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
+
+    def wait_ready(self, *, timeout_s: float, peers: Sequence[Node] = ()) -> None:
+        """Until both listeners answer, and know this node and its `peers`, which must not end
+        meanwhile; a CLIENT that wants a login only has to take connections.
 
         Raises PortTakenError, or InfrastructureError with the reasons that Kafka printed.
         """
         give_up_at = time.monotonic() + timeout_s
+        ids = {self.id, *(peer.id for peer in peers)}
         direct, client = (
-            self._probe(port, brokers) for port in (self.address.direct, self.address.client)
+            self._probe(port, ids) for port in (self.address.direct, self.address.client)
         )
         for answers in (direct, self._takes_clients if self._secured else client):
             while not answers():
-                if self._child.poll() is not None:
-                    raise self._failure("Kafka ended while it started")
+                for node in (self, *peers):
+                    node.check_running()
                 if time.monotonic() > give_up_at:
-                    raise self._failure(f"Kafka was not ready within {timeout_s:.0f} s")
+                    raise self._failure(f"Kafka {self.id} was not ready within {timeout_s:.0f} s")
+
+    def check_running(self) -> None:
+        """Raises as `wait_ready` where it has ended."""
+        if not self.running:
+            raise self._failure(f"Kafka {self.id} ended before it was ready")
+
+    def knows(self, broker: int) -> bool:
+        """Whether it answers, and tells clients of that broker."""
+        return self._probe(self.address.direct, {broker})()
 
     def failure(self, *, timeout_s: float) -> str | None:
-        """Why it ended by itself, None while it runs; waits at most `timeout_s` for that."""
+        """Why it ended by itself, None while it runs or where it was our doing; waits at most
+        `timeout_s` for that."""
         code = self._child.wait(timeout_s=timeout_s)
-        if code is None:
+        if code is None or self._end_expected:
             return None
         return f"Kafka ended by itself (code {code}): {failure_reason(self._child.output)}"
 
     def stop(self, *, timeout_s: float) -> int:
-        """Ends it in order; its exit code."""
+        """Ends it in order; its exit code (-9: that took too long, and it was killed)."""
+        self._end_expected = True
         return self._child.stop(timeout_s=timeout_s)
 
     def kill(self) -> None:
-        """Ends it at once; idempotent."""
+        """Ends it at once; idempotent. Raises InfrastructureError where it does not end."""
+        self._end_expected = True
         self._child.signal(signal.SIGKILL)
-        self._child.wait(timeout_s=_KILL_TIMEOUT_S)
+        if self._child.wait(timeout_s=_KILL_TIMEOUT_S) is None:
+            raise InfrastructureError(f"process {self.pid} of Kafka does not end by SIGKILL")
+
+    def expect_end(self) -> None:
+        """We are about to do what may make it end."""
+        self._end_expected = True
+
+    def pause(self) -> None:
+        """Returns when it has stopped. Raises InfrastructureError where it does not."""
+        self._child.signal(signal.SIGSTOP)
+        self._wait_paused(True)
+
+    def resume(self) -> None:
+        self._child.signal(signal.SIGCONT)
+        self._wait_paused(False)
+
+    def start(self) -> None:
+        """Where it is down: with its data and ports; `wait_ready`."""
+        if not self.running:
+            self._child = self._start()
+            self._end_expected = False
 
     def restart(self) -> None:
-        """Kills it, where it still runs, and starts it with its data and ports; `wait_ready`."""
+        """Kills it, where it still runs, and starts it."""
         self.kill()
-        self._child = self._start()
+        self.start()
 
-    def _probe(self, port: int, brokers: int) -> Callable[[], bool]:
+    def _wait_paused(self, wanted: bool) -> None:
+        try:
+            Retrying(
+                retry=retry_if_result(lambda paused: paused is not wanted),
+                stop=stop_after_delay(_SIGNAL_TIMEOUT_S),
+                wait=wait_fixed(_LOOK_EVERY_S),
+            )(lambda: self.paused)
+        except RetryError:
+            word = "stop" if wanted else "go on"
+            raise InfrastructureError(
+                f"process {self.pid} of Kafka did not {word} within {_SIGNAL_TIMEOUT_S:.0f} s"
+            ) from None
+
+    def _probe(self, port: int, brokers: Set[int]) -> Callable[[], bool]:
         """By its id: in a race for a port it may be somebody else's Kafka that answers."""
         client = AdminClient({**_QUIET_CLIENT, "bootstrap.servers": f"{HOST}:{port}"})
 
@@ -167,7 +161,7 @@ class Node:
                 metadata = client.list_topics(timeout=_PROBE_S)
             except KafkaException:
                 return False
-            return len(metadata.brokers) >= brokers and metadata.cluster_id == self._cluster_id
+            return brokers <= set(metadata.brokers) and metadata.cluster_id == self._cluster_id
 
         return answers
 
@@ -193,14 +187,22 @@ def start_node(
     supervisor: Supervisor,
     folder: Path,
     jvm_options: Sequence[str] = (),
+    host_names: Mapping[str, str] | None = None,
 ) -> Node:
-    """`folder` gets the properties file and the log; the data directory is there already."""
+    """`folder` gets the properties file and the log; the data directory is there already.
+    `host_names`, by name, are then the only ones that it can look up."""
     file = folder / "server.properties"
     file.write_text(javaproperties.dumps(dict(properties)))
+    options = list(jvm_options)
+    if host_names is not None:
+        hosts = folder / "hosts"
+        known = {"localhost": HOST, socket.gethostname(): HOST, **host_names}
+        hosts.write_text("".join(f"{address} {name}\n" for name, address in known.items()))
+        options.append(f"-Djdk.net.hosts.file={hosts}")
 
     def start() -> Child:
         return supervisor.start(
-            distribution.command("kafka.Kafka", str(file), options=jvm_options),
+            distribution.command("kafka.Kafka", str(file), options=options),
             output=folder / "broker.log",
             env=distribution.environment,
             cwd=folder,
@@ -218,5 +220,6 @@ def start_node(
 def failure_reason(log: Path) -> str:
     """What a broker's log says about why it ended, as one line."""
     lines = tail(log, 200)
-    reasons = [_LOG_PREFIX.sub("", line) for line in lines if _REASON.search(line)]
+    said = [line for line in lines if not _STACK.match(line)]
+    reasons = [_LOG_PREFIX.sub("", line) for line in said if _REASON.search(line)]
     return "; ".join(list(dict.fromkeys(reasons))[:3] or lines[-3:]) or "it printed nothing"

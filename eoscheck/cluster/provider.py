@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from eoscheck.cluster.brokers import Brokers
+
 
 class Cluster(Protocol):
     """A running Kafka cluster.
@@ -15,6 +17,11 @@ class Cluster(Protocol):
     @property
     def bootstrap_servers(self) -> str:
         """`host:port,...` that subjects are given: network faults may stand in this way."""
+        ...
+
+    def bootstrap_for(self, instance: int) -> str:
+        """What the subject's instance (from 0) is given: addresses of its own, where the cluster
+        was started with a slot for it, else `bootstrap_servers`."""
         ...
 
     @property
@@ -35,6 +42,11 @@ class Cluster(Protocol):
     @property
     def description(self) -> str:
         """One line for reports: provider, version, number of brokers. No secrets."""
+        ...
+
+    @property
+    def brokers(self) -> Brokers | None:
+        """What may be done to its brokers; None where they are not ours."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Broker properties: ours for one small node, and what users may put over them."""
+"""Broker properties: ours for a few small nodes, and what users may put over them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,49 @@ from eoscheck.errors import UsageError, did_you_mean
 
 _CONFIG_TIMEOUT_S = 10.0
 
-# Fast answers on one small node.
-DEFAULT_SETTINGS: Mapping[str, str] = {
+PROFILES = ("fast", "default")
+"""How soon a cluster of several nodes notices that one is gone: `fast` for tests, `default` as
+Kafka's own settings are."""
+
+# Fast answers on small nodes.
+_DEFAULTS: Mapping[str, str] = {
     "auto.create.topics.enable": "false",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "num.network.threads": "2",
     "num.io.threads": "4",
     "offsets.topic.num.partitions": "4",
-    "offsets.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
     # An expired transaction is ended within half a second instead of ten.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-    "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
 }
+_FAST_FAILOVER: Mapping[str, str] = {
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "2000",
+    "controller.quorum.election.timeout.ms": "500",
+    "controller.quorum.fetch.timeout.ms": "1500",
+    "replica.lag.time.max.ms": "2000",
+}
+
+
+def default_settings(*, brokers: int, profile: str) -> dict[str, str]:
+    """Of every node of a cluster with so many. Of three and more, three hold each record and two
+    must have it; with fewer, each record is in one place."""
+    replicas, in_sync = ("3", "2") if brokers >= 3 else ("1", "1")
+    return {
+        **_DEFAULTS,
+        **(_FAST_FAILOVER if brokers > 1 and profile == "fast" else {}),
+        "default.replication.factor": replicas,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
+        "transaction.state.log.replication.factor": replicas,
+    }
+
+
 _OURS = frozenset(
     {
         "advertised.listeners",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import javaproperties
 
 from eoscheck.cluster.distribution import Distribution
-from eoscheck.errors import InfrastructureError
-from eoscheck.process import Supervisor, tail
+from eoscheck.cluster.node import failure_reason
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.process import Supervisor
 
 _FORMAT_TIMEOUT_S = 120.0
 
@@ -27,7 +29,7 @@ def new_cluster_id() -> str:
 
 def make_data_folder(template: Path, target: Path, *, cluster_id: str, node_id: int) -> None:
     """A copy of the formatted `template` with ids of its own: a JVM for each would cost seconds."""
-    shutil.copytree(template, target)
+    shutil.copytree(template, target, dirs_exist_ok=True)
     identity = target / "meta.properties"
     properties = javaproperties.loads(identity.read_text())
     properties["cluster.id"] = cluster_id
@@ -36,15 +38,22 @@ def make_data_folder(template: Path, target: Path, *, cluster_id: str, node_id: 
     identity.write_text(javaproperties.dumps(properties, timestamp=None))
 
 
-def formatted_template(distribution: Distribution, *, supervisor: Supervisor) -> Path:
-    """The template of this version, made by `kafka-storage format` where the cache has none."""
-    template = distribution.work / "formatted"
+def formatted_template(
+    distribution: Distribution, *, features: Mapping[str, int], supervisor: Supervisor
+) -> Path:
+    """The template of this version with these `features` at these levels, else at its own; made by
+    `kafka-storage format` where the cache has none.
+
+    Raises UsageError with Kafka's words where it does not know a feature or level.
+    """
+    chosen = [f"{name}={level}" for name, level in sorted(features.items())]
+    template = distribution.work / "-".join(["formatted", *chosen])
     if not (template / "meta.properties").is_file():
         folder = distribution.work / f"format-{new_cluster_id()}"
         supervisor.remove_at_exit(folder)
         folder.mkdir(parents=True)
         try:
-            data = _format(distribution, folder, supervisor)
+            data = _format(distribution, folder, chosen, supervisor)
             shutil.rmtree(template, ignore_errors=True)
             data.rename(template)
         finally:
@@ -52,7 +61,9 @@ def formatted_template(distribution: Distribution, *, supervisor: Supervisor) ->
     return template
 
 
-def _format(distribution: Distribution, folder: Path, supervisor: Supervisor) -> Path:
+def _format(
+    distribution: Distribution, folder: Path, features: Sequence[str], supervisor: Supervisor
+) -> Path:
     data, properties = folder / "data", folder / "format.properties"
     properties.write_text(
         javaproperties.dumps(
@@ -67,6 +78,8 @@ def _format(distribution: Distribution, folder: Path, supervisor: Supervisor) ->
         )
     )
     arguments = ["format", "--cluster-id", new_cluster_id(), "--config", str(properties)]
+    for feature in features:
+        arguments += ["--feature", feature]
     child = supervisor.start(
         distribution.command("kafka.tools.StorageTool", *arguments),
         output=folder / "format.log",
@@ -75,6 +88,9 @@ def _format(distribution: Distribution, folder: Path, supervisor: Supervisor) ->
     code = child.wait(timeout_s=_FORMAT_TIMEOUT_S)
     if code != 0:
         child.stop(timeout_s=1.0)
-        reason = " ".join(tail(child.output, 3))
+        reason = failure_reason(child.output)
+        if features:
+            asked = ", ".join(features)
+            raise UsageError(f"Kafka {distribution.version} does not start with {asked}: {reason}")
         raise InfrastructureError(f"Kafka could not format a data directory ({code}): {reason}")
     return data

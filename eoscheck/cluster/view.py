@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupState,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -19,7 +17,6 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    ConsumerGroupDescription,
     OffsetSpec,
     TopicDescription,
 )
@@ -32,6 +29,7 @@ from eoscheck.cluster.connection import (
     error_text,
     while_moving,
 )
+from eoscheck.cluster.groups import Group, GroupHiddenError, GroupView, Member
 from eoscheck.errors import InfrastructureError, UsageError, did_you_mean
 
 _T = TypeVar("_T")
@@ -47,16 +45,6 @@ class UnstableOffsetsError(InfrastructureError):
     """A transaction still holds offsets of the group: their outcome is open."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Member:
-    """A member of a consumer group; `partitions` by topic are those it is assigned now."""
-
-    client_id: str
-    member_id: str
-    instance_id: str | None
-    partitions: Mapping[str, list[int]]
-
-
 class ClusterView:
     """Answers about topics and groups; every answer within `timeout_s`, or an InfrastructureError
     with one line. Safe to use from several threads.
@@ -70,6 +58,7 @@ class ClusterView:
         self._config = {"client.id": "eoscheck", **client_config}
         self._timeout_s = timeout_s
         self._admin = admin_client(self._config, timeout_s=timeout_s)
+        self._groups = GroupView(self._config, timeout_s=timeout_s)
         self._readers: dict[tuple[str, bool], Consumer] = {}
         self._lock = threading.Lock()
 
@@ -155,24 +144,17 @@ class ClusterView:
 
     def group_members(self, group: str) -> list[Member]:
         """Raises UsageError where there is no such group."""
-        return [
-            Member(
-                client_id=member.client_id,
-                member_id=member.member_id,
-                instance_id=member.group_instance_id,
-                partitions=_by_topic(member.assignment.topic_partitions),
-            )
-            for member in self._describe_group(group).members
-        ]
+        return self._describe_group(group).members
 
     def group_state(self, group: str) -> str:
-        """`stable`, `empty`, `preparing_rebalancing`, ... as librdkafka names them, in lower case.
+        """Kafka's word in lower case: `stable`, `empty`, `preparingrebalance`, ...
 
         Raises UsageError where there is no such group.
         """
-        return str(self._describe_group(group).state.name).lower()
+        return self._describe_group(group).state.lower()
 
     def close(self) -> None:
+        self._groups.close()
         with self._lock:
             readers = list(self._readers.values())
             self._readers.clear()
@@ -231,14 +213,11 @@ class ClusterView:
     def _refuse_hidden(self, group: str) -> None:
         """Where we may not know of the group, librdkafka asks for its offsets again and again."""
         try:
-            self._answer(
-                lambda limit_s: self._admin.describe_consumer_groups(
-                    [group], request_timeout=limit_s
-                )[group]
-            )
-        except KafkaException as error:
-            if error_code(error) == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                raise self._failed(f"the offsets of group {group!r}", error) from error
+            self._groups.describe(group)
+        except GroupHiddenError as error:
+            raise self._refused(f"the offsets of group {group!r}", str(error)) from error
+        except InfrastructureError:
+            return  # it is away: who asked for the offsets goes on waiting for them
 
     def _answers_unstable(self, group: str, wanted: list[TopicPartition]) -> bool:
         """The client says "timed out" of a broker that is away too."""
@@ -276,20 +255,14 @@ class ClusterView:
             raise UsageError(f"no such topic {topic!r} on {self._servers}{hint}") from None
         return description
 
-    def _describe_group(self, group: str) -> ConsumerGroupDescription:
+    def _describe_group(self, group: str) -> Group:
         try:
-            description: ConsumerGroupDescription = self._answer(
-                lambda limit_s: self._admin.describe_consumer_groups(
-                    [group], request_timeout=limit_s
-                )[group]
-            )
-        except KafkaException as error:
-            if error_code(error) != KafkaError.GROUP_ID_NOT_FOUND:
-                raise self._failed(f"the members of group {group!r}", error) from error
-            raise self._no_such_group(group) from None
-        if description.state is ConsumerGroupState.DEAD:  # how older brokers say "none"
+            found = self._groups.describe(group)
+        except InfrastructureError as error:
+            raise self._refused(f"the members of group {group!r}", str(error)) from error
+        if found is None:
             raise self._no_such_group(group)
-        return description
+        return found
 
     def _require_group(self, group: str) -> None:
         if group not in self.groups():
@@ -303,7 +276,10 @@ class ClusterView:
         return ask_again(self._admin, ask, timeout_s=self._timeout_s)
 
     def _failed(self, what: str, error: KafkaException) -> InfrastructureError:
-        return InfrastructureError(f"{self._servers} did not give {what}: {error_text(error)}")
+        return self._refused(what, error_text(error))
+
+    def _refused(self, what: str, reason: str) -> InfrastructureError:
+        return InfrastructureError(f"{self._servers} did not give {what}: {reason}")
 
     def __enter__(self) -> Self:
         return self
@@ -315,10 +291,3 @@ class ClusterView:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _by_topic(assigned: Iterable[TopicPartition]) -> dict[str, list[int]]:
-    by_topic: dict[str, list[int]] = {}
-    for entry in assigned:
-        by_topic.setdefault(entry.topic, []).append(entry.partition)
-    return {topic: sorted(partitions) for topic, partitions in sorted(by_topic.items())}

@@ -131,13 +131,17 @@ class SendsUnconfirmed(_Event, frozen=True, tag="sends_unconfirmed"):
 
 
 class OutputsObserved(_Event, frozen=True, tag="outputs_observed"):
-    """Committed outputs as a live `read_committed` reader got them; `t` is when it got them."""
+    """Committed outputs as a live `read_committed` reader got them; `t` is when it got them.
+
+    `offsets` ascend, one for each identity; older histories have none.
+    """
 
     topic: str
     partition: int
     first_offset: int
     last_offset: int
     identities: list[Identity]
+    offsets: list[int] = []
 
 
 class GroupSampled(_Event, frozen=True, tag="group_sampled"):

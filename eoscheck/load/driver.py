@@ -159,7 +159,9 @@ def _sender(
     clock: Callable[[], float],
 ) -> Sender:
     if spec.transaction_size is None:
-        return PlainSender(topic=spec.topic, client_config=client_config, outcomes=outcomes)
+        return PlainSender(
+            topic=spec.topic, client_config=client_config, outcomes=outcomes, acks=spec.acks
+        )
     return TransactionalSender(
         topic=spec.topic,
         size=spec.transaction_size,

@@ -1,11 +1,11 @@
-"""Two ways of writing: an idempotent producer, and transactions of which some abort."""
+"""Two ways of writing: a plain producer, and transactions of which some abort."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -20,7 +20,6 @@ FLUSH_TIMEOUT_S = 60.0
 _CALL_TIMEOUT_S = 10.0
 
 _SETTINGS: dict[str, Any] = {
-    "enable.idempotence": True,
     "partitioner": "murmur2_random",  # as Java does: without it, keys land elsewhere
     "linger.ms": 5,
     # Open loop: the schedule must not wait for acknowledgements, so the queue takes a long outage.
@@ -29,6 +28,12 @@ _SETTINGS: dict[str, Any] = {
     "message.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
     **QUIET,
 }
+
+_ACKS: dict[str | int, dict[str, Any]] = {
+    "all": {"enable.idempotence": True},
+    1: {"enable.idempotence": False, "acks": 1},
+}
+"""Idempotence is to be had with acks=all only."""
 
 # Errors by which a record surely is not in the log: it never left, or the broker refused it.
 _NEVER_WRITTEN = frozenset(
@@ -62,7 +67,7 @@ class Sender(Protocol):
 
 
 class PlainSender:
-    """An idempotent producer; each delivery report decides about its record."""
+    """A producer, idempotent with acks=all; each delivery report decides about its record."""
 
     def __init__(
         self,
@@ -70,11 +75,12 @@ class PlainSender:
         topic: str,
         client_config: Mapping[str, str],
         outcomes: Outcomes,
+        acks: Literal["all", 1] = "all",
         make_producer: MakeProducer = Producer,
     ) -> None:
         self._topic = topic
         self._outcomes = outcomes
-        self._producer = make_producer({**client_config, **_SETTINGS})
+        self._producer = make_producer({**client_config, **_SETTINGS, **_ACKS[acks]})
         self._pending: dict[int, Identity] = {}
         self._sent = 0
 
@@ -161,6 +167,7 @@ class TransactionalSender:
         self._settings = {
             **client_config,
             **_SETTINGS,
+            **_ACKS["all"],
             "transactional.id": transactional_id,
             "transaction.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),
             "message.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),

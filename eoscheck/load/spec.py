@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,8 +21,9 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     With `transaction_size`, that many records go into each transaction, of which the share
     `abort_ratio` aborts. They come one after the other, so small ones limit the rate that can be
-    held (`LoadSummary.most_late_s` tells). `key` and `value` are templates: see
-    `eoscheck.load.template`.
+    held (`LoadSummary.most_late_s` tells). `acks` 1 takes the word of a partition's leader alone,
+    by a producer that is not idempotent: what is acknowledged so may be lost with the leader. `key`
+    and `value` are templates: see `eoscheck.load.template`.
     """
 
     topic: str
@@ -31,6 +32,7 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     zipf: float = 0.0
     transaction_size: int | None = None
     abort_ratio: float = 0.0
+    acks: Literal["all", 1] = "all"
     key: str = "{key}"
     value: dict[str, Any] | str = msgspec.field(default_factory=PAYMENT.copy)
 
@@ -48,6 +50,7 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 "load.abort_ratio needs load.transaction_size: only a transaction can abort",
             )
         else:
+            _require(self.acks == "all", 'load.transaction_size needs load.acks "all"')
             _require(
                 self.transaction_size >= 1,
                 f"load.transaction_size must be at least 1, not {self.transaction_size}",

@@ -57,6 +57,10 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     where the history does not know the victim's; then the first output of a bystander would prove
     nothing, and `recovered_after_s` is `all_recovered_after_s`.
 
+    `target` says in words who was hit (`instance 1`, `broker 2 (controller)`), where it is told.
+
+    `longest_outage_s`: the longest outage that touches the time from the injection to the heal.
+
     `outcome`: `no_input` where nothing was sent to an affected partition after the fault, so that
     nothing can be said. `overlapped`: another fault came before this one had recovered.
     """
@@ -78,6 +82,8 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     caught_up_after_s: float | None
     lag_before: int | None
     overlapped: bool
+    longest_outage_s: float | None = None
+    target: str = ""
 
 
 class RecoverySummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +161,18 @@ class LongestGaps(msgspec.Struct, frozen=True, kw_only=True):
     after: float | None
 
 
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which input waited and no output was committed: it begins, at `t`, with the last
+    output before, or when the first input came that had to wait."""
+
+    t: float
+    seconds: float
+
+    @property
+    def end(self) -> float:
+        return self.t + self.seconds
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Records. `sent` = acknowledged + aborted + indeterminate + failed.
 
@@ -177,7 +195,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything measured in one run. `duration_s` is up to the audit, which is no part of it."""
+    """Everything measured in one run. `duration_s` is up to the audit, which is no part of it.
+
+    `longest_outage` began while the load ran; None where no input had to wait, or nobody looked.
+    """
 
     duration_s: float
     counts: Counts
@@ -187,6 +208,7 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
     longest_gap_s: LongestGaps
     timeline: Timeline
     lanes: list[Lane]
+    longest_outage: Outage | None = None
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):

@@ -166,6 +166,7 @@ def _recovery(
         caught_up_after_s=_since(fault.t, level.caught_up_at),
         lag_before=level.lag,
         overlapped=overlapped,
+        target=fault.target,
     )
 
 

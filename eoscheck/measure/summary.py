@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from eoscheck.history.events import Event
 from eoscheck.measure import journeys as joined
+from eoscheck.measure.availability import longest, outages, with_outages
 from eoscheck.measure.figures import RunFigures
 from eoscheck.measure.landmarks import landmarks
 from eoscheck.measure.latency import latency
@@ -21,7 +22,8 @@ def from_history(events: Sequence[Event]) -> RunFigures:
     """
     marks = landmarks(events)
     journeys = joined.journeys(events)
-    judged = recoveries(events, journeys)
+    silences = outages(events, journeys, marks)
+    judged = with_outages(recoveries(events, journeys), silences)
     return RunFigures(
         duration_s=marks.end,
         counts=joined.count(events),
@@ -31,4 +33,5 @@ def from_history(events: Sequence[Event]) -> RunFigures:
         longest_gap_s=longest_gaps(events, marks),
         timeline=timeline(events, journeys, end=marks.end),
         lanes=lanes(events, marks),
+        longest_outage=longest(silences),
     )

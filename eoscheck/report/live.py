@@ -28,6 +28,7 @@ from eoscheck.history.events import (
 )
 from eoscheck.measure.timeline import held_back
 from eoscheck.report import numbers
+from eoscheck.report.words import struck_by
 
 _WINDOW_S = 2.0
 _REFRESH_S = 0.2
@@ -94,8 +95,8 @@ class Progress:
         match event:
             case FaultInjected(kind=kind, instance=instance):
                 self.injected += 1
-                target = "" if instance is None else f" of instance {instance}"
-                self.last_fault = f"{kind}{target} at {numbers.moment(event.t)}"
+                struck = struck_by(kind, instance=instance, target=event.target)
+                self.last_fault = f"{struck} at {numbers.moment(event.t)}"
                 if kind == "pause" and instance is not None:
                     self.instances[instance] = "paused"
             case FaultHealed(kind="pause", instance=int(instance)):

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eoscheck.audit.findings import Code, Finding, Verdict
-from eoscheck.measure.figures import CostFigure, Distribution, LatencyFigure
+from eoscheck.measure.figures import CostFigure, Distribution, LatencyFigure, Outage
 from eoscheck.report import numbers
 from eoscheck.report.words import (
     committed,
@@ -30,6 +30,8 @@ _MARKS = {
 }
 _SHOWN_OF_EACH_CODE = 3
 _INDENT = 10
+_SIDE_BY_SIDE = 4
+"""Runs whose figures fit beside each other; more of them are a line each."""
 
 
 def print_demo(demo: DemoResult, *, console: Console | None = None) -> None:
@@ -39,7 +41,8 @@ def print_demo(demo: DemoResult, *, console: Console | None = None) -> None:
     for run in demo.runs:
         console.print(_verdict_line(run), soft_wrap=True)
         _print_details(run, console)
-    console.print(_figures(demo.runs))
+    side_by_side = len(demo.runs) <= _SIDE_BY_SIDE
+    console.print(_figures(demo.runs) if side_by_side else _one_line_each(demo.runs))
     if demo.cost is not None:
         console.print(Text(_cost(demo.cost)), soft_wrap=True)
     if len(demo.runs) > 1:
@@ -116,6 +119,30 @@ def _figures(runs: Sequence[RunResult]) -> Table:
     return table
 
 
+def _one_line_each(runs: Sequence[RunResult]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2))
+    table.add_column("scenario", no_wrap=True)
+    for label in ("", "faults", "lost", "duplicated", "longest gap"):
+        table.add_column(label, justify="right" if label else "left", no_wrap=True)
+    table.add_column("recovery p50 / max", justify="right", no_wrap=True)
+    table.add_column("caught up p50 / max", justify="right", no_wrap=True)
+    for run in runs:
+        mark, style = _MARKS[run.verdict]
+        surprise = "" if run.as_expected else f" (must be: {run.expected.verdict.value})"
+        lost, duplicated = lost_and_duplicated(run.audit)
+        table.add_row(
+            escape(run.scenario),
+            Text(mark + surprise, style=style if run.verdict is Verdict.PASS or surprise else ""),
+            _faults(run),
+            numbers.count(lost),
+            numbers.count(duplicated),
+            _outage(run.figures.longest_outage),
+            _spread(run.figures.recovery.recovered),
+            _spread(run.figures.recovery.caught_up),
+        )
+    return table
+
+
 def _faults(run: RunResult) -> str:
     return f"{run.tally.injected:,} of {run.tally.planned:,}"
 
@@ -130,6 +157,10 @@ def _spread(figure: Distribution | None) -> str:
         return numbers.NONE
     longest = "not ended" if figure.censored else numbers.duration(figure.max)
     return f"{numbers.duration(figure.p50.value)} / {longest}"
+
+
+def _outage(longest: Outage | None) -> str:
+    return numbers.NONE if longest is None else numbers.duration(longest.seconds)
 
 
 def _tail(figure: LatencyFigure | None) -> str:
@@ -152,5 +183,5 @@ _ROWS: list[tuple[str, Callable[[RunResult], str]]] = [
     ("caught up p50 / max", lambda run: _spread(run.figures.recovery.caught_up)),
     ("latency p50 / p99, steady", lambda run: _tail(run.figures.latency.steady)),
     ("latency p50 / p99, under faults", lambda run: _tail(run.figures.latency.faults)),
-    ("longest gap under faults", lambda run: numbers.duration(run.figures.longest_gap_s.during)),
+    ("longest gap while input waited", lambda run: _outage(run.figures.longest_outage)),
 ]

@@ -72,6 +72,12 @@ def found(anomalies: dict[Code, int]) -> str:
     return ", ".join(f"{number:,} × {code.value}" for code, number in present)
 
 
+def struck_by(kind: str, *, instance: int | None, target: str) -> str:
+    """A fault and who it was done to: `kill of instance 1`, `broker-kill of broker 2`."""
+    whom = target or ("" if instance is None else f"instance {instance}")
+    return f"{kind} of {whom}" if whom else kind
+
+
 def lost_and_duplicated(audit: AuditReport) -> tuple[int, int]:
     """How many of each, allowed by the guarantee or not."""
     lost, duplicated = (

@@ -13,6 +13,7 @@ from typing import cast
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from eoscheck.audit.identity import Headers, Identify
+from eoscheck.cluster.connection import QUIET
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import (
@@ -48,6 +49,7 @@ def observe_outputs(
     consumer = Consumer(
         {
             **client_config,
+            **QUIET,
             "group.id": "eoscheck-observer",  # the client wants one; nothing joins or commits
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
@@ -60,19 +62,36 @@ def observe_outputs(
         while True:
             messages = consumer.consume(num_messages=_BATCH, timeout=_POLL_S)
             if messages:
-                _record_batch(messages, topic=topic, identify=identify, recorder=recorder)
+                record_outputs(messages, topic=topic, identify=identify, recorder=recorder)
             elif stop.is_set():
                 return
     finally:
         consumer.close()
 
 
-def _record_batch(
+def record_outputs(
     messages: Sequence[Message], *, topic: str, identify: Identify, recorder: Recorder
 ) -> None:
-    now = recorder.now()
+    """What a reader was given in one go, an event for each partition; one more where it was set
+    back meanwhile. Raises InfrastructureError for an error that waiting does not mend."""
     offsets: dict[int, list[int]] = defaultdict(list)
     identities: dict[int, list[Identity]] = defaultdict(list)
+    now = recorder.now()
+
+    def record(partition: int) -> None:
+        given, whose = offsets.pop(partition), identities.pop(partition)
+        recorder.record(
+            OutputsObserved(
+                t=now,
+                topic=topic,
+                partition=partition,
+                first_offset=given[0],
+                last_offset=given[-1],
+                identities=whose,
+                offsets=given,
+            )
+        )
+
     for message in messages:
         error = message.error()
         if error is not None:
@@ -83,19 +102,12 @@ def _record_batch(
         headers = cast(Headers, message.headers())  # the client never gives a dict
         identity = identify(message.key(), message.value(), headers)
         if partition is not None and offset is not None and identity is not None:
+            if offsets[partition] and offset <= offsets[partition][-1]:
+                record(partition)  # the log has lost its end: the reader was set back
             offsets[partition].append(offset)
             identities[partition].append(identity)
-    for partition, seen in offsets.items():
-        recorder.record(
-            OutputsObserved(
-                t=now,
-                topic=topic,
-                partition=partition,
-                first_offset=seen[0],
-                last_offset=seen[-1],
-                identities=identities[partition],
-            )
-        )
+    for partition in sorted(offsets):
+        record(partition)
 
 
 def sample_progress(

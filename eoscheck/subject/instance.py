@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -11,14 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.history import InstanceExited, InstanceStarted, Recorder
 from eoscheck.process import Child, Supervisor
+from eoscheck.process.volume import Volume
+from eoscheck.subject import state_files
+from eoscheck.subject.clock import Clock
 from eoscheck.subject.spec import Invocation
+
+T = TypeVar("T")
 
 SIGNAL_TIMEOUT_S = 10.0
 """How long the machine may take to end, stop or continue a process that it was told to."""
@@ -80,6 +84,8 @@ class Instance:
     ) -> None:
         self.number = number
         self.state_dir = state_dir
+        self.clock: Clock | None = None
+        self.volume: Volume | None = None
         self.unexpected: list[InstanceExited] = []
         self._invocation = invocation
         self._folder = folder
@@ -125,7 +131,7 @@ class Instance:
         child = self._supervisor.start(
             self._invocation.command,
             output=self._folder / f"attempt-{number}.log",
-            env={**os.environ, **self._invocation.env},
+            env=self._environment(),
         )
         self._attempt = _Attempt(number=number, child=child)
         self._recorder.record(
@@ -198,15 +204,38 @@ class Instance:
         return _evidence(attempt, signal.SIGCONT)
 
     def wipe(self) -> dict[str, Any]:
-        """Removes the state directory with all in it. Raises UsageError while the process runs."""
+        """Removes what its state directory holds. Raises UsageError while the process runs,
+        InfrastructureError where there is nothing to wipe."""
+        return self.while_down(state_files.wipe)
+
+    def while_down(self, do: Callable[[Path], T]) -> T:
+        """`do` to the state directory; nothing starts meanwhile. Raises UsageError where the
+        process runs: its files are its own then."""
         with self._starting:
             if self.state is not State.DOWN:
-                raise UsageError(f"instance {self.number} runs: stop it before its disk is wiped")
-            files = sum(1 for path in self.state_dir.rglob("*") if path.is_file())
-            shutil.rmtree(self.state_dir, ignore_errors=True)
-            if self.state_dir.exists():
-                raise InfrastructureError(f"{self.state_dir} cannot be removed: is it in use?")
-            return {"wiped": str(self.state_dir), "wiped_files": files}
+                raise UsageError(
+                    f"instance {self.number} runs: stop it before its state directory is touched"
+                )
+            return do(self.state_dir)
+
+    def snapshot(self, copy: Path) -> dict[str, Any]:
+        """Copies the state directory as a crash at this moment would leave it: the process stands
+        still for it, for some milliseconds."""
+        began = time.monotonic()
+        self.pause()
+        try:
+            kept = state_files.keep_copy(self.state_dir, copy)
+        finally:
+            self.resume()
+        return {**kept, "stood_still_s": _since(began)}
+
+    def pid(self) -> int:
+        """Of its process. Raises InfrastructureError where none runs."""
+        return self._running().child.pid
+
+    def _environment(self) -> dict[str, str]:
+        environment = {**os.environ, **self._invocation.env}
+        return environment | (self.clock.environment(environment) if self.clock else {})
 
     def keep_running(self) -> None:
         """From now on, start it again when it ends by itself."""

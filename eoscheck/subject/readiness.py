@@ -11,7 +11,7 @@ from eoscheck.history import InstanceReady, Recorder
 from eoscheck.subject.spec import SubjectSpec
 
 if TYPE_CHECKING:
-    from eoscheck.cluster.view import ClusterView, Member
+    from eoscheck.cluster import ClusterView, Member
 
 _POLL_S = 0.1
 

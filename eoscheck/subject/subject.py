@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import InstanceExited, Recorder
 from eoscheck.history.restores import RestoreEvent
 from eoscheck.process import Supervisor, tail
+from eoscheck.process.volume import Volume
+from eoscheck.subject.clock import Clock
 from eoscheck.subject.instance import Instance, State
 from eoscheck.subject.readiness import wait_ready
 from eoscheck.subject.restores import restores_in
-from eoscheck.subject.spec import SubjectSpec, invocation
+from eoscheck.subject.spec import Invocation, SubjectSpec, invocation
+from eoscheck.subject.twin import Twin
 
 if TYPE_CHECKING:
     from eoscheck.cluster.view import ClusterView
+
+
+T = TypeVar("T")
+TwinState = Literal["copy", "shared", "fresh"]
 
 
 class SubjectExited(InfrastructureError):  # noqa: N818 - it says what happened
@@ -55,29 +63,30 @@ class Subject:
     ) -> None:
         self.spec = spec
         self.run_id = run_id
+        self._supervisor = supervisor
         self._recorder = recorder
-        self._instances = [
-            self._make(number, supervisor, folder.absolute(), bootstrap_server)
-            for number in range(spec.instances)
-        ]
+        self._homes = folder.absolute() / "instances"
+        self._bootstrap_server = bootstrap_server
+        self._instances = [self._make(number) for number in range(spec.instances)]
 
-    def _make(
-        self, number: int, supervisor: Supervisor, folder: Path, bootstrap_server: str
-    ) -> Instance:
-        home = folder / "instances" / str(number)
+    def _make(self, number: int) -> Instance:
+        state_dir = self._homes / str(number) / "state"
         return Instance(
             number=number,
-            invocation=invocation(
-                self.spec,
-                instance=number,
-                bootstrap_server=bootstrap_server,
-                state_dir=home / "state",
-                run_id=self.run_id,
-            ),
-            folder=home,
-            state_dir=home / "state",
-            supervisor=supervisor,
+            invocation=self._invocation(number, state_dir),
+            folder=self._homes / str(number),
+            state_dir=state_dir,
+            supervisor=self._supervisor,
             recorder=self._recorder,
+        )
+
+    def _invocation(self, number: int, state_dir: Path) -> Invocation:
+        return invocation(
+            self.spec,
+            instance=number,
+            bootstrap_server=self._bootstrap_server,
+            state_dir=state_dir,
+            run_id=self.run_id,
         )
 
     @property
@@ -88,8 +97,13 @@ class Subject:
         """What the processes printed about their restores (docs/state.md), instance by instance;
         `since_start` turns Unix seconds into the run's time."""
         for instance in self._instances:
+            true_time = instance.clock.true_time if instance.clock else float
+
+            def run_time(shown: float, true: Callable[[float], float] = true_time) -> float:
+                return since_start(true(shown))
+
             for log in instance.outputs():
-                yield from restores_in(log, instance=instance.number, since_start=since_start)
+                yield from restores_in(log, instance=instance.number, since_start=run_time)
 
     def state(self, instance: int) -> State:
         return self._at(instance).state
@@ -119,11 +133,83 @@ class Subject:
         return self._at(instance).resume()
 
     def wipe(self, instance: int) -> dict[str, Any]:
-        """Removes its state directory; only while it is down."""
+        """Removes what its state directory holds; only while it is down."""
         return self._at(instance).wipe()
+
+    def while_down(self, instance: int, do: Callable[[Path], T]) -> T:
+        """`do` to its state directory; only while it is down."""
+        return self._at(instance).while_down(do)
+
+    def snapshot(self, instance: int) -> tuple[Path, dict[str, Any]]:
+        """A copy of its state directory, as a crash at this moment would leave it; it lies beside
+        the directory, and `discard_state` removes it."""
+        copy = self._home(instance) / "copy"
+        self._supervisor.remove_at_exit(copy)  # should we be killed
+        return copy, self._at(instance).snapshot(copy)
 
     def state_dir(self, instance: int) -> Path:
         return self._at(instance).state_dir
+
+    def pid(self, instance: int) -> int:
+        """Of its process. Raises InfrastructureError where none runs."""
+        return self._at(instance).pid()
+
+    def fake_clocks(self, library: Path) -> None:
+        """Before the first start: gives each instance a clock of its own, which can be stepped.
+        `library` is libfaketime (`clock.find_library`)."""
+        for each in self._instances:
+            each.clock = Clock(self._home(each.number), library=library)
+
+    def clock(self, instance: int) -> Clock:
+        clock = self._at(instance).clock
+        if clock is None:
+            raise UsageError(f"instance {instance} was started without a clock of its own")
+        return clock
+
+    def mount_state(self, size_bytes: int) -> None:
+        """Before the first start: puts each state directory on a file system of that size, which
+        can be full or read-only. Raises UsageError where this machine cannot."""
+        for each in self._instances:
+            each.volume = Volume(each.state_dir, size_bytes=size_bytes, supervisor=self._supervisor)
+
+    def volume(self, instance: int) -> Volume:
+        volume = self._at(instance).volume
+        if volume is None:
+            raise UsageError(f"the state directory of instance {instance} is on no volume of ours")
+        return volume
+
+    def discard_state(self) -> None:
+        """Removes every state directory with what belongs to it; after `stop_all`."""
+        for each in self._instances:
+            if each.volume is not None:
+                each.volume.close()
+            for name in ("state", "copy", "twin"):
+                shutil.rmtree(self._home(each.number) / name, ignore_errors=True)
+
+    def start_twin(self, instance: int, *, state: TwinState) -> Twin:
+        """A second process with the instance's command and ids; see `Twin` for its end.
+
+        `state`: a `copy` of the instance's state directory as it is now (a cloned volume), the
+        `shared` one itself, or a `fresh`, empty one.
+        """
+        home = self._home(instance)
+        own = home / "twin"
+        shutil.rmtree(own, ignore_errors=True)
+        self._supervisor.remove_at_exit(own)  # should we be killed
+        if state == "copy":
+            self._at(instance).snapshot(own)
+        own.mkdir(parents=True, exist_ok=True)
+        used = self.state_dir(instance) if state == "shared" else own
+        number = len(list(home.glob("twin-*.log"))) + 1
+        return Twin(
+            self._invocation(instance, used),
+            state_dir=own,
+            output=home / f"twin-{number}.log",
+            supervisor=self._supervisor,
+        )
+
+    def _home(self, instance: int) -> Path:
+        return self._homes / str(instance)
 
     def keep_running(self) -> None:
         """From now on, what ends by itself is started again, as an orchestrator would do."""

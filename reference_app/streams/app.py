@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 from rocksdict import Cache
 
 from reference_app.streams.directory import StateDirectory
-from reference_app.streams.errors import DirtyCloseError, StreamsError
+from reference_app.streams.errors import DirtyCloseError, StreamsError, StuckError
 from reference_app.streams.logs import event
 from reference_app.streams.metrics import MetricsFile, Recorder
 from reference_app.streams.options import StreamsOptions
@@ -32,6 +33,8 @@ _WRITE_EVERY_S = 0.2
 _COLLECT_EVERY_S = 10.0
 _FREEZE_AFTER_S = 1.0
 _OWNERS_EVERY_S = 1.0
+_STUCK_AFTER = 2
+"""Times the longest poll interval: after one of them the member has left its group anyway."""
 
 
 class StreamsApp:
@@ -45,6 +48,7 @@ class StreamsApp:
         self._parts = parts or Parts()
         self._stopping = threading.Event()
         self._watchdog: threading.Timer | None = None
+        self._workers: list[StreamThread] = []
         self._ends: list[tuple[int, str]] = []
 
     def run(self) -> int:
@@ -108,16 +112,17 @@ class StreamsApp:
     def _threads(
         self, process: Process, standbys: Standbys | None, recorders: Sequence[Recorder]
     ) -> list[threading.Thread]:
-        runs = [
+        self._workers = [
             StreamThread(
                 process,
                 number=number,
                 transactional_id=recorder.shows[0].transactional_id,
                 standbys=standbys,
                 recorder=recorder,
-            ).run
+            )
             for number, recorder in enumerate(recorders)
         ]
+        runs = [worker.run for worker in self._workers]
         if standbys is not None:
             runs.append(standbys.run)
         # Daemons: when the watchdog's time is up, none of them may hold the process.
@@ -144,6 +149,7 @@ class StreamsApp:
         frozen = False
         while any(thread.is_alive() for thread in threads):
             metrics.write()
+            self._exit_if_stuck()
             if time.monotonic() >= collect_at:
                 gc.collect()
                 if not frozen:
@@ -217,15 +223,28 @@ class StreamsApp:
 
     def _close_timed_out(self) -> None:
         """Runs in the watchdog's thread: another one is stuck in a call that cannot be ended."""
-        event(
-            _LOG,
-            "exit",
-            level=logging.ERROR,
-            code=DirtyCloseError.exit_code,
-            reason=f"not closed within {self._options.close_timeout_ms} ms: closed dirty",
+        _exit_now(
+            DirtyCloseError.exit_code,
+            f"not closed within {self._options.close_timeout_ms} ms: closed dirty",
         )
-        logging.shutdown()
-        os._exit(DirtyCloseError.exit_code)
+
+    def _exit_if_stuck(self) -> None:
+        """librdkafka waits by the wall clock: one that is set back while it waits makes it wait for
+        as long again. Nothing but an end of the process helps; a restart loses nothing."""
+        patience_s = _STUCK_AFTER * self._options.max_poll_interval_ms / 1000
+        for worker in self._workers:
+            if worker.turn_s > patience_s:
+                _exit_now(
+                    StuckError.exit_code,
+                    f"worker {worker.number} has not come back for {worker.turn_s:.0f} s, "
+                    f"{_STUCK_AFTER} times --max-poll-interval-ms: restart",
+                )
+
+
+def _exit_now(code: int, why: str) -> NoReturn:
+    event(_LOG, "exit", level=logging.ERROR, code=code, reason=why)
+    logging.shutdown()
+    os._exit(code)
 
 
 @contextmanager

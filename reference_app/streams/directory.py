@@ -73,7 +73,10 @@ class StateDirectory:
                     f"{path} is damaged: remove the state directory, it will be restored"
                 ) from error
         process_id = str(self._new_id())
-        write_atomically(path, msgspec.json.encode(_Process(process_id)), durable=True)
+        try:
+            write_atomically(path, msgspec.json.encode(_Process(process_id)), durable=True)
+        except OSError as error:
+            raise ConfigurationError(f"--state-dir cannot be used: {error}") from error
         return process_id
 
     def partitions_of(self, store: str) -> list[int]:
@@ -89,9 +92,13 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
     """A reader sees the old content or the new one; `durable`: after a power cut too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # half a file, on a disk that is full
+        raise

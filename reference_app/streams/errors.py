@@ -76,7 +76,7 @@ class ProcessingError(StreamsError):
 
 
 class StateError(StreamsError):
-    """A state directory cannot be read: no record is to blame for it."""
+    """A state directory cannot be read or written: no record is to blame for it."""
 
 
 class FencedError(StreamsError):
@@ -92,6 +92,12 @@ class DirtyCloseError(StreamsError):
     """
 
     exit_code = 4
+
+
+class StuckError(StreamsError):
+    """A call of the client does not come back, long past its time-out."""
+
+    exit_code = 5
 
 
 def kafka_error(error: BaseException) -> KafkaError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import deque
@@ -11,10 +12,12 @@ from pathlib import Path
 import msgspec
 
 from reference_app.streams.directory import write_atomically
+from reference_app.streams.logs import event
 from reference_app.streams.restore import Restored
 from reference_app.streams.standby import StandbyOffsets
 from reference_app.streams.task import Task, TaskState
 
+_LOG = logging.getLogger(__name__)
 _RESTORES_KEPT = 100
 
 
@@ -210,8 +213,10 @@ class MetricsFile:
         self._standbys = standbys
         self._wall_clock = wall_clock
         self._started_at = wall_clock()
+        self._writable = True
 
     def write(self, *, exit_code: int | None = None, reason: str | None = None) -> None:
+        """A disk that is full or read-only ends no process: it only stays without figures."""
         shown = [recorder.shows for recorder in self._recorders]
         workers = [worker for worker, _ in shown]
         commits_at = [w.last_commit_at for w in workers if w.last_commit_at is not None]
@@ -241,7 +246,14 @@ class MetricsFile:
             exit_code=exit_code,
             reason=reason,
         )
-        write_atomically(self._path, msgspec.json.encode(metrics))
+        try:
+            write_atomically(self._path, msgspec.json.encode(metrics))
+        except OSError as error:
+            if self._writable:  # told once: it is tried several times a second
+                event(_LOG, "metrics_not_written", level=logging.WARNING, reason=error)
+            self._writable = False
+        else:
+            self._writable = True
 
 
 def _state(tasks: dict[int, Task]) -> str:

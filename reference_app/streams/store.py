@@ -7,8 +7,9 @@ instant a process dies at, the store opens at a point that was committed, and kn
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 
@@ -24,9 +25,11 @@ from rocksdict import (
 )
 
 from reference_app.streams.errors import ConfigurationError, StateError
+from reference_app.streams.logs import event
 from reference_app.streams.serde import Serde
 from reference_app.streams.stream_time import StreamTime
 
+_LOG = logging.getLogger(__name__)
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -212,7 +215,7 @@ class RocksStore(Generic[K, V]):
         crash would keep the later writes and lose the earlier ones.
         """
         if self._unlogged:
-            self._db.flush(wait=True)
+            self._written(lambda: self._db.flush(wait=True))
             self._unlogged = False
         self._write((), position, wal=True)
 
@@ -237,7 +240,12 @@ class RocksStore(Generic[K, V]):
 
     def close(self) -> None:
         self.rollback()
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:  # noqa: BLE001 - rocksdict raises nothing narrower
+            # On a full disk it cannot flush. What it holds is a committed point nevertheless, and
+            # why the process ends has been said by then.
+            event(_LOG, "store_closed_dirty", level=logging.WARNING, reason=error)
 
     def _open(self) -> Rdict:
         if self._read_only:
@@ -276,7 +284,15 @@ class RocksStore(Generic[K, V]):
         # Not synced: the page cache outlives the process, and after a power cut the log's prefix
         # is again a committed point.
         options.disable_wal = not wal  # type: ignore[method-assign,assignment]
-        self._db.write(batch, options)
+        self._written(lambda: self._db.write(batch, options))
+
+    def _written(self, write: Callable[[], object]) -> None:
+        """Full or read-only: the process ends, for what is committed in Kafka is not here. Its
+        restart goes on from the position that is."""
+        try:
+            write()
+        except Exception as error:  # rocksdict raises nothing narrower
+            raise StateError(f"{self._path} cannot be written: {error}") from error
 
     def _complete(self, batch: WriteBatch) -> None:
         """Room for what a kind of store adds to every write batch, after the records."""

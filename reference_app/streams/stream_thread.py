@@ -100,12 +100,19 @@ class StreamThread:
         recorder: Recorder,
     ) -> None:
         self._process = process
-        self._number = number
+        self.number = number
         self._transactional_id = transactional_id
         self._standbys = standbys
         self._recorder = recorder
         self._failures = 0
         self._progress_at = time.monotonic()
+        self._turn_began: float | None = None
+
+    @property
+    def turn_s(self) -> float:
+        """For how long its present turn has taken; safe to ask from another thread."""
+        began = self._turn_began
+        return time.monotonic() - began if began is not None else 0.0
 
     def run(self) -> None:
         """Blocks until the process stops. Raises StreamsError for what a user has to put right."""
@@ -122,7 +129,7 @@ class StreamThread:
                     event(_LOG, "session_lost", level=logging.WARNING, reason=lost)
                     self._bound_failures(lost, progressed=recorder.commits > commits)
         except Stopped:
-            event(_LOG, "stopped_waiting", worker=self._number)
+            event(_LOG, "stopped_waiting", worker=self.number)
         finally:
             recorder.show_closed()
 
@@ -136,7 +143,9 @@ class StreamThread:
         try:
             worker.start(process.stopping)
             while not process.stopping.is_set():
+                self._turn_began = time.monotonic()
                 worker.step()
+                self._turn_began = None
                 recorder.show_if_due(
                     worker.tasks, in_transaction=worker.committer.in_transaction, lag=worker.lag
                 )
@@ -149,6 +158,7 @@ class StreamThread:
             raise
 
     def _abandon(self, worker: Worker, *, abort: bool) -> None:
+        self._turn_began = None  # its own bound is the close time-out
         with self._process.closing():
             worker.abandon(abort=abort)
 
@@ -175,7 +185,7 @@ class StreamThread:
     def _worker(self, admin: AdminClient, topics: Topics) -> Worker:
         process = self._process
         options, source = process.options, process.topology.source.topic
-        consumer = process.clients.consumer(worker=self._number)
+        consumer = process.clients.consumer(worker=self.number)
         committer = self._committer(consumer)
         return process.parts.worker(
             consumer=consumer,
@@ -223,7 +233,7 @@ class StreamThread:
     def _owners(self, admin: AdminClient, topics: Topics) -> OwnerWatch | None:
         """Dynamic members need none: a dead one's session ends, and with it its hold."""
         options = self._process.options
-        if options.group_instance_id is None or self._number > 0:
+        if options.group_instance_id is None or self.number > 0:
             return None
         group, topic = options.application_id, self._process.topology.source.topic
         return OwnerWatch(admin, group, topic, partitions=topics.partitions)

@@ -1,107 +1,78 @@
 """One offset, two records at two times, or a committed record that is gone (LOG_REWRITTEN).
 
 A committed record stays what it is and where it is. A log that loses its end when its leader moves,
-and is written on, breaks that without any gap to see: it takes two reads. In a run the first one is
-what the live reader of the outputs was given.
+and is written on, breaks that without any gap to see: it takes two looks. In a run the first one is
+what the live reader of the outputs was given, and what the load was told of the inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
+from eoscheck.audit.checks.joined import Joined
+from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt, Found
 from eoscheck.audit.findings import Code, Unknown
 from eoscheck.audit.rows.columns import Digests, Flags, Integers, encode
 from eoscheck.audit.rows.records import Place
 from eoscheck.history.events import Event, Identity, OutputsObserved
 
-_WHAT = {
-    "gone": "held a committed record at the first read, and holds none at the second",
-    "new": "held no committed record at the first read, and holds one at the second",
-    "other": "held another record at the first read than at the second",
-}
 _NAMED = 20
 Choose: TypeAlias = Callable[[Digests], Flags]
 """Which identities belong to a shard, or a sample."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """Committed records of one partition in the order of their offsets: a digest of each."""
-
-    offset: Integers
-    content: Digests
-
-
-@dataclass(frozen=True, kw_only=True)
 class Removable:
-    """What may rightly be gone of a partition at the second read: everything below `below` (its
+    """What may rightly be gone of a partition at the second look: everything below `below` (its
     log's start then), and, where it is `compacted`, any record that has a later one of its key."""
 
     below: int = 0
     compacted: bool = False
 
 
-def check_two_reads(
-    first: Reading,
-    second: Reading,
-    *,
-    topic: str,
-    partition: int,
-    begin: int,
-    end: int,
-    removable: Removable | None = None,
-    limit: int,
-) -> Checked:
-    """Two reads of the offsets `begin` up to `end`, which both had read to its end."""
-    removable = removable or Removable()
-    begin = max(begin, removable.below)
-    one, other = _between(first, begin, end), _between(second, begin, end)
-    offsets = np.union1d(one.offset, other.offset)
-    was, is_now = np.isin(offsets, one.offset), np.isin(offsets, other.offset)
-    changed = np.zeros(len(offsets), dtype=np.bool_)
-    changed[was & is_now] = _differ(one, other)
-    gone, came = was & ~is_now, is_now & ~was
-    unknowns = []
-    if removable.compacted and gone.any():
-        unknowns.append(_compacted(topic, int(gone.sum())))
-        gone[:] = False
-    chosen = np.flatnonzero(changed | gone | came)
-    anomalies = []
-    for row in chosen[:limit].tolist():
-        place = Place(topic, partition, int(offsets[row]))
-        what = "gone" if gone[row] else "new" if came[row] else "other"
-        anomalies.append(
-            Anomaly(
-                place=place,
-                offsets=[place.offset],
-                detail=_WHAT[what],
-                related={} if gone[row] else {"now": [place]},
-                facts={"change": what},
-            )
-        )
-    found = Found(code=Code.LOG_REWRITTEN, total=len(chosen), anomalies=anomalies)
-    return Checked(found=[found], unknowns=unknowns, counts={"read_twice": int(was.sum())})
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much of a topic the second look covers, by partition: the offsets from `begin` up to
+    `end`. `log_end`: where the log itself ends, so that there is nothing from there on; a partition
+    that is not named may be longer."""
+
+    begin: Mapping[int, int] = field(default_factory=dict)
+    end: Mapping[int, int]
+    log_end: Mapping[int, int] = field(default_factory=dict)
+    removable: Mapping[int, Removable] = field(default_factory=dict)
+
+    def low(self, partition: int) -> int:
+        return max(self.begin.get(partition, 0), self._removable(partition).below)
+
+    def compacted(self, partition: int) -> bool:
+        return self._removable(partition).compacted
+
+    def covers(self, partition: int, offset: Integers) -> Flags:
+        """Of which offsets it is known what is there now."""
+        flags = (offset >= self.low(partition)) & (offset < self.end.get(partition, 0))
+        if partition in self.log_end:
+            flags |= offset >= self.log_end[partition]
+        return np.asarray(flags)
+
+    def _removable(self, partition: int) -> Removable:
+        return self.removable.get(partition, Removable())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
     """What the live reader was given in one go, `seconds` into the run: the committed records of a
-    partition up to offset `last` that have an identity, in this order.
+    partition that have an identity, at these ascending offsets.
 
-    From `first` on; what it was given last before them ends below `after`, so that no other
-    committed record stood in between.
+    What it was given last before them ends below `after`: no other committed record was in between.
     """
 
     partition: int
     after: int
-    first: int
-    last: int
+    offset: Integers
     identities: Sequence[Identity]
     seconds: float
 
@@ -116,10 +87,11 @@ class Observed:
 
 
 def observed_outputs(history: Iterable[Event], topic: str) -> Observed:
+    """Observations without offsets (of a history before they were written down) show nothing."""
     observations = []
     ends: dict[int, int] = {}
     for event in history:
-        if isinstance(event, OutputsObserved) and event.topic == topic and event.identities:
+        if isinstance(event, OutputsObserved) and event.topic == topic and event.offsets:
             after = ends.get(event.partition, 0)
             ends[event.partition] = event.last_offset + 1
             observations.append(
@@ -127,8 +99,7 @@ def observed_outputs(history: Iterable[Event], topic: str) -> Observed:
                     partition=event.partition,
                     # A reader whose position was set back begins again, and says no more of before.
                     after=min(after, event.first_offset),
-                    first=event.first_offset,
-                    last=event.last_offset,
+                    offset=np.array(event.offsets, dtype=np.int64),
                     identities=event.identities,
                     seconds=event.t,
                 )
@@ -139,15 +110,12 @@ def observed_outputs(history: Iterable[Event], topic: str) -> Observed:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What one shard holds of the topic now, in the order of (partition, offset). Only offsets from
-    `begin` up to `end`, by partition, have been read."""
+    """What one shard holds of the topic now, in the order of (partition, offset)."""
 
     partition: Integers
     offset: Integers
     identity: Digests
-    begin: Mapping[int, int]
-    end: Mapping[int, int]
-    removable: Mapping[int, Removable] = field(default_factory=dict)
+    extent: Extent
 
 
 class _Compared(NamedTuple):
@@ -164,23 +132,20 @@ def check_observed(
 ) -> Checked:
     """What was observed against one shard; `chosen` tells which identities belong to it.
 
-    The offsets of single records were not written down; but they came in the order of the log, so
-    that the same identities must stand, in the same order, between the same two offsets. Only what
-    has been read again, and what nothing has rightly removed, is judged.
+    Only what has been read again, and what nothing has rightly removed, is judged.
     """
     total = compared = compacted = 0
     anomalies: list[Anomaly] = []
     for each in _compare(observed, rows, chosen):
         compared += each.compared
-        number, gone = each.seen.partition, each.gone
-        if rows.removable.get(number, Removable()).compacted:
+        gone = each.gone
+        if rows.extent.compacted(each.seen.partition):
             compacted += len(gone)
             gone = gone[:0]
         total += max(len(gone), len(each.came))
         if (len(gone) or len(each.came)) and len(anomalies) < limit:
-            names = [each.seen.identities[position] for position in gone.tolist()]
-            came = [Place(observed.topic, number, o) for o in rows.offset[each.came].tolist()]
-            anomalies.append(_changed(observed.topic, each.seen, names, came))
+            came = rows.offset[each.came].tolist()
+            anomalies.append(_changed(observed.topic, each.seen, gone.tolist(), came))
     unknowns = [_compacted(observed.topic, compacted)] if compacted else []
     return Checked(
         found=[Found(code=Code.LOG_REWRITTEN, total=total, anomalies=anomalies)],
@@ -191,95 +156,121 @@ def check_observed(
 
 def _compare(observed: Observed, rows: Rows, chosen: Choose | None) -> Iterator[_Compared]:
     row_of = _first_rows(rows.partition)
+    extent = rows.extent
     position = 0
     for seen in observed.observations:
         number, given = seen.partition, slice(position, position + len(seen.identities))
         position = given.stop
-        low = max(rows.begin.get(number, 0), rows.removable.get(number, Removable()).below)
-        if seen.first < low or seen.last >= rows.end.get(number, 0):
-            continue
         was = Digests(observed.digests.low[given], observed.digests.high[given])
-        mine = np.arange(len(was.low)) if chosen is None else np.flatnonzero(chosen(was))
-        was = Digests(was.low[mine], was.high[mine])
+        mine = extent.covers(number, seen.offset)
+        if chosen is not None:
+            mine &= chosen(was)
         begin, end = row_of.get(number, (0, 0))
-        limits = [max(low, seen.after), seen.last + 1]
+        limits = [max(extent.low(number), seen.after), int(seen.offset[-1]) + 1]
         start, stop = begin + np.searchsorted(rows.offset[begin:end], limits)
         now = Digests(rows.identity.low[start:stop], rows.identity.high[start:stop])
-        gone, came = (_NOTHING, _NOTHING) if _same(was, now) else _difference(was, now)
-        yield _Compared(seen, mine[gone], start + came, len(mine))
+        there = rows.offset[start:stop]
+        gone = np.flatnonzero(mine & ~_matched(seen.offset, was, there, now))
+        came = np.flatnonzero(
+            extent.covers(number, there) & ~_matched(there, now, seen.offset, was)
+        )
+        yield _Compared(seen, gone, start + came, int(mine.sum()))
 
 
-_NOTHING = np.zeros(0, dtype=np.int64)
+def _matched(offset: Integers, identity: Digests, others: Integers, other: Digests) -> Flags:
+    """Which of the records stand at the same offset among the `others`, which ascend."""
+    if not len(others):
+        return np.zeros(len(offset), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(others, offset), len(others) - 1)
+    same = (identity.low == other.low[at]) & (identity.high == other.high[at])
+    return np.asarray(same & (others[at] == offset))
 
 
-def _changed(
-    topic: str, seen: Observation, gone: Sequence[Identity], came: Sequence[Place]
-) -> Anomaly:
-    where = f"offsets {seen.first} to {seen.last}"
+def _changed(topic: str, seen: Observation, gone: Sequence[int], came: Sequence[int]) -> Anomaly:
+    names = [seen.identities[position] for position in gone[:_NAMED]]
+    where = f"from offsets {seen.offset[0]} to {seen.offset[-1]}"
+    detail = f"of the committed records that a reader was given {where}, {len(gone)} are gone"
     if gone and came:
-        detail = f"of the committed records that a reader was given from {where}, {len(gone)} are "
-        detail += f"gone, and {len(came)} others are there"
-    elif gone:
-        detail = f"of the committed records that a reader was given from {where}, {len(gone)} are "
-        detail += "gone"
-    else:
-        detail = f"a reader that was given the committed records from {where} was not given "
+        detail += f", and {len(came)} others are there"
+    elif came:
+        detail = f"a reader that was given the committed records {where} was not given "
         detail += f"{len(came)} that are there now"
+    offsets = seen.offset[list(gone[:_NAMED])].tolist() if gone else list(came[:_NAMED])
     return Anomaly(
-        place=came[0] if came else Place(topic, seen.partition, seen.first),
-        offsets=[each.offset for each in came[:_NAMED]] or [seen.first, seen.last],
+        place=Place(topic, seen.partition, offsets[0]),
+        offsets=offsets,
         detail=detail,
-        identity=gone[0] if gone else None,
-        related={"now": list(came[:_NAMED])},
+        identity=names[0] if names else None,
+        related={"now": [Place(topic, seen.partition, each) for each in came[:_NAMED]]},
         facts={
             "observed_at_s": round(seen.seconds, 3),
-            "gone": list(gone[:_NAMED]),
+            "gone": names,
             "records_gone": len(gone),
             "records_new": len(came),
         },
     )
 
 
-def _between(reading: Reading, begin: int, end: int) -> Reading:
-    low, high = np.searchsorted(reading.offset, [begin, end])
-    content = Digests(reading.content.low[low:high], reading.content.high[low:high])
-    return Reading(offset=reading.offset[low:high], content=content)
+def check_acknowledged_places(joined: Joined, extent: Extent, *, limit: int) -> Checked:
+    """Inputs that are not where their acknowledgement said they are. Those that are nowhere else
+    either are LOST besides (`check_acknowledged`)."""
+    if joined.input is None or joined.acknowledged is None:
+        return Checked()
+    sent, records = joined.acknowledged, joined.input.records
+    partition = np.array(sent.partitions, dtype=np.int64)
+    offset = np.array(sent.offsets, dtype=np.int64)
+    # Below zero: the broker knew the record as written, and not where any more.
+    astray = (offset >= 0) & ~_stands(joined, partition, offset)
+    compacted = 0
+    for number in np.unique(partition).tolist():
+        here = partition == number
+        astray[here] &= extent.covers(number, offset[here])
+        if extent.compacted(number):
+            compacted += int(astray[here].sum())
+            astray[here] = False
+    rows = np.flatnonzero(astray)
+    topic = records.topic
+    if len(rows) and joined.input.gaps:
+        reason = (
+            f"{{count}} acknowledged records are not in their places in {topic}, but may have "
+            f"been: {'; '.join(joined.input.gaps)}"
+        )
+        return Checked(unknowns=[Doubt(subject=Code.LOG_REWRITTEN, reason=reason, count=len(rows))])
+    anomalies = [
+        Anomaly(
+            place=Place(topic, sent.partitions[row], sent.offsets[row]),
+            offsets=[sent.offsets[row]],
+            detail="acknowledged to the load at this offset, and not there any more",
+            identity=sent.identities[row],
+        )
+        for row in rows[:limit].tolist()
+    ]
+    return Checked(
+        found=[Found(code=Code.LOG_REWRITTEN, total=len(rows), anomalies=anomalies)],
+        unknowns=[_compacted(topic, compacted)] if compacted else [],
+    )
 
 
-def _differ(one: Reading, other: Reading) -> Flags:
-    """Of the offsets that both have, those with another content."""
-    _shared, left, right = np.intersect1d(
-        one.offset, other.offset, assume_unique=True, return_indices=True
-    )
-    return np.asarray(
-        (one.content.low[left] != other.content.low[right])
-        | (one.content.high[left] != other.content.high[right])
-    )
+def _stands(joined: Joined, partition: Integers, offset: Integers) -> Flags:
+    """Which of the acknowledged records the input has at their places."""
+    assert joined.input is not None
+    records, code = joined.input.records, joined.input.code
+    there = np.zeros(len(offset), dtype=np.bool_)
+    for number, (begin, end) in _first_rows(records.partition).items():
+        here = np.flatnonzero(partition == number)
+        at = begin + np.searchsorted(records.offset[begin:end], offset[here])
+        at = np.minimum(at, end - 1)
+        there[here] = (records.offset[at] == offset[here]) & (
+            code[at] == joined.acknowledged_code[here]
+        )
+    return there
 
 
 def _first_rows(partition: Integers) -> dict[int, tuple[int, int]]:
+    """By partition its rows: from the first up to the one after the last."""
     numbers, start = np.unique(partition, return_index=True)
     ends = np.append(start[1:], len(partition))[: len(start)].tolist()
     return dict(zip(numbers.tolist(), zip(start.tolist(), ends, strict=True), strict=True))
-
-
-def _same(one: Digests, other: Digests) -> bool:
-    return np.array_equal(one.low, other.low) and np.array_equal(one.high, other.high)
-
-
-def _difference(was: Digests, now: Digests) -> tuple[Integers, Integers]:
-    """The positions of what is only in the first, and of what is only in the second: all that does
-    not belong to a longest common subsequence, so that another order is a difference too."""
-    left = list(zip(was.low.tolist(), was.high.tolist(), strict=True))
-    right = list(zip(now.low.tolist(), now.high.tolist(), strict=True))
-    gone: list[int] = []
-    came: list[int] = []
-    matcher = SequenceMatcher(None, left, right, autojunk=False)
-    for tag, begin, end, start, stop in matcher.get_opcodes():
-        if tag != "equal":
-            gone += range(begin, end)
-            came += range(start, stop)
-    return np.array(gone, dtype=np.int64), np.array(came, dtype=np.int64)
 
 
 def _compacted(topic: str, records: int) -> Unknown:

@@ -23,6 +23,7 @@ class _Fault:
     fault_id: str
     kind: str
     instance: int | None
+    target: str
     injected_s: float
     healed_s: float | None
 
@@ -31,6 +32,7 @@ class _Fault:
             "fault_id": self.fault_id,
             "kind": self.kind,
             "instance": self.instance,
+            **({"target": self.target} if self.target else {}),
             "injected_s": round(self.injected_s, 3),
             "healed_s": None if self.healed_s is None else round(self.healed_s, 3),
             "under_way": self.injected_s <= at and (self.healed_s is None or at <= self.healed_s),
@@ -48,6 +50,7 @@ class FaultTimeline:
                     fault_id=event.fault_id,
                     kind=event.kind,
                     instance=event.instance,
+                    target=event.target,
                     injected_s=event.t,
                     healed_s=healed.get(event.fault_id),
                 )

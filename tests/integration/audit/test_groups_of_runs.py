@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from eoscheck.audit import AuditReport, AuditSpec, Code, Verdict, run_audit
 from eoscheck.audit.identity import parse
 from eoscheck.cluster import Cluster
-from eoscheck.history import OutputsObserved, Recorder, read_history
+from eoscheck.history import OutputsObserved, Recorder, SendsAcknowledged, read_history
 from eoscheck.history.events import Event
 from eoscheck.load import LoadSpec, preload
 from tests.integration.audit.writing import Out, Topics
@@ -66,16 +68,17 @@ def test_outputs_that_a_run_s_reader_was_given_and_that_are_others_now_are_a_rew
 ) -> None:
     source, output = pair
     history = load(cluster, source, tmp_path)
-    first, *_between, last = topics.commit(output, *(Out(0, {"payment_id": n}) for n in range(40)))
+    offsets = topics.commit(output, *(Out(0, {"payment_id": n}) for n in range(40)))
 
     def seen(*identities: int) -> OutputsObserved:
         return OutputsObserved(
             t=1.0,
             topic=output,
             partition=0,
-            first_offset=first,
-            last_offset=last,
+            first_offset=offsets[0],
+            last_offset=offsets[-1],
             identities=list(identities),
+            offsets=offsets,
         )
 
     options: dict[str, Any] = {"id": "json:/payment_id", "order": "none"}
@@ -85,3 +88,19 @@ def test_outputs_that_a_run_s_reader_was_given_and_that_are_others_now_are_a_rew
     report = audit(topics, output, source, history=[*history, others], **options)
     assert {f.code for f in report.findings} == {Code.LOG_REWRITTEN}
     assert report.findings[0].evidence["gone"] in ([77], [39])
+
+
+def test_inputs_that_are_not_where_the_load_was_told_are_a_rewritten_log(
+    cluster: Cluster, topics: Topics, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    source, output = pair
+    history = load(cluster, source, tmp_path)
+    topics.commit(output, *(Out(0, {"payment_id": n}) for n in range(40)))
+    (sent,) = (event for event in history if isinstance(event, SendsAcknowledged))
+    end = max(sent.offsets) + 1
+    told = [sent.offsets[1], sent.offsets[0], *sent.offsets[2:-1], end]
+    history[history.index(sent)] = msgspec.structs.replace(sent, offsets=told)
+    report = audit(topics, output, source, id="json:/payment_id", order="none", history=history)
+    assert {f.code for f in report.findings} == {Code.LOG_REWRITTEN}
+    places = sorted((f.topic, *f.offsets, f.identity) for f in report.findings)
+    assert places == sorted((source, told[row], sent.identities[row]) for row in (0, 1, -1))

@@ -162,13 +162,12 @@ def test_connections_that_break_change_nothing(
 @pytest.mark.parametrize("reader", READERS)
 def test_leaders_that_move_change_nothing(double: EmbeddedCluster, reader: Reader) -> None:
     undisturbed = _audit(double.client_config, reader)
-    second = double._nodes[1]
 
     def move_away_and_back() -> None:
-        second.stop(timeout_s=_WAIT_S)
+        double.brokers.stop(2)
         _wait_for_leaders(double, {1})
-        second.restart()
-        second.wait_ready(timeout_s=_WAIT_S, brokers=2)
+        double.brokers.start(2)
+        double.brokers.wait_ready(2, timeout_s=_WAIT_S)
         _wait_in_sync(double)
         _elect(double.client_config)
 

@@ -79,12 +79,17 @@ def test_up_status_down(eoscheck: Run, tmp_path: Path) -> None:
     assert eoscheck("cluster", "down").stdout == "no cluster is up\n"
 
 
-def test_a_killed_keeper_leaves_no_broker_and_a_state_that_is_not_believed(
+def test_a_killed_keeper_leaves_no_brokers_and_a_state_that_is_not_believed(
     eoscheck: Run, tmp_path: Path
 ) -> None:
-    assert eoscheck("cluster", "up").returncode == 0
-    pid = json.loads(eoscheck("cluster", "status", "--format", "json").stdout)["pid"]
+    options = ["--brokers", "3", "--kafka-version", "3.9.2", "--profile", "default"]
+    assert eoscheck("cluster", "up", *options).returncode == 0
+    status = json.loads(eoscheck("cluster", "status", "--format", "json").stdout)
+    assert "Kafka 3.9.2, 3 nodes, default failover," in status["description"]
+    assert len(status["bootstrap_servers"].split(",")) == 3
+    pid = status["pid"]
     family = psutil.Process(pid).children(recursive=True)
+    assert len(family) == 1 + 3  # the supervisor and its nodes
     os.kill(pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(family, timeout=_WAIT_S)
     assert not alive
@@ -97,6 +102,11 @@ def test_a_killed_keeper_leaves_no_broker_and_a_state_that_is_not_believed(
         (["--set", "nonsense"], "--set 'nonsense' is not of the form KEY=VALUE"),
         (["--set", "num.io.threads=0"], "Value must be at least 1"),
         (["--port", "0"], "--port"),
+        (["--kafka-version", "3.9"], "there is no Kafka '3.9' here: use 4.3.1 or 3.9.2"),
+        (
+            ["--kafka-version", "3.9.2", "--transaction-version", "1"],
+            "Kafka 3.9.2 does not start with transaction.version=1",
+        ),
     ],
 )
 def test_what_cannot_be_started_is_one_line(

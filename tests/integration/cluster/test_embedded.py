@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from eoscheck.cluster import Cluster, NewTopic, create_topics, embedded, java, open_cluster
-from eoscheck.cluster.node import Address, free_address
+from eoscheck.cluster import Cluster, NewTopic, create_topics, embedded, java, kit, open_cluster
+from eoscheck.cluster.addresses import Address, free_addresses
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
 
@@ -77,7 +78,7 @@ def test_kafka_runs_on_the_java_from_pip_where_the_machine_has_none(
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     # The class-data archive of this Java would take longer to make than this test takes.
-    monkeypatch.setattr(embedded, "archive_options", lambda *_, **__: ())
+    monkeypatch.setattr(kit, "archive_options", lambda *_, **__: ())
     with open_cluster(supervisor=supervisor) as cluster:
         assert isinstance(cluster, embedded.EmbeddedCluster)
         executable = psutil.Process(cluster.pids[0]).exe()
@@ -171,12 +172,12 @@ def test_a_lost_race_for_a_port_is_tried_again(
         other.listen()
         stolen = other.getsockname()[1]
 
-        def too_late(*, node_id: int, client_port: int | None = None) -> Address:
-            address = free_address(node_id=node_id, client_port=client_port)
+        def too_late(count: int, **wanted: Any) -> list[Address]:
+            (address,) = free_addresses(count, **wanted)
             lost = any("quicker" in line for line in news)
-            return address if lost else dataclasses.replace(address, direct=stolen)
+            return [address if lost else dataclasses.replace(address, direct=stolen)]
 
-        monkeypatch.setattr(embedded, "free_address", too_late)
+        monkeypatch.setattr(embedded, "free_addresses", too_late)
         with open_cluster(supervisor=supervisor, progress=news.append) as cluster:
             assert f":{stolen}" not in cluster.direct_servers
     assert [line for line in news if "quicker" in line]

@@ -85,6 +85,7 @@ def test_the_share_of_aborting_transactions_is_the_one_asked_for_and_seeded() ->
         ({"abort_ratio": 0.1}, "load.abort_ratio needs load.transaction_size"),
         ({"transaction_size": 5, "abort_ratio": 1.0}, "below 1"),
         ({"rate": 1, "transaction_size": 100}, "make it smaller"),
+        ({"transaction_size": 5, "acks": 1}, 'needs load.acks "all"'),
         ({"key": "{kye}"}, "did you mean 'key'"),
         ({"value": {"a": "{sequence}"}}, r"load\.value\.a: unknown placeholder"),
     ],

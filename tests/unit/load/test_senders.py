@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
 
 import pytest
@@ -122,10 +122,11 @@ class Bench:
             make_producer=self.make_producer,
         )
 
-    def plain(self) -> PlainSender:
+    def plain(self, *, acks: Literal["all", 1] = "all") -> PlainSender:
         return PlainSender(
             topic="in",
             client_config={},
+            acks=acks,
             outcomes=self.outcomes,
             make_producer=self.make_producer,
         )
@@ -294,3 +295,11 @@ def test_failures_of_one_reason_share_an_event(bench: Bench) -> None:
     (event,) = bench.history()
     assert isinstance(event, SendsUnconfirmed)
     assert event.identities == list(range(50))
+
+
+def test_a_load_is_idempotent_unless_it_takes_the_leader_s_word_alone(bench: Bench) -> None:
+    bench.plain()
+    bench.plain(acks=1)
+    bench.transactional()
+    told = [(each["enable.idempotence"], each.get("acks")) for each in bench.settings]
+    assert told == [(True, None), (False, 1), (True, None)]

@@ -59,6 +59,7 @@ def fault(
     wiped: bool = False,
     left_open: int | None = 1,
     outlasts_session: bool = False,
+    target: str = "",
 ) -> FaultInjected:
     return FaultInjected(
         t=t,
@@ -71,6 +72,7 @@ def fault(
         evidence={"signal": "SIGKILL"},
         open_transactions=left_open,
         partitions=None if partitions is None else list(partitions),
+        target=target,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from eoscheck.audit.findings import Guarantee, Hazard, HazardCode, Unknown, Verdict
 from eoscheck.history import Event, InstanceStarted
+from eoscheck.measure import from_history
 from eoscheck.report import numbers
 from eoscheck.report.charts import ChartLibrary, NoCharts
 from eoscheck.report.html import render, write_html
@@ -268,8 +269,21 @@ def test_without_the_chart_library_the_numbers_are_there_and_the_way_to_the_char
     assert NONE.reason in bare.text
     policies = [element.attributes.get("content") or "" for element in bare.all("meta")]
     assert any("script-src 'none'" in policy for policy in policies)
-    rows = [row for row in bare.all("tr") if "kill of #" in row.text]
+    rows = [row for row in bare.all("tr") if "kill of instance" in row.text]
     assert len(rows) == sum(len(run.figures.recoveries) for run in demo.runs)
+
+
+def test_each_fault_is_shown_with_who_it_was_done_to() -> None:
+    events: list[Event] = [
+        sent(1.0, ("a", 0, 1.0), ("b", 0, 6.0)),
+        fault(2.0, "f1", kind="broker-kill", instance=None, target="broker 2 (<leader>)"),
+        fault(3.0, "f2", kind="pause", instance=1),
+        seen(7.0, "a", "b"),
+    ]
+    run = samples.changed(samples.passing(), figures=from_history(events))
+    page = read(render(samples.of(run), charts=NONE))
+    assert any("broker-kill of broker 2 (<leader>)" in row.text for row in page.all("tr"))
+    assert any("pause of instance 1" in row.text for row in page.all("tr"))
 
 
 def test_the_timelines_numbers_are_in_a_table(demo: DemoResult, page: Page) -> None:

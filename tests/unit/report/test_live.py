@@ -53,6 +53,12 @@ def test_rates_lag_faults_and_absent_instances_are_shown() -> None:
     assert "1 missed" in last
 
 
+def test_a_fault_of_something_else_than_an_instance_is_shown_with_its_target() -> None:
+    broker = fault(1.0, kind="broker-kill", instance=None, target="broker 2 (controller)")
+    lines = shown([broker, lag(2.0, 5)])
+    assert "last: broker-kill of broker 2 (controller) at 1.0 s" in lines[-1]
+
+
 def test_rates_forget_what_is_older_than_their_window() -> None:
     lines = shown([seen(1.0, *range(100)), lag(10.0, 0)])
     assert "committed 0/s" in lines[-1]

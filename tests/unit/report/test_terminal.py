@@ -9,6 +9,7 @@ from rich.console import Console
 
 from eoscheck.audit.findings import Code, Guarantee, Verdict
 from eoscheck.report.as_json import to_json
+from eoscheck.report.numbers import duration
 from eoscheck.report.terminal import print_demo
 from eoscheck.report.words import MEANING, headline, lede, overall, run_headline
 from eoscheck.run.result import DemoResult, Expectation
@@ -62,6 +63,23 @@ def test_figures_stand_side_by_side_for_all_runs(demo: DemoResult) -> None:
     [row] = [line for line in printed(demo).splitlines() if line.startswith("duplicated")]
     copies = demo.runs[1].audit.allowed[Code.DUPLICATE]
     assert row.split()[1:] == ["0", f"{copies}", "0"]
+
+
+def test_many_runs_have_a_line_each_with_what_their_faults_cost() -> None:
+    runs = [samples.changed(samples.passing(), scenario=f"scenario-{n}") for n in range(5)]
+    runs[3] = samples.changed(
+        runs[3], expected=Expectation(verdict=Verdict.FAIL), as_expected=False
+    )
+    together = msgspec.structs.replace(samples.of(runs[0]), runs=runs)
+    lines = printed(together).splitlines()
+    for run in runs:
+        (line,) = [each for each in lines if each.startswith(run.scenario)]
+        outage, recovered = run.figures.longest_outage, run.figures.recovery.recovered
+        assert outage is not None
+        assert recovered is not None
+        assert duration(outage.seconds) in line
+        assert f"/ {duration(recovered.max)}" in line
+        assert ("(must be: fail)" in line) is (run is runs[3])
 
 
 def test_the_cost_is_a_sentence_with_its_interval(demo: DemoResult) -> None:

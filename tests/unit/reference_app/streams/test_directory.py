@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,26 @@ def test_files_are_replaced_whole(tmp_path: Path) -> None:
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+
+
+def test_a_full_disk_keeps_the_old_file_and_no_half_of_a_new_one(
+    tmp_path: Path, full: None
+) -> None:
+    (tmp_path / "metrics.json").write_bytes(b"old")
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(tmp_path / "metrics.json", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_process_id_that_cannot_be_kept_is_one_clear_line(tmp_path: Path, full: None) -> None:
+    with StateDirectory(tmp_path, "app") as directory:
+        with pytest.raises(ConfigurationError, match=r"--state-dir cannot be used: .*No space"):
+            _ = directory.process_id

@@ -117,6 +117,24 @@ def test_metrics_are_taken_a_few_times_a_second_and_at_the_end(tmp_path: Path) -
     assert (last.state, last.exit_code, last.reason, last.records) == ("closed", 2, "why", 6)
 
 
+def test_a_disk_without_room_is_told_once_and_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = Shown(tmp_path / "full" / "metrics.json")
+    (tmp_path / "full").write_text("a file, where the metrics' folder should be")
+    for _ in range(3):
+        shown.file.write()
+    assert [line.split()[0] for line in caplog.messages] == ["event=metrics_not_written"]
+    (tmp_path / "full").unlink()
+    shown.file.write()
+    assert shown.read().records == 0
+    (tmp_path / "full" / "metrics.json").unlink()
+    (tmp_path / "full").rmdir()
+    (tmp_path / "full").write_text("once more")
+    shown.file.write()
+    assert len(caplog.messages) == 2
+
+
 def test_a_log_line_is_key_value(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         event(logging.getLogger("x"), "restore_end", task=3, seconds=0.12345, reason='a "b"')

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from reference_app.streams.errors import StateError
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import Position, RocksStore
 
@@ -116,6 +119,7 @@ def test_a_damaged_directory_is_given_up_for_the_changelog(tmp_path: Path) -> No
 WRITER = """
 import sys
 from pathlib import Path
+from reference_app.streams.errors import StateError
 from reference_app.streams.serde import STRING
 from reference_app.streams.store import Position, RocksStore
 store = RocksStore(Path(sys.argv[1]) / "store", key=STRING, value=STRING)
@@ -173,3 +177,31 @@ def test_a_store_killed_at_any_instant_opens_at_one_committed_point(
         if complete:
             assert len(restored) == 2_000, "what was restored before it was lost"
     assert told > 20, "no commit was reached: the test proved nothing"
+
+
+@contextmanager
+def no_file_may_grow_beyond(size: int) -> Iterator[None]:
+    """As a full disk does it, for everybody and without one: a write fails half-way."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+def test_a_commit_that_does_not_fit_is_told_and_the_one_before_stays(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.put("a", "1")
+    store.commit(at(1))
+    store.put("a", "2")
+    store.put("b", "x" * 100_000)
+    with no_file_may_grow_beyond(50_000):
+        with pytest.raises(StateError, match="store cannot be written: IO error"):
+            store.commit(at(2))
+    store.close()  # although RocksDB refuses to flush
+    del store  # and with it RocksDB's lock
+    again = open_store(tmp_path)
+    assert again.position == at(1)
+    assert dict(again.items()) == {"a": "1"}
+    again.close()

@@ -1,0 +1,128 @@
+"""Where the nodes of an embedded cluster listen, and the links on which proxies may stand."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from eoscheck.errors import UsageError
+from eoscheck.network.links import Link
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A listener for one instance of the subject; `advertised` is the port of its proxy."""
+
+    port: int
+    advertised: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where a node listens, by port. CLIENT is what subjects without a slot are given, DIRECT goes
+    past every proxy. With links between brokers they reach each other by REPLICATION, and by names
+    that mean another address to each (`host_names`)."""
+
+    node_id: int
+    client: int
+    direct: int
+    controller: int
+    replication: int | None = None
+    slots: tuple[Slot, ...] = ()
+
+
+def free_addresses(
+    count: int, *, client_port: int | None = None, slots: int = 0, broker_links: bool = False
+) -> list[Address]:
+    """Of nodes 1 to `count`, with ports that nobody listens on at this moment. `client_port` is the
+    first node's.
+
+    Raises UsageError where `client_port` was chosen and is taken.
+    """
+    with ExitStack() as stack:
+        return [
+            Address(
+                node_id=number,
+                client=_bound(stack, (client_port or 0) if number == 1 else 0),
+                direct=_bound(stack, 0),
+                controller=_bound(stack, 0),
+                replication=_bound(stack, 0) if broker_links else None,
+                slots=tuple(
+                    Slot(port=_bound(stack, 0), advertised=_bound(stack, 0)) for _ in range(slots)
+                ),
+            )
+            for number in range(1, count + 1)
+        ]
+
+
+def _bound(stack: ExitStack, port: int) -> int:
+    listener = stack.enter_context(socket.socket())
+    # As Kafka binds: a connection that is only waiting to time out does not count.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        raise UsageError(
+            f"port {port} on {HOST} cannot be used ({error.strerror}): choose another --port"
+        ) from error
+    return int(listener.getsockname()[1])
+
+
+def links(addresses: Sequence[Address]) -> list[Link]:
+    """Every link of a cluster; of its clients' only those of slots."""
+    return [link for address in addresses for link in _links_to(address, addresses)]
+
+
+def _links_to(address: Address, addresses: Sequence[Address]) -> Iterator[Link]:
+    for source, slot in enumerate(address.slots):
+        yield Link(
+            role="client",
+            source=source,
+            broker=address.node_id,
+            listen=(HOST, slot.advertised),
+            upstream=(HOST, slot.port),
+        )
+    if address.replication is None:
+        return
+    for other in addresses:
+        if other.node_id == address.node_id:
+            continue
+        host = _way(source=other.node_id, broker=address.node_id)
+        yield Link(
+            role="replication",
+            source=other.node_id,
+            broker=address.node_id,
+            listen=(host, address.replication),
+            upstream=(HOST, address.replication),
+        )
+        yield Link(
+            role="controller",
+            source=other.node_id,
+            broker=address.node_id,
+            listen=(host, address.controller),
+            upstream=(HOST, address.controller),
+        )
+
+
+def host_of(address: Address) -> str:
+    """The name by which the other nodes reach it."""
+    return HOST if address.replication is None else f"broker-{address.node_id}"
+
+
+def host_names(address: Address, addresses: Sequence[Address]) -> dict[str, str]:
+    """What `host_of` each node means to this one: the proxy of its link, or itself."""
+    return {
+        host_of(other): HOST
+        if other == address
+        else _way(source=address.node_id, broker=other.node_id)
+        for other in addresses
+    }
+
+
+def _way(*, source: int, broker: int) -> str:
+    """Linux has all of 127.0.0.0/8; elsewhere only 127.0.0.1 is there."""
+    return f"127.1.{source}.{broker}"

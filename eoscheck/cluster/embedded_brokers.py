@@ -1,0 +1,125 @@
+"""What is done to single brokers of an embedded cluster: signals to processes of our own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from eoscheck.cluster.node import Node
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.process.volume import Volume
+
+_STOP_TIMEOUT_S = 60.0
+_LOOK_EVERY_S = 0.05
+
+
+class EmbeddedBrokers:
+    """`Brokers` over the nodes of a cluster. `volumes` are their disks by id, where these are small
+    ones of their own."""
+
+    def __init__(self, nodes: Sequence[Node], volumes: Mapping[int, Volume]) -> None:
+        self._nodes = {node.id: node for node in nodes}
+        self._volumes = volumes
+
+    @property
+    def ids(self) -> Sequence[int]:
+        return list(self._nodes)
+
+    def is_up(self, broker: int) -> bool:
+        node = self._node(broker)
+        return node.running and not node.paused
+
+    def kill(self, broker: int) -> dict[str, Any]:
+        node = self._running(broker)
+        node.kill()
+        return {"signal": "SIGKILL", "pid": node.pid, "gone": not node.running}
+
+    def stop(self, broker: int) -> dict[str, Any]:
+        node = self._running(broker)
+        code = node.stop(timeout_s=_STOP_TIMEOUT_S)
+        if code == -signal.SIGKILL:
+            raise InfrastructureError(
+                f"broker {broker} did not stop within {_STOP_TIMEOUT_S:.0f} s, and was killed"
+            )
+        return {"signal": "SIGTERM", "pid": node.pid, "exit_code": code}
+
+    def pause(self, broker: int) -> dict[str, Any]:
+        node = self._running(broker)
+        node.pause()
+        return {"signal": "SIGSTOP", "pid": node.pid, "stopped": node.paused}
+
+    def resume(self, broker: int) -> dict[str, Any]:
+        node = self._running(broker)
+        node.resume()
+        return {"signal": "SIGCONT", "pid": node.pid}
+
+    def start(self, broker: int) -> dict[str, Any]:
+        node = self._node(broker)
+        before = node.pid
+        node.start()
+        return {"pid": node.pid, "started": node.pid != before}
+
+    def wait_ready(self, broker: int, *, timeout_s: float) -> None:
+        """Until it answers clients, and all other brokers that are up tell clients of it."""
+        self._node(broker).wait_ready(timeout_s=timeout_s)
+
+        def strangers() -> list[int]:
+            return [
+                other for other in self.ids if self.is_up(other) and not self._knows(other, broker)
+            ]
+
+        try:
+            Retrying(
+                retry=retry_if_result(bool),
+                stop=stop_after_delay(timeout_s),
+                wait=wait_fixed(_LOOK_EVERY_S),
+            )(strangers)
+        except RetryError as error:
+            without = ", ".join(map(str, error.last_attempt.result()))
+            raise InfrastructureError(
+                f"broker {broker} answers, but broker {without} did not know it "
+                f"within {timeout_s:.0f} s"
+            ) from None
+
+    def fill_disk(self, broker: int) -> dict[str, Any]:
+        node = self._running(broker)
+        if broker not in self._volumes:
+            raise UsageError(
+                "the brokers' disks are not ours to fill: give the cluster small ones "
+                "(data_size_mb), on Linux and as root"
+            )
+        node.expect_end()
+        return self._volumes[broker].fill()
+
+    def heal(self, broker: int) -> dict[str, Any]:
+        node = self._node(broker)
+        if broker in self._volumes:
+            self._volumes[broker].empty()
+        resumed = node.paused
+        if resumed:
+            node.resume()
+        return {"resumed": resumed, **self.start(broker)}
+
+    def heal_all(self) -> None:
+        for broker in self.ids:
+            self.heal(broker)
+
+    def _knows(self, other: int, broker: int) -> bool:
+        return self._node(other).knows(broker)
+
+    def _running(self, broker: int) -> Node:
+        node = self._node(broker)
+        if not node.running:
+            raise InfrastructureError(f"broker {broker} is down already")
+        return node
+
+    def _node(self, broker: int) -> Node:
+        try:
+            return self._nodes[broker]
+        except KeyError:
+            raise InfrastructureError(
+                f"there is no broker {broker}: there are {', '.join(map(str, self.ids))}"
+            ) from None

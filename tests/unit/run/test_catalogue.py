@@ -1,0 +1,178 @@
+"""Which scenarios are meant, on how many clusters they run, and what the series comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from eoscheck.audit.findings import Verdict
+from eoscheck.cli.main import cli
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
+from eoscheck.run.catalogue import Entry, Series, catalogue, run_series, select
+from eoscheck.run.result import RunResult
+from eoscheck.run.scenario import ClusterSpec
+from tests.unit.report import samples
+
+SCENARIO = """
+name = "{name}"
+title = "Title of {name}"
+{cluster}
+[subject]
+command = ["app"]
+[load]
+topic = "in"
+[audit]
+output = "out"
+{rest}
+"""
+FAULT = '[[faults]]\nkind = "kill"\ncount = 1\n'
+OTHER = '[cluster]\nsettings = { "log.roll.ms" = "5000" }\n'
+
+
+@pytest.fixture
+def ship(tmp_path: Path) -> Callable[..., Entry]:
+    def write(group: str, name: str, *, cluster: str = "", rest: str = FAULT) -> Entry:
+        path = tmp_path / group / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(SCENARIO.format(name=name, cluster=cluster, rest=rest), encoding="utf-8")
+        return Entry(path)
+
+    return write
+
+
+@pytest.fixture
+def shelf(ship: Callable[..., Entry]) -> list[Entry]:
+    return [
+        ship("broker", "lost-leader", cluster=OTHER),
+        ship("cost", "drain", rest=""),
+        ship("process", "kill"),
+        ship("process", "pause"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ([], ["lost-leader", "kill", "pause"]),  # without faults there is nothing to see
+        (["process"], ["kill", "pause"]),
+        (["drain", "process/kill", "kill"], ["drain", "kill"]),
+        (["pause", "broker"], ["lost-leader", "pause"]),
+    ],
+)
+def test_a_word_is_a_name_a_group_or_both(
+    shelf: list[Entry], words: list[str], chosen: list[str]
+) -> None:
+    assert [entry.name for entry in select(words, among=shelf)] == chosen
+
+
+def test_an_unknown_word_names_the_nearest(shelf: list[Entry]) -> None:
+    with pytest.raises(UsageError, match="did you mean 'process'"):
+        select(["proces"], among=shelf)
+
+
+class Clusters:
+    """Counts what is opened; `broken` names cannot be run, and `missing` says why there is none."""
+
+    def __init__(
+        self, *broken: str, error: EoscheckError | None = None, missing: str | None = None
+    ) -> None:
+        self.broken = broken
+        self.error = error or InfrastructureError("the broker is gone")
+        self.missing = missing
+        self.ran: list[list[str]] = []
+        self.open = 0
+
+    @contextmanager
+    def opened(self, spec: ClusterSpec) -> Iterator[list[str]]:
+        if self.missing is not None and spec.settings:
+            raise InfrastructureError(self.missing)
+        assert not self.open
+        self.open += 1
+        self.ran.append([])
+        yield self.ran[-1]
+        self.open -= 1
+
+    def run(self, session: list[str], entry: Entry) -> RunResult:
+        session.append(entry.name)
+        if entry.name in self.broken:
+            raise self.error
+        return samples.changed(samples.passing(), scenario=entry.name)
+
+
+def test_scenarios_of_one_cluster_share_it(shelf: list[Entry]) -> None:
+    clusters = Clusters()
+    order = [shelf[2], shelf[0], shelf[3]]
+    series = run_series(order, opened=clusters.opened, run=clusters.run)
+    assert clusters.ran == [["kill", "pause"], ["lost-leader"]]
+    assert [run.scenario for run in series.runs] == ["kill", "pause", "lost-leader"]
+    assert series.exit_code == 0
+
+
+def test_one_that_cannot_be_run_leaves_the_others_a_new_cluster(shelf: list[Entry]) -> None:
+    clusters = Clusters("kill")
+    series = run_series(shelf[1:], opened=clusters.opened, run=clusters.run)
+    assert clusters.ran == [["drain", "kill"], ["pause"]]
+    assert series.failed == [(shelf[2], "the broker is gone")]
+    assert series.exit_code == 2
+    assert not clusters.open
+
+
+def test_one_that_is_refused_has_broken_no_cluster(shelf: list[Entry]) -> None:
+    clusters = Clusters("kill", error=UsageError("no proxy here"))
+    series = run_series(shelf[1:], opened=clusters.opened, run=clusters.run)
+    assert clusters.ran == [["drain", "kill", "pause"]]
+    assert series.failed == [(shelf[2], "no proxy here")]
+
+
+def test_without_their_cluster_the_others_are_run(shelf: list[Entry]) -> None:
+    clusters = Clusters(missing="Kafka did not start")
+    series = run_series(shelf, opened=clusters.opened, run=clusters.run)
+    assert clusters.ran == [["drain", "kill", "pause"]]
+    assert series.failed == [(shelf[0], "Kafka did not start")]
+
+
+@pytest.mark.parametrize(
+    ("runs", "code"),
+    [
+        ([(Verdict.PASS, True), (Verdict.FAIL, True)], 0),
+        ([(Verdict.UNKNOWN, False), (Verdict.PASS, True)], 2),
+        ([(Verdict.UNKNOWN, False), (Verdict.FAIL, False)], 1),
+        ([(Verdict.PASS, False)], 1),  # a bug that was not found
+    ],
+)
+def test_the_exit_code_is_the_worst_of_what_did_not_come_out_as_it_must(
+    runs: list[tuple[Verdict, bool]], code: int
+) -> None:
+    made = [
+        samples.changed(samples.passing(), verdict=verdict, as_expected=expected)
+        for verdict, expected in runs
+    ]
+    assert Series(runs=made).exit_code == code
+
+
+def test_all_that_is_shipped_is_listed_with_what_must_come_out() -> None:
+    listed = CliRunner().invoke(cli, ["scenarios"])
+    assert listed.exit_code == 0, listed.output
+    for entry in catalogue():
+        assert f"  {entry.name} " in listed.output
+    groups = {line for line in listed.output.splitlines() if line and not line.startswith(" ")}
+    assert groups == {entry.group for entry in catalogue()}
+    assert "fail with LOST" in listed.output
+
+
+def test_one_is_explained_with_its_file() -> None:
+    shown = CliRunner().invoke(cli, ["scenarios", "show", "kill-exactly-once"])
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.startswith("process/kill-exactly-once: Kills under exactly-once\n")
+    assert "expects: exactly-once: pass" in shown.output
+    assert "[[faults]]                 # hand-over" in shown.output
+
+
+def test_a_name_that_is_not_there_is_refused_before_anything_starts() -> None:
+    refused = CliRunner().invoke(cli, ["scenarios", "run", "kill-exacty-once"])
+    assert isinstance(refused.exception, UsageError)
+    assert "did you mean 'kill-exactly-once'" in str(refused.exception)
