@@ -9,6 +9,7 @@ import click
 from eoscheck.cli.session import open_session, run_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.naming import new_run_id, repeat_run
+from eoscheck.run.needs import cluster_needs
 from eoscheck.run.runner import plan_faults, run_scenario
 from eoscheck.run.scenario import load_scenario
 
@@ -49,7 +50,8 @@ def command(
     seed = loaded.seed if seed is None else seed
     plan_faults(loaded, seed=seed)  # refused before a broker is started for it
     repeat = repeat_run(scenario, seed=seed, overrides=overrides, subject=subject)
-    with open_session(loaded.cluster) as session, session.watch(loaded.title) as listener:
+    needs = cluster_needs(loaded)
+    with open_session(loaded.cluster, needs) as session, session.watch(loaded.title) as listener:
         result = run_scenario(
             loaded,
             cluster=session.cluster,
@@ -58,6 +60,7 @@ def command(
             run_id=run_id,
             seed=seed,
             repeat=repeat,
+            network=session.network,
             listener=listener,
         )
     show(

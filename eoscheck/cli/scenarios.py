@@ -109,6 +109,7 @@ def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> R
             run_id=run_id,
             seed=chosen,
             repeat=repeat_run(entry.name, seed=chosen),
+            network=session.network,
             listener=listener,
         )
 

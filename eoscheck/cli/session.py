@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import open_cluster
 from eoscheck.history import Event
 from eoscheck.measure import require_extra
+from eoscheck.network import Network, start_network
 from eoscheck.process import Supervisor
 from eoscheck.report.as_json import to_json
 from eoscheck.report.html import write_html
 from eoscheck.report.live import LiveView
 from eoscheck.report.terminal import print_demo
+from eoscheck.run.needs import ClusterNeeds
 from eoscheck.run.result import DemoResult
 from eoscheck.run.scenario import ClusterSpec
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 REPORTS = Path("reports")
+_NOTHING = ClusterNeeds()
 
 
 def run_options(function: _Command) -> _Command:
@@ -55,6 +60,7 @@ class Session:
     cluster: Cluster
     supervisor: Supervisor
     console: Console
+    network: Network | None
 
     def watch(self, title: str) -> AbstractContextManager[Callable[[Event], None]]:
         return LiveView(title, console=self.console)
@@ -64,22 +70,42 @@ class Session:
 
 
 @contextmanager
-def open_session(spec: ClusterSpec) -> Iterator[Session]:
-    """A cluster as `spec` says. Whatever it started is gone when the block is left."""
+def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[Session]:
+    """A cluster as `spec` says, and proxies as `needs` says. Whatever it started is gone when the
+    block is left."""
     require_extra()  # a run without its figures would be found out only at its end
     console = Console(stderr=True)
-    with (
-        Supervisor() as supervisor,
-        open_cluster(
+
+    def progress(line: str) -> None:
+        console.print(Text(line), soft_wrap=True)
+
+    with ExitStack() as stack:
+        supervisor = stack.enter_context(Supervisor())
+        network = None
+        if needs.network:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="eoscheck-network-")))
+            supervisor.remove_at_exit(folder)
+            network = stack.enter_context(
+                start_network(supervisor=supervisor, folder=folder, progress=progress)
+            )
+        cluster = open_cluster(
             supervisor=supervisor,
             provider=spec.provider,
             bootstrap_server=spec.bootstrap_server,
             command_config=Path(spec.command_config) if spec.command_config else None,
             settings=spec.settings,
-            progress=lambda line: console.print(Text(line), soft_wrap=True),
-        ) as cluster,
-    ):
-        yield Session(cluster=cluster, supervisor=supervisor, console=console)
+            brokers=spec.brokers,
+            version=spec.kafka_version or KAFKA_VERSION,
+            transaction_version=spec.transaction_version,
+            profile=spec.profile,
+            data_size_mb=spec.data_size_mb,
+            slots=needs.slots,
+            broker_links=needs.broker_links,
+            connect=network.connect if network else None,
+            progress=progress,
+        )
+        stack.callback(cluster.close)
+        yield Session(cluster=cluster, supervisor=supervisor, console=console, network=network)
 
 
 def show(result: DemoResult, *, path: Path, output_format: str) -> None:

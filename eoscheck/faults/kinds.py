@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from eoscheck.faults import process
 from eoscheck.faults.action import Action
@@ -13,6 +13,10 @@ from eoscheck.faults.spec import FaultTable, Need, PlannedFault
 
 FaultSpec: TypeAlias = ProcessTable
 """One `[[faults]]` table of a scenario: `kind` says which."""
+
+KINDS: Mapping[str, type[FaultTable]] = {
+    str(table.__struct_config__.tag): table for table in get_args(FaultSpec)
+}
 
 _FAMILIES: Mapping[str, Callable[[PlannedFault, Scene], Action]] = {"process": process.action}
 

@@ -77,7 +77,7 @@ def _depths(tables: Sequence[FaultTable]) -> list[int]:
             named[table.name] = table
 
     def depth(table: FaultTable) -> int:
-        steps, seen = 0, []
+        steps, seen = 0, list[str]()
         while table.follows is not None:
             if table.follows not in named:
                 raise UsageError(

@@ -33,21 +33,21 @@ class ProcessFault(InstanceFault, frozen=True, kw_only=True):
         return self.wipe
 
 
-class Kill(ProcessFault, frozen=True, kw_only=True, tag_field="kind", tag="kill"):
+class Kill(ProcessFault, frozen=True, kw_only=True, tag="kill"):
     """SIGKILL, and started again after `down`."""
 
 
-class Terminate(ProcessFault, frozen=True, kw_only=True, tag_field="kind", tag="terminate"):
+class Terminate(ProcessFault, frozen=True, kw_only=True, tag="terminate"):
     """SIGTERM and a clean end, and started again after `down`."""
 
 
-class Restart(ProcessFault, frozen=True, kw_only=True, tag_field="kind", tag="restart"):
+class Restart(ProcessFault, frozen=True, kw_only=True, tag="restart"):
     """SIGTERM and a clean end, and started again at once."""
 
     momentary: ClassVar[bool] = True
 
 
-class Pause(InstanceFault, frozen=True, kw_only=True, tag_field="kind", tag="pause"):
+class Pause(InstanceFault, frozen=True, kw_only=True, tag="pause"):
     """SIGSTOP, and SIGCONT after `down`."""
 
     family: ClassVar[str] = "process"

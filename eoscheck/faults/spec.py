@@ -37,7 +37,9 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     at_least: int = 0
 
 
-class FaultTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FaultTable(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"
+):
     """When, how often and how long; every duration as in `"1m30s"`.
 
     One of: `at` (one fault, at that moment of the phase), `every` period, give or take `jitter`, or

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError, did_you_mean
+from eoscheck.run.needs import ClusterNeeds, cluster_needs
 from eoscheck.run.result import RunResult
 from eoscheck.run.scenario import ClusterSpec, Scenario, load_scenario, shipped_scenarios
 
@@ -81,20 +82,20 @@ class Series:
 def run_series(
     entries: Sequence[Entry],
     *,
-    opened: Callable[[ClusterSpec], AbstractContextManager[_Session]],
+    opened: Callable[[ClusterSpec, ClusterNeeds], AbstractContextManager[_Session]],
     run: Callable[[_Session, Entry], RunResult],
 ) -> Series:
-    """Runs `entries`, those with the same `[cluster]` on one that lives as long.
+    """Runs `entries`, those that want the same of their cluster on one that lives as long.
 
     One that cannot be run does not keep the others from it: they get a new cluster, because the
     old one may be what is broken. Without a cluster all that want it cannot be run.
     """
     series = Series()
-    for spec, sharing in _by_cluster(entries):
+    for (spec, needs), sharing in _by_cluster(entries):
         waiting = list(sharing)
         while waiting:
             try:
-                with opened(spec) as session:
+                with opened(spec, needs) as session:
                     _run_until_broken(waiting, series, partial(run, session))
             except EoscheckError as error:
                 series.failed.extend((entry, str(error)) for entry in waiting)
@@ -117,14 +118,17 @@ def _run_until_broken(
                 return
 
 
-def _by_cluster(entries: Sequence[Entry]) -> list[tuple[ClusterSpec, list[Entry]]]:
+def _by_cluster(
+    entries: Sequence[Entry],
+) -> list[tuple[tuple[ClusterSpec, ClusterNeeds], list[Entry]]]:
     """In the order of the first of each."""
-    sharing: list[tuple[ClusterSpec, list[Entry]]] = []
+    sharing: list[tuple[tuple[ClusterSpec, ClusterNeeds], list[Entry]]] = []
     for entry in entries:
-        for spec, others in sharing:
-            if spec == entry.scenario.cluster:
+        wanted = (entry.scenario.cluster, cluster_needs(entry.scenario))
+        for cluster, others in sharing:
+            if cluster == wanted:
                 others.append(entry)
                 break
         else:
-            sharing.append((entry.scenario.cluster, [entry]))
+            sharing.append((wanted, [entry]))
     return sharing

@@ -145,7 +145,7 @@ def _drain(
             recorder=recorder,
             folder=folder,
             run_id=run_id,
-            bootstrap_server=cluster.bootstrap_servers,
+            bootstrap_for=cluster.bootstrap_for,
         )
         try:
             subject.start_all()

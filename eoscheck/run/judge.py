@@ -10,11 +10,16 @@ from eoscheck.run.result import Expectation, FaultTally
 
 
 def tally_faults(events: Sequence[Event], *, planned: int) -> FaultTally:
-    injected = [event for event in events if isinstance(event, FaultInjected)]
+    missed = {event.fault_id for event in events if isinstance(event, FaultMissed)}
+    injected = [
+        event
+        for event in events
+        if isinstance(event, FaultInjected) and event.fault_id not in missed
+    ]
     return FaultTally(
         planned=planned,
         injected=len(injected),
-        missed=sum(isinstance(event, FaultMissed) for event in events),
+        missed=len(missed),
         left_open=sum(bool(event.open_transactions) for event in injected),
         outlasted_session=sum(event.outlasts_session for event in injected),
         wiped=sum(event.wiped for event in injected),

@@ -16,11 +16,11 @@ from eoscheck.audit import run_audit
 from eoscheck.audit.findings import AuditReport
 from eoscheck.audit.identity import parse
 from eoscheck.cluster.provider import Cluster
+from eoscheck.cluster.roles import Roles
 from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.cluster.view import ClusterView
-from eoscheck.faults import plan, run_faults
-from eoscheck.faults.schedule import PlannedFault
+from eoscheck.faults import Counts, PlannedFault, Scene, plan, run_faults
 from eoscheck.history import (
     Event,
     PhaseStarted,
@@ -31,6 +31,7 @@ from eoscheck.history import (
 )
 from eoscheck.load import run_load
 from eoscheck.measure import from_history
+from eoscheck.network import Network
 from eoscheck.process import Supervisor
 from eoscheck.run.background import Background
 from eoscheck.run.drain import Progress, wait_drained, wait_observed
@@ -59,6 +60,8 @@ class Stage:
     subject: Subject
     recorder: Recorder
     progress: Progress
+    counts: Counts
+    network: Network | None
 
 
 def run_scenario(
@@ -70,13 +73,15 @@ def run_scenario(
     run_id: str,
     repeat: str,
     seed: int | None = None,
+    network: Network | None = None,
     listener: Callable[[Event], None] | None = None,
 ) -> RunResult:
     """Runs `scenario` on `cluster`, audits it, and leaves `history.ndjson` and `result.json` in
     `folder`.
 
     `scenario` is as `load_scenario(..., run_id=run_id)` gave it; `seed` replaces its own; `repeat`
-    is the command that does this run again; `listener` gets each event as it happens.
+    is the command that does this run again; `network` has the proxies that `cluster` was started
+    with, where it was; `listener` gets each event as it happens.
     Raises UsageError or InfrastructureError where the run cannot be made; whatever was started is
     stopped on every way out.
     """
@@ -84,10 +89,11 @@ def run_scenario(
     faults = plan_faults(scenario, seed=seed)
     started_at = datetime.now(UTC)
     environment = describe_environment(cluster)
-    progress = Progress()
+    progress, counts = Progress(), Counts()
     with ExitStack() as stack:
         recorder = stack.enter_context(Recorder(folder))
         recorder.subscribe(progress)
+        recorder.subscribe(counts)
         if listener is not None:
             recorder.subscribe(listener)
         recorder.record(
@@ -108,7 +114,7 @@ def run_scenario(
             recorder=recorder,
             folder=folder,
             run_id=run_id,
-            bootstrap_server=cluster.bootstrap_servers,
+            bootstrap_for=cluster.bootstrap_for,
         )
         for instance in subject.instances:
             supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
@@ -121,6 +127,8 @@ def run_scenario(
             subject=subject,
             recorder=recorder,
             progress=progress,
+            counts=counts,
+            network=network,
         )
         try:
             _conduct(stage, faults=faults)
@@ -146,6 +154,7 @@ def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
         instances=scenario.subject.instances,
         session_timeout_s=scenario.subject.session_timeout_s,
         duration_s=scenario.timing.seconds("faults"),
+        gap_s=scenario.timing.gap_s,
     )
 
 
@@ -262,15 +271,23 @@ def _loading(stage: Stage) -> Iterator[Background]:
 
 def _inject(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
     """The faults phase: every fault is healed when it is over, however it ends."""
-    with TransactionView(stage.cluster.client_config) as transactions:
+    config = stage.cluster.client_config
+    with TransactionView(config) as transactions:
         run_faults(
             faults,
-            subject=stage.subject,
+            scene=Scene(
+                subject=stage.subject,
+                input_topic=stage.scenario.load.topic,
+                output_topics=[stage.scenario.audit.output],
+                view=stage.view,
+                transactions=transactions,
+                brokers=stage.cluster.brokers,
+                roles=Roles(config),
+                network=stage.network,
+            ),
             recorder=stage.recorder,
-            input_topic=stage.scenario.load.topic,
-            output_topics=[stage.scenario.audit.output],
-            view=stage.view,
-            transactions=transactions,
+            counts=stage.counts,
+            gap_s=stage.scenario.timing.gap_s,
         )
 
 

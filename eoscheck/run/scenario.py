@@ -14,7 +14,7 @@ from msgspec import inspect
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError, did_you_mean
-from eoscheck.faults.schedule import FaultSpec
+from eoscheck.faults.kinds import KINDS, FaultSpec
 from eoscheck.load.spec import LoadSpec
 from eoscheck.run.result import Expectation
 from eoscheck.subject.spec import SubjectSpec
@@ -23,11 +23,23 @@ SUFFIX = ".toml"
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where Kafka comes from. `settings` are broker properties of an embedded cluster."""
+    """Where Kafka comes from. `bootstrap_server` and `command_config` are an external cluster's,
+    all else is for one that is started for the run.
 
-    provider: Literal["embedded", "external"] = "embedded"
+    `brokers`: 1 or 3, each a controller too; `kafka_version`: one with a lock file;
+    `transaction_version` 0 to 2: the feature of that name, the newest where nothing is said;
+    `profile`: how quickly failures are noticed, `fast` or as Kafka's `default`s have it;
+    `data_size_mb`: each broker's disk is that small; `settings` are broker properties.
+    """
+
+    provider: Literal["embedded", "external", "docker"] = "embedded"
     bootstrap_server: str | None = None
     command_config: str | None = None
+    brokers: int = 1
+    kafka_version: str | None = None
+    transaction_version: int | None = None
+    profile: Literal["fast", "default"] = "fast"
+    data_size_mb: int | None = None
     settings: dict[str, str] = {}
 
 
@@ -41,13 +53,19 @@ class TopicSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Phases of a run, as durations: load runs through `steady`, `faults` and `settle`; then the
     subject may take up to `drain` to finish its input, and must commit something within `liveness`
-    of the last heal while input waits (else it is STALLED)."""
+    of the last heal while input waits (else it is STALLED). `gap`: no two faults overlap, and at
+    least so long lies between a heal and the next fault."""
 
     steady: str = "3s"
     faults: str = "20s"
     settle: str = "2s"
     drain: str = "60s"
     liveness: str = "30s"
+    gap: str | None = None
+
+    @property
+    def gap_s(self) -> float | None:
+        return None if self.gap is None else self.seconds("gap")
 
     def seconds(self, phase: str) -> float:
         return parse_duration(getattr(self, phase), what=f"timing.{phase}")
@@ -91,6 +109,10 @@ def load_scenario(
         _apply_override(document, override)
     if command:
         document.setdefault("subject", {})["command"] = list(command)
+    try:
+        _check_kinds(document)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     for key_path, known in _unknown_keys(document, inspect.type_info(Scenario), ""):
         key = key_path.rpartition(".")[2]
         raise UsageError(f"{path}: {key_path} is not a key of a scenario{did_you_mean(key, known)}")
@@ -99,7 +121,8 @@ def load_scenario(
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {_readable(error)}") from error
     for phase in Timing.__struct_fields__:
-        scenario.timing.seconds(phase)
+        if getattr(scenario.timing, phase) is not None:
+            scenario.timing.seconds(phase)
     return scenario
 
 
@@ -164,12 +187,14 @@ def _index(part: str, place: list[Any], dotted: str) -> int:
 def _unknown_keys(value: Any, kind: inspect.Type, path: str) -> Iterator[tuple[str, Sequence[str]]]:
     """Every key that the schema does not have, with the keys it could have been."""
     if isinstance(kind, inspect.UnionType):
-        for option in kind.types:
+        for option in _of_tag(kind, value):
             if isinstance(option, inspect.StructType | inspect.ListType | inspect.DictType):
                 yield from _unknown_keys(value, option, path)
     elif isinstance(kind, inspect.StructType) and isinstance(value, Mapping):
         fields = {field.encode_name: field.type for field in kind.fields}
         for key, inner in value.items():
+            if key == kind.tag_field:
+                continue
             where = f"{path}.{key}" if path else str(key)
             if key not in fields:
                 yield where, list(fields)
@@ -181,6 +206,31 @@ def _unknown_keys(value: Any, kind: inspect.Type, path: str) -> Iterator[tuple[s
     elif isinstance(kind, inspect.DictType) and isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _unknown_keys(inner, kind.value_type, f"{path}.{key}")
+
+
+def _of_tag(kind: inspect.UnionType, value: Any) -> Sequence[inspect.Type]:
+    """The structs that `value` can be: where a key says which one, that one."""
+    tagged = [each for each in kind.types if isinstance(each, inspect.StructType) and each.tag]
+    if not tagged or not isinstance(value, Mapping):
+        return kind.types
+    return [each for each in tagged if each.tag == value.get(each.tag_field)]
+
+
+def _check_kinds(document: Mapping[str, Any]) -> None:
+    """msgspec names a wrong tag, but not the right one."""
+    faults = document.get("faults", [])
+    for number, table in enumerate(faults if isinstance(faults, list) else []):
+        kind = table.get("kind") if isinstance(table, Mapping) else None
+        if kind not in KINDS:
+            raise UsageError(
+                f"faults.{number}.kind: "
+                + (
+                    f"there is no kind of fault {kind!r}{did_you_mean(str(kind), KINDS)}: use one of "
+                    if kind is not None
+                    else "is missing: give one of "
+                )
+                + ", ".join(sorted(KINDS))
+            )
 
 
 def _with_run_id(value: Any, run_id: str) -> Any:

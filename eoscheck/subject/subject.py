@@ -43,8 +43,9 @@ class SubjectExited(InfrastructureError):  # noqa: N818 - it says what happened
 
 
 class Subject:
-    """Instances are numbered from 0. Below `folder`, `instances/<n>/` holds the output of each of
-    its processes (`attempt-<k>.log`) and its `state/` directory.
+    """Instances are numbered from 0; `bootstrap_for` tells each one's bootstrap servers.
+    Below `folder`, `instances/<n>/` holds the output of each of its processes
+    (`attempt-<k>.log`) and its `state/` directory.
 
     The environment of the processes is ours plus the spec's; it is never recorded. Safe to use
     from several threads. Operations on one instance return evidence (plain data) that they were
@@ -59,14 +60,14 @@ class Subject:
         recorder: Recorder,
         folder: Path,
         run_id: str,
-        bootstrap_server: str,
+        bootstrap_for: Callable[[int], str],
     ) -> None:
         self.spec = spec
         self.run_id = run_id
         self._supervisor = supervisor
         self._recorder = recorder
         self._homes = folder.absolute() / "instances"
-        self._bootstrap_server = bootstrap_server
+        self._bootstrap_for = bootstrap_for
         self._instances = [self._make(number) for number in range(spec.instances)]
 
     def _make(self, number: int) -> Instance:
@@ -84,7 +85,7 @@ class Subject:
         return invocation(
             self.spec,
             instance=number,
-            bootstrap_server=self._bootstrap_server,
+            bootstrap_server=self._bootstrap_for(number),
             state_dir=state_dir,
             run_id=self.run_id,
         )

@@ -14,7 +14,7 @@ import pytest
 
 from eoscheck.cluster import Cluster, ClusterView, NewTopic, create_topics
 from eoscheck.cluster.transactions import TransactionView
-from eoscheck.faults import FaultSpec, PlannedFault, plan, run_faults
+from eoscheck.faults import PlannedFault, Scene, plan, run_faults
 from eoscheck.history import (
     Event,
     FaultHealed,
@@ -27,6 +27,8 @@ from eoscheck.history import (
 )
 from eoscheck.process import Supervisor
 from eoscheck.subject import State, Subject, SubjectSpec
+from tests.unit.faults.tables import fault as planned
+from tests.unit.faults.tables import table
 
 _E = TypeVar("_E", bound=Event)
 
@@ -92,20 +94,18 @@ class Bench:
             recorder=self.recorder,
             folder=folder,
             run_id=name,
-            bootstrap_server=cluster.bootstrap_servers,
+            bootstrap_for=cluster.bootstrap_for,
         )
 
     def run(self, *faults: PlannedFault, **more: Any) -> None:
-        run_faults(
-            faults,
+        scene = Scene(
             subject=self.subject,
-            recorder=self.recorder,
             input_topic=self.source,
             output_topics=[self.sink],
             view=self.view,
             transactions=self.transactions,
-            **more,
         )
+        run_faults(faults, scene=scene, recorder=self.recorder, **more)
 
     def events(self, kind: type[_E]) -> list[_E]:
         return [event for event in read_history(self.folder) if isinstance(event, kind)]
@@ -129,20 +129,7 @@ def bench(cluster: Cluster, supervisor: Supervisor, tmp_path: Path) -> Iterator[
 
 
 def fault(number: int, **changes: Any) -> PlannedFault:
-    usual: dict[str, Any] = {
-        "fault_id": f"fault-{number}",
-        "kind": "kill",
-        "at_s": 0.0,
-        "instance": 0,
-        "down_s": 0.8,
-        "outlasts_session": False,
-        "wipe": False,
-        "working": False,
-        "phase_s": 0.0,
-        "open_transaction": False,
-        "alone": False,
-    }
-    return PlannedFault(**(usual | changes))
+    return planned(**({"fault_id": f"fault-{number}", "at_s": 0.0, "down_s": 0.8} | changes))
 
 
 def test_a_kill_with_a_transaction_open_leaves_the_victims_open_and_names_it(
@@ -193,7 +180,7 @@ def test_a_planned_storm_leaves_every_instance_running_and_none_was_hit_while_do
     bench: Bench,
 ) -> None:
     faults = plan(
-        [FaultSpec(kind="kill", count=4, down="200ms"), FaultSpec(kind="restart", count=1)],
+        [table("kill", count=4, down="200ms"), table("restart", count=1)],
         seed=3,
         instances=2,
         session_timeout_s=6.0,

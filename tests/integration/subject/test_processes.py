@@ -60,7 +60,7 @@ def make(tmp_path: Path, supervisor: Supervisor) -> Iterator[Callable[..., Subje
                 recorder=recorder,
                 folder=tmp_path / "run",
                 run_id="r1",
-                bootstrap_server="127.0.0.1:1",
+                bootstrap_for=lambda _: "127.0.0.1:1",
             )
             made.append(subject)
             return subject
@@ -223,7 +223,7 @@ def test_a_command_that_does_not_exist_is_one_clear_error(
             recorder=recorder,
             folder=tmp_path,
             run_id="r1",
-            bootstrap_server="127.0.0.1:1",
+            bootstrap_for=lambda _: "127.0.0.1:1",
         )
         with pytest.raises(InfrastructureError, match="cannot start '/no/such/app'"):
             subject.start_all()

@@ -47,7 +47,7 @@ def subject(tmp_path: Path, supervisor: Supervisor) -> Iterator[Subject]:
             recorder=recorder,
             folder=tmp_path / "run",
             run_id="r1",
-            bootstrap_server="127.0.0.1:1",
+            bootstrap_for=lambda _: "127.0.0.1:1",
         )
         yield subject
         subject.stop_all()

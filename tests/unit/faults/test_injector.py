@@ -13,7 +13,7 @@ import pytest
 
 from eoscheck.cluster.transactions import OpenTransaction
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.faults import PlannedFault, run_faults
+from eoscheck.faults import PlannedFault, Scene, run_faults
 from eoscheck.history import (
     Event,
     FaultHealed,
@@ -23,6 +23,7 @@ from eoscheck.history import (
     read_history,
 )
 from eoscheck.subject import SubjectSpec
+from tests.unit.faults.tables import fault
 
 _T = TypeVar("_T", bound=Event)
 
@@ -115,23 +116,6 @@ def transaction(name: str, started: int) -> OpenTransaction:
     )
 
 
-def fault(**changes: Any) -> PlannedFault:
-    usual: dict[str, Any] = {
-        "fault_id": "kill-1",
-        "kind": "kill",
-        "at_s": 1.0,
-        "instance": 0,
-        "down_s": 0.5,
-        "outlasts_session": False,
-        "wipe": False,
-        "working": False,
-        "phase_s": 0.0,
-        "open_transaction": False,
-        "alone": False,
-    }
-    return PlannedFault(**(usual | changes))
-
-
 class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -139,15 +123,23 @@ class Bench:
         self.recorder = Recorder(folder, clock=self.clock)
         self.subject = FakeSubject(self.clock)
 
-    def run(self, *faults: PlannedFault, **more: Any) -> None:
+    def run(
+        self, *faults: PlannedFault, view: Any = None, transactions: Any = None, **more: Any
+    ) -> None:
         run_faults(
             faults,
-            subject=self.subject,  # type: ignore[arg-type]
+            scene=self.scene(view=view, transactions=transactions),
             recorder=self.recorder,
-            input_topic="in",
-            output_topics=["out"],
             clock=self.clock,
             sleep=self.clock.sleep,
+            **more,
+        )
+
+    def scene(self, **more: Any) -> Scene:
+        return Scene(
+            subject=self.subject,  # type: ignore[arg-type]
+            input_topic="in",
+            output_topics=["out"],
             **more,
         )
 
@@ -250,13 +242,7 @@ def test_ctrl_c_heals_too(bench: Bench) -> None:
 
     bench.subject.kill = kill_and_interrupt  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        run_faults(
-            [fault(at_s=0.0, down_s=3600.0)],
-            subject=bench.subject,  # type: ignore[arg-type]
-            recorder=bench.recorder,
-            input_topic="in",
-            output_topics=["out"],
-        )
+        run_faults([fault(at_s=0.0, down_s=3600.0)], scene=bench.scene(), recorder=bench.recorder)
     assert bench.subject.states == {0: "up"}
 
 

@@ -12,16 +12,18 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from eoscheck.errors import UsageError
-from eoscheck.faults import FaultSpec, PlannedFault, plan
-from eoscheck.faults.schedule import OUTLAST, SETTLE_S
+from eoscheck.faults import PlannedFault, plan
+from eoscheck.faults.plan import SETTLE_S
+from eoscheck.faults.spec import OUTLAST, InstanceFault
+from tests.unit.faults.tables import table
 
 
-def planned(*specs: FaultSpec, **changes: Any) -> list[PlannedFault]:
+def planned(*specs: InstanceFault, **changes: Any) -> list[PlannedFault]:
     arguments = {"seed": 1, "instances": 2, "session_timeout_s": 2.0, "duration_s": 60.0}
     return plan(specs, **(arguments | changes))
 
 
-TEN_KILLS = FaultSpec(kind="kill", count=10, down=("400ms", "700ms"), outlast_session=0.34, wipe=1)
+TEN_KILLS = table("kill", count=10, down=("400ms", "700ms"), outlast_session=0.34, wipe=1)
 
 
 def test_the_demo_s_schedule_fits_in_its_twenty_seconds_for_any_seed() -> None:
@@ -42,19 +44,19 @@ def test_a_third_of_ten_is_four_and_the_others_stay_below_the_session_timeout() 
 
 def test_waiting_for_a_transaction_does_not_change_the_schedule() -> None:
     with_wait = msgspec.structs.replace(TEN_KILLS, open_transaction=True)
-    assert [msgspec.structs.replace(f, open_transaction=False) for f in planned(with_wait)] == (
+    assert [msgspec.structs.replace(f, table=TEN_KILLS) for f in planned(with_wait)] == (
         planned(TEN_KILLS)
     )
 
 
 def test_faults_by_count_are_spread_over_the_phase() -> None:
-    faults = planned(FaultSpec(kind="kill", count=10), duration_s=100.0)
+    faults = planned(table("kill", count=10), duration_s=100.0)
     for quarter in range(4):
         assert any(quarter * 25 <= fault.at_s < (quarter + 1) * 25 for fault in faults)
 
 
 def test_every_with_jitter_stays_near_its_beat() -> None:
-    faults = planned(FaultSpec(kind="kill", every="5s", jitter="1s", down="100ms"), duration_s=31.0)
+    faults = planned(table("kill", every="5s", jitter="1s", down="100ms"), duration_s=31.0)
     assert len(faults) == 6
     for turn, fault in enumerate(faults, start=1):
         assert abs(fault.at_s - 5 * turn) <= 1.0
@@ -63,29 +65,29 @@ def test_every_with_jitter_stays_near_its_beat() -> None:
 
 def test_a_tight_plan_begins_earlier_rather_than_ending_late() -> None:
     tables = [
-        FaultSpec(kind="kill", down="0s"),
-        FaultSpec(kind="kill", count=3, down="0s", outlast_session=1.0),
-        FaultSpec(kind="kill", down="0s", outlast_session=1.0),
+        table("kill", down="0s"),
+        table("kill", count=3, down="0s", outlast_session=1.0),
+        table("kill", down="0s", outlast_session=1.0),
     ]
     for seed in range(500):
         assert planned(*tables, seed=seed, instances=1, duration_s=18.0)[-1].at_s <= 18.0
 
 
 def test_a_restart_is_up_again_at_once() -> None:
-    assert {fault.down_s for fault in planned(FaultSpec(kind="restart", count=3))} == {0.0}
+    assert {fault.down_s for fault in planned(table("restart", count=3))} == {0.0}
 
 
 def test_a_fixed_target_takes_them_all_and_random_ones_meet_every_instance() -> None:
-    assert {fault.instance for fault in planned(FaultSpec(kind="kill", count=8, target=1))} == {1}
-    assert {fault.instance for fault in planned(FaultSpec(kind="kill", count=8))} == {0, 1}
+    assert {fault.instance for fault in planned(table("kill", count=8, target=1))} == {1}
+    assert {fault.instance for fault in planned(table("kill", count=8))} == {0, 1}
 
 
 def test_a_down_time_above_the_session_timeout_outlasts_it_without_being_asked_to() -> None:
-    assert all(f.outlasts_session for f in planned(FaultSpec(kind="pause", count=2, down="3s")))
+    assert all(f.outlasts_session for f in planned(table("pause", count=2, down="3s")))
 
 
 def test_tables_are_independent_of_each_other() -> None:
-    kill, pause = FaultSpec(kind="kill", count=3), FaultSpec(kind="pause", count=3)
+    kill, pause = table("kill", count=3), table("pause", count=3)
     alone = [fault.at_s for fault in planned(kill, instances=20)]
     both = [f.at_s for f in planned(kill, pause, instances=20) if f.kind == "kill"]
     assert both == alone
@@ -95,16 +97,16 @@ _kinds = st.sampled_from(["kill", "terminate", "pause", "restart"])
 
 
 @st.composite
-def _specs(draw: st.DrawFn) -> FaultSpec:
+def _specs(draw: st.DrawFn) -> InstanceFault:
     kind = draw(_kinds)
     count = draw(st.integers(1, 12))
-    return FaultSpec(
-        kind=kind,
+    return table(
+        kind,
         count=count,
         down=draw(st.sampled_from(["0s", "100ms", ("200ms", "900ms")])),
         outlast_session=0 if kind == "restart" else draw(st.floats(0, 1)),
-        wipe=0 if kind == "pause" else draw(st.integers(0, count)),
         target=draw(st.sampled_from(["random", 0])),
+        **({} if kind == "pause" else {"wipe": draw(st.integers(0, count))}),
     )
 
 
@@ -115,7 +117,7 @@ def _specs(draw: st.DrawFn) -> FaultSpec:
     spare=st.floats(0.3, 3.0),
 )
 def test_any_plan_keeps_its_promises(
-    specs: list[FaultSpec], seed: int, instances: int, spare: float
+    specs: list[InstanceFault], seed: int, instances: int, spare: float
 ) -> None:
     session = 2.0
     longest = session * OUTLAST[1] + SETTLE_S
@@ -147,7 +149,7 @@ def test_any_plan_keeps_its_promises(
         alike = [spec for spec in specs if spec.kind == kind]
         found = [fault for fault in faults if fault.kind == kind]
         assert len(found) == sum(spec.count or 1 for spec in alike)
-        assert sum(fault.wipe for fault in found) == sum(spec.wipe for spec in alike)
+        assert sum(fault.wipe for fault in found) == sum(spec.wipes for spec in alike)
         assert sum(fault.outlasts_session for fault in found) == sum(
             math.ceil(round(spec.outlast_session * (spec.count or 1), 6)) for spec in alike
         )
@@ -165,27 +167,26 @@ def test_any_plan_keeps_its_promises(
         ({"down": ("2s", "1s")}, r"\[least, most\]"),
         ({"down": "soon"}, "not a duration"),
         ({"wipe": -1}, "0 or more"),
-        ({"kind": "pause", "wipe": 1}, "not with kind = 'pause'"),
-        ({"kind": "restart", "outlast_session": 0.5}, "use terminate"),
+        ({"kind": "restart", "outlast_session": 0.5}, "use another kind"),
     ],
 )
 def test_a_table_that_cannot_be_is_refused_with_the_fix(wrong: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        FaultSpec(**({"kind": "kill"} | wrong))
+        table(**({"kind": "kill"} | wrong))
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (FaultSpec(kind="kill", target=2), "there are 2, numbered from 0"),
-        (FaultSpec(kind="kill", count=1, wipe=2), "wipe is 2, of only 1"),
-        (FaultSpec(kind="kill", outlast_session=0.5, down="2s"), "must stay below the session"),
-        (FaultSpec(kind="kill", count=500), "make it longer"),
-        (FaultSpec(kind="kill", count=50, target=0), "make it longer"),
+        (table("kill", target=2), "there are 2, numbered from 0"),
+        (table("kill", count=1, wipe=2), "wipe is 2, of only 1"),
+        (table("kill", outlast_session=0.5, down="2s"), "must stay below the session"),
+        (table("kill", count=500), "make it longer"),
+        (table("kill", count=50, target=0), "make it longer"),
     ],
 )
 def test_a_table_that_contradicts_the_run_is_refused_with_the_fix(
-    spec: FaultSpec, message: str
+    spec: InstanceFault, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         planned(spec)

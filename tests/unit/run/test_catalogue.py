@@ -13,6 +13,7 @@ from eoscheck.audit.findings import Verdict
 from eoscheck.cli.main import cli
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.run.catalogue import Entry, Series, catalogue, run_series, select
+from eoscheck.run.needs import ClusterNeeds
 from eoscheck.run.result import RunResult
 from eoscheck.run.scenario import ClusterSpec
 from tests.unit.report import samples
@@ -87,7 +88,7 @@ class Clusters:
         self.open = 0
 
     @contextmanager
-    def opened(self, spec: ClusterSpec) -> Iterator[list[str]]:
+    def opened(self, spec: ClusterSpec, needs: ClusterNeeds) -> Iterator[list[str]]:
         if self.missing is not None and spec.settings:
             raise InfrastructureError(self.missing)
         assert not self.open

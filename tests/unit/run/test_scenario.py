@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.errors import UsageError
-from eoscheck.run.scenario import json_schema, load_scenario, shipped_scenarios
+from eoscheck.run.scenario import find_scenario, json_schema, load_scenario, shipped_scenarios
 
 SCHEMA = Path(__file__).parents[3] / "chaos" / "scenario.schema.json"
 
@@ -135,3 +136,27 @@ def test_every_shipped_scenario_is_valid_by_name_and_by_schema(path: Path) -> No
 def test_the_committed_schema_is_the_codes() -> None:
     """Fails after a change of the scenario's types: `make schema` writes it anew."""
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema()
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"kind": "kil"},
+            r"faults\.0\.kind: there is no kind of fault 'kil' \(did you mean 'kill'",
+        ),
+        ({}, r"faults\.0\.kind: is missing"),
+        ({"kind": "pause", "wipe": 1}, r"faults\.0\.wipe is not a key"),
+        ({"kind": "kill", "wipes": 1}, r"faults\.0\.wipes is not a key .*did you mean 'wipe'"),
+    ],
+)
+def test_a_table_of_faults_has_the_keys_of_its_kind(
+    tmp_path: Path, keys: dict[str, Any], message: str
+) -> None:
+    written = "".join(f"{key} = {value!r}\n" for key, value in keys.items())
+    source = find_scenario("kill-exactly-once").read_text()
+    path = tmp_path / "s.toml"
+    before, _, after = source.partition("[[faults]]")
+    path.write_text(before + "[[faults]]\n" + written + "\n[audit]" + after.partition("[audit]")[2])
+    with pytest.raises(UsageError, match=message):
+        load_scenario(path)
