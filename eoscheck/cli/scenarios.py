@@ -6,12 +6,13 @@ from itertools import groupby
 from pathlib import Path
 
 import click
+import msgspec
 
 from eoscheck.cli.session import Session, open_session, run_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.catalogue import Entry, catalogue, run_series, select
 from eoscheck.run.naming import new_run_id, repeat_run
-from eoscheck.run.result import RunResult
+from eoscheck.run.result import DEMO_FILE, RunResult
 from eoscheck.run.runner import plan_faults, run_scenario
 from eoscheck.run.scenario import Scenario, load_scenario
 
@@ -85,7 +86,10 @@ def run_command(
     for entry, reason in series.failed:
         click.echo(f"{entry.name} could not be run: {reason}", err=True)
     if series.runs:
-        show(as_demo(series.runs), path=folder / "report.html", output_format=output_format)
+        result = as_demo(series.runs)
+        # So that `eoscheck report` draws the folder again.
+        (folder / DEMO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        show(result, path=folder / "report.html", output_format=output_format)
     return series.exit_code
 
 
