@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import Any, TypeVar
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownBrokerIdError
 
 from eoscheck.cluster.java_login import MECHANISMS
 from eoscheck.cluster.oauth import ClientCredentials
@@ -75,6 +75,14 @@ def open_admin(client_config: Mapping[str, str], *, timeout_s: float) -> KafkaAd
         ) from error
 
 
+def passes(error: BaseException) -> bool:
+    """Whether another try may be answered: not what a broker has said for good. A broker that the
+    client does not know (any more) has come or gone since it asked who is there."""
+    if isinstance(error, KafkaError):
+        return bool(error.retriable) or isinstance(error, UnknownBrokerIdError)
+    return isinstance(error, InfrastructureError)
+
+
 class RotatingAdmin:
     """One question after the other, each to a client that is opened at the next server where the
     last one failed. kafka-python 3.0 remembers a coordinator for ever, and holds on to a broker
@@ -98,7 +106,7 @@ class RotatingAdmin:
                     self._admin = open_admin(config, timeout_s=self._attempt_s)
                 return question(self._admin)
             except BaseException as error:
-                if not isinstance(error, KafkaError) or error.retriable:
+                if not isinstance(error, KafkaError) or passes(error):
                     self._forget()
                 raise
 

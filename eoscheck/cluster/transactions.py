@@ -17,7 +17,7 @@ from kafka.errors import (
 )
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from eoscheck.cluster.admin_client import RotatingAdmin
+from eoscheck.cluster.admin_client import RotatingAdmin, passes
 from eoscheck.errors import InfrastructureError
 
 ONGOING = "Ongoing"
@@ -158,7 +158,7 @@ class TransactionView:
         retrying = Retrying(
             stop=stop_after_delay(self._timeout_s),
             wait=wait_fixed(0.05),
-            retry=retry_if_exception(_retriable),
+            retry=retry_if_exception(passes),
             reraise=True,
         )
         try:
@@ -168,13 +168,6 @@ class TransactionView:
         except KafkaError as error:
             raise InfrastructureError(f"the cluster does not tell the {about}: {error}") from error
         return answer
-
-
-def _retriable(error: BaseException) -> bool:
-    """Not what a broker has answered for good, nor what another client would do no better."""
-    if isinstance(error, KafkaError):
-        return bool(error.retriable)
-    return isinstance(error, InfrastructureError)
 
 
 def _lives(found: TransactionDescription) -> bool:
