@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import click
+import msgspec
 
 from eoscheck.cli.session import Session, open_session, run_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.catalogue import Entry, catalogue, run_series, select
 from eoscheck.run.naming import new_run_id, repeat_run
-from eoscheck.run.result import RunResult
+from eoscheck.run.result import DEMO_FILE, RunResult
 from eoscheck.run.runner import plan_faults, run_scenario
 from eoscheck.run.scenario import Scenario, load_scenario
 
@@ -61,9 +63,21 @@ def show_command(name: str) -> None:
 @command.command("run", epilog="Example: eoscheck scenarios run broker kill-exactly-once")
 @click.argument("words", metavar="[NAME|GROUP ...]", nargs=-1)
 @click.option("--seed", type=int, help="Replaces each scenario's own seed.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replaces one value of each scenario, as in timing.faults=60s. May be repeated.",
+)
 @run_options
 def run_command(
-    *, words: tuple[str, ...], seed: int | None, report: Path, output_format: str
+    *,
+    words: tuple[str, ...],
+    seed: int | None,
+    overrides: tuple[str, ...],
+    report: Path,
+    output_format: str,
 ) -> int:
     """Run scenarios one after the other; without names, every shipped one that has faults.
 
@@ -72,7 +86,7 @@ def run_command(
     Exit code: 0 where each came out as it must, 1 where one did not, 2 where one is unknown or
     could not be run.
     """
-    entries = select(words)
+    entries = [replace(entry, overrides=overrides) for entry in select(words)]
     for entry in entries:  # refused before a broker is started for any of them
         plan_faults(entry.scenario, seed=_seed(entry.scenario, seed))
     series_id = new_run_id("scenarios")
@@ -85,7 +99,10 @@ def run_command(
     for entry, reason in series.failed:
         click.echo(f"{entry.name} could not be run: {reason}", err=True)
     if series.runs:
-        show(as_demo(series.runs), path=folder / "report.html", output_format=output_format)
+        result = as_demo(series.runs)
+        # So that `eoscheck report` draws the folder again.
+        (folder / DEMO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        show(result, path=folder / "report.html", output_format=output_format)
     return series.exit_code
 
 
@@ -98,7 +115,7 @@ def expected(scenario: Scenario) -> str:
 
 def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> RunResult:
     run_id = new_run_id(entry.name)
-    scenario = load_scenario(entry.path, run_id=run_id)
+    scenario = load_scenario(entry.path, run_id=run_id, overrides=entry.overrides)
     chosen = _seed(scenario, seed)
     with session.watch(scenario.title) as listener:
         return run_scenario(
@@ -108,7 +125,7 @@ def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> R
             folder=folder / entry.name,
             run_id=run_id,
             seed=chosen,
-            repeat=repeat_run(entry.name, seed=chosen),
+            repeat=repeat_run(entry.name, seed=chosen, overrides=entry.overrides),
             network=session.network,
             listener=listener,
         )

@@ -6,10 +6,8 @@ aborts the whole process (its issue 5040, in 2.16 too).
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 from kafka.admin import KafkaAdminClient
@@ -22,7 +20,7 @@ from tenacity import (
     wait_fixed,
 )
 
-from eoscheck.cluster.admin_client import open_admin
+from eoscheck.cluster.admin_client import RotatingAdmin
 from eoscheck.errors import InfrastructureError
 
 _NEEDED = "DESCRIBE or READ on the group is needed"
@@ -64,11 +62,8 @@ class GroupView:
     """Each answer within about `timeout_s`, whichever broker is away. Thread-safe."""
 
     def __init__(self, client_config: Mapping[str, str], *, timeout_s: float) -> None:
-        self._config = dict(client_config)
-        self._servers = cycle(self._config["bootstrap.servers"].split(","))
         self._timeout_s = timeout_s
-        self._admin: KafkaAdminClient | None = None
-        self._lock = threading.Lock()
+        self._admin = RotatingAdmin(client_config, attempt_s=timeout_s / _ATTEMPTS)
 
     def describe(self, group: str) -> Group | None:
         """None where there is no such group.
@@ -100,28 +95,16 @@ class GroupView:
         )
 
     def close(self) -> None:
-        with self._lock:
-            self._forget()
+        self._admin.close()
 
     def _ask(self, group: str) -> dict[str, Any]:
-        """Of one server after the other: a new client knows of no coordinator that is gone."""
-        with self._lock:
-            try:
-                if self._admin is None:
-                    config = {**self._config, "bootstrap.servers": next(self._servers)}
-                    self._admin = open_admin(config, timeout_s=self._timeout_s / _ATTEMPTS)
-                answer: dict[str, Any] = self._admin.describe_groups([group])[group]
-                if (answer["error"] or "").startswith(_MOVING):
-                    raise _MovingError(answer["error"])
-            except BaseException:
-                self._forget()
-                raise
+        def question(admin: KafkaAdminClient) -> dict[str, Any]:
+            answer: dict[str, Any] = admin.describe_groups([group])[group]
+            if (answer["error"] or "").startswith(_MOVING):
+                raise _MovingError(answer["error"])
             return answer
 
-    def _forget(self) -> None:
-        if self._admin is not None:
-            self._admin.close()
-            self._admin = None
+        return self._admin.ask(question)
 
 
 def _member(found: Mapping[str, Any]) -> Member:

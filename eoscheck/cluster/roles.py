@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import cycle
 from typing import TypeVar
 
 from kafka.admin import KafkaAdminClient
@@ -17,7 +16,7 @@ from tenacity import (
     wait_fixed,
 )
 
-from eoscheck.cluster.admin_client import open_admin
+from eoscheck.cluster.admin_client import RotatingAdmin
 from eoscheck.cluster.transactions import ONGOING
 from eoscheck.errors import InfrastructureError, UsageError
 
@@ -37,8 +36,7 @@ class Roles:
 
     def __init__(self, client_config: Mapping[str, str], *, timeout_s: float = 15.0) -> None:
         """`client_config`: librdkafka properties past every proxy, `bootstrap.servers` included."""
-        self._config = dict(client_config)
-        self._servers = cycle(self._config["bootstrap.servers"].split(","))
+        self._admin = RotatingAdmin(client_config, attempt_s=_ATTEMPT_S)
         self._timeout_s = timeout_s
 
     def leader(self, topic: str, partition: int) -> int:
@@ -109,21 +107,15 @@ class Roles:
         what = "who coordinates a transaction (was any transactional id used?)"
         return self._answer(what, ask)
 
-    def _asked(self, ask: Callable[[KafkaAdminClient], _T]) -> _T:
-        """Of one server after the other."""
-        config = {**self._config, "bootstrap.servers": next(self._servers)}
-        admin = open_admin(config, timeout_s=_ATTEMPT_S)
-        try:
-            return ask(admin)
-        finally:
-            admin.close()
-
     def _answer(self, what: str, ask: Callable[[KafkaAdminClient], _T | None]) -> _T:
         silent = True
 
         def attempt() -> _T | None:
             nonlocal silent
-            answer = self._asked(ask)
+            try:
+                answer = self._admin.ask(ask)
+            finally:
+                self._admin.close()  # the next one knows of nobody who had a part before
             silent = False
             return answer
 

@@ -12,13 +12,12 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, TransactionDescription
 from kafka.errors import (
     KafkaError,
-    NotCoordinatorError,
     TransactionalIdNotFoundError,
     UnsupportedVersionError,
 )
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from eoscheck.cluster.admin_client import open_admin
+from eoscheck.cluster.admin_client import RotatingAdmin, passes
 from eoscheck.errors import InfrastructureError
 
 ONGOING = "Ongoing"
@@ -26,6 +25,8 @@ ONGOING = "Ongoing"
 UNFINISHED = (ONGOING, "PrepareCommit", "PrepareAbort", "PrepareEpochFence")
 """Ongoing, or decided with markers still to be written."""
 
+_ATTEMPTS = 3
+"""Within the time-out, where brokers are silent."""
 _Answer = TypeVar("_Answer")
 
 
@@ -61,9 +62,9 @@ class TransactionView:
     """
 
     def __init__(self, client_config: Mapping[str, str], *, timeout_s: float = 10.0) -> None:
-        self._config = dict(client_config)
         self._timeout_s = timeout_s
-        self._admin = open_admin(self._config, timeout_s=timeout_s)
+        self._admin = RotatingAdmin(client_config, attempt_s=timeout_s / _ATTEMPTS)
+        self._ask(lambda admin: admin.describe_cluster(), "brokers")
 
     def ongoing(self, topics: Collection[str] | None = None) -> list[OpenTransaction]:
         """Transactions that are neither committed nor aborted yet (state Ongoing), all of them or
@@ -154,34 +155,19 @@ class TransactionView:
     def _ask(self, question: Callable[[KafkaAdminClient], _Answer], about: str) -> _Answer:
         """Asks until there is an answer: brokers that restart or move are ordinary here."""
 
-        def attempt() -> _Answer:
-            try:
-                return question(self._admin)
-            except NotCoordinatorError:
-                self._reopen()
-                raise
-
         retrying = Retrying(
             stop=stop_after_delay(self._timeout_s),
             wait=wait_fixed(0.05),
-            retry=retry_if_exception(_retriable),
+            retry=retry_if_exception(passes),
             reraise=True,
         )
         try:
-            return retrying(attempt)
+            answer: _Answer = retrying(self._admin.ask, question)
         except (TransactionalIdNotFoundError, UnsupportedVersionError):
             raise
         except KafkaError as error:
             raise InfrastructureError(f"the cluster does not tell the {about}: {error}") from error
-
-    def _reopen(self) -> None:
-        """kafka-python 3.0 remembers a coordinator for ever: only a new client asks again."""
-        self._admin.close()
-        self._admin = open_admin(self._config, timeout_s=self._timeout_s)
-
-
-def _retriable(error: BaseException) -> bool:
-    return isinstance(error, KafkaError) and bool(error.retriable)
+        return answer
 
 
 def _lives(found: TransactionDescription) -> bool:

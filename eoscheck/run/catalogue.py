@@ -20,9 +20,11 @@ _Session = TypeVar("_Session")
 
 @dataclass(frozen=True)
 class Entry:
-    """One shipped scenario. Its group is the folder that it stands in."""
+    """One shipped scenario. Its group is the folder that it stands in; `overrides` are as
+    `load_scenario` takes them."""
 
     path: Path
+    overrides: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -34,8 +36,8 @@ class Entry:
 
     @cached_property
     def scenario(self) -> Scenario:
-        """As the file has it, its run id not filled in. Raises UsageError where it is not valid."""
-        return load_scenario(self.path)
+        """Its run id is not filled in yet. Raises UsageError where it is not valid."""
+        return load_scenario(self.path, overrides=self.overrides)
 
     @property
     def kinds(self) -> list[str]:

@@ -222,14 +222,12 @@ def _check_kinds(document: Mapping[str, Any]) -> None:
     for number, table in enumerate(faults if isinstance(faults, list) else []):
         kind = table.get("kind") if isinstance(table, Mapping) else None
         if kind not in KINDS:
+            known = ", ".join(sorted(KINDS))
+            if kind is None:
+                raise UsageError(f"faults.{number}.kind is missing: give one of {known}")
+            hint = did_you_mean(str(kind), KINDS)
             raise UsageError(
-                f"faults.{number}.kind: "
-                + (
-                    f"there is no kind of fault {kind!r}{did_you_mean(str(kind), KINDS)}: use one of "
-                    if kind is not None
-                    else "is missing: give one of "
-                )
-                + ", ".join(sorted(KINDS))
+                f"faults.{number}.kind: no such fault {kind!r}{hint}: use one of {known}"
             )
 
 

@@ -90,7 +90,7 @@ class Clock:
             "seen_after_s": round(time.monotonic() - set_at, 3),
         }
 
-    def heal(self) -> dict[str, Any]:
+    def set_right(self) -> dict[str, Any]:
         """The true time again; idempotent, and true also for processes started later."""
         self._set(0.0)
         return {"offset_s": 0.0}

@@ -146,10 +146,17 @@ def prepare_topics(
             partitions = len(found[source].partitions)
             missing = {name: store for name, store in stores.items() if name not in found}
             if not missing:
-                break
+                return Topics(
+                    partitions=partitions,
+                    changelogs={
+                        store.name: _changelog(admin, found[name], store, partitions=partitions)
+                        for name, store in stores.items()
+                    },
+                    outputs=outputs,
+                )
             _create(admin, missing, partitions, replication_factor)
         except KafkaException as error:
-            if not is_passing(error.args[0]):
+            if not is_passing(error.args[0]) and not _is_unknown(error):
                 raise ConfigurationError(f"topics cannot be prepared: {reason(error)}") from error
             event(_LOG, "waiting_for_broker", level=logging.WARNING, reason=reason(error))
         if clock() >= deadline:
@@ -158,14 +165,6 @@ def prepare_topics(
                 "is --bootstrap-server right, and the broker up?"
             )
         sleep(0.1)
-    return Topics(
-        partitions=partitions,
-        changelogs={
-            store.name: _changelog(admin, found[name], store, partitions=partitions)
-            for name, store in stores.items()
-        },
-        outputs=outputs,
-    )
 
 
 def _describe(
@@ -178,9 +177,14 @@ def _describe(
         try:
             found[name] = future.result()
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            if not _is_unknown(error):
                 raise
     return found
+
+
+def _is_unknown(error: KafkaException) -> bool:
+    """Of a topic that was just made, too: one broker knows of it before another does."""
+    return bool(error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 def check_outputs(topology: Topology, partitions: Mapping[str, int]) -> None:
@@ -240,6 +244,8 @@ def _changelog(
     try:
         config = admin.describe_configs([resource], request_timeout=_REQUEST_S)[resource].result()
     except KafkaException as error:
+        if _is_unknown(error) or is_passing(error.args[0]):
+            raise
         raise ConfigurationError(
             f"the settings of {topic.name!r} cannot be read: {reason(error)}"
         ) from error

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from eoscheck.cluster import ClusterView, NewTopic, create_topics
 from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
 from eoscheck.cluster.roles import Roles
+from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
 from tests.integration.cluster.forwarding import Forwarders, forwarders
@@ -128,8 +129,11 @@ def test_a_paused_transaction_coordinator_is_replaced_and_goes_on(
     victim = roles.transaction_coordinator(topic_name)
     assert roles.transaction_coordinators()[topic_name] == victim
     pids = three.pids
-    assert three.brokers.pause(victim)["stopped"]
-    assert not three.brokers.is_up(victim)
+    with TransactionView(three.client_config) as view:
+        assert view.ongoing([topic_name]) == []
+        assert three.brokers.pause(victim)["stopped"]
+        assert not three.brokers.is_up(victim)
+        assert view.ongoing([topic_name]) == []  # it answers all the same
     write(three.direct_servers, topic_name)
     assert roles.transaction_coordinator(topic_name) != victim
     assert three.brokers.heal(victim)["resumed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,11 @@ def test_a_word_is_a_name_a_group_or_both(
     shelf: list[Entry], words: list[str], chosen: list[str]
 ) -> None:
     assert [entry.name for entry in select(words, among=shelf)] == chosen
+
+
+def test_its_values_are_replaced_where_that_is_asked_for(shelf: list[Entry]) -> None:
+    longer = replace(shelf[2], overrides=("timing.faults=90s",))
+    assert (shelf[2].scenario.timing.faults, longer.scenario.timing.faults) == ("20s", "90s")
 
 
 def test_an_unknown_word_names_the_nearest(shelf: list[Entry]) -> None:

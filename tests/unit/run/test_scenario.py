@@ -143,9 +143,9 @@ def test_the_committed_schema_is_the_codes() -> None:
     [
         (
             {"kind": "kil"},
-            r"faults\.0\.kind: there is no kind of fault 'kil' \(did you mean 'kill'",
+            r"faults\.0\.kind: no such fault 'kil' \(did you mean 'kill'",
         ),
-        ({}, r"faults\.0\.kind: is missing"),
+        ({}, r"faults\.0\.kind is missing"),
         ({"kind": "pause", "wipe": 1}, r"faults\.0\.wipe is not a key"),
         ({"kind": "kill", "wipes": 1}, r"faults\.0\.wipes is not a key .*did you mean 'wipe'"),
     ],

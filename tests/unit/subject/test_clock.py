@@ -121,7 +121,7 @@ def test_what_a_clock_showed_is_told_in_true_time(tmp_path: Path) -> None:
     moments.now = 1010.0
     clock._set(-3600.0)
     moments.now = 1030.0
-    clock.heal()
+    clock.set_right()
     assert clock.true_time(1005.0) == 1005.0
     assert clock.true_time(1020.0 - 3600) == 1020.0
     assert clock.true_time(1040.0) == 1040.0

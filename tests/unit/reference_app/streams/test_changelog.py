@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from reference_app.streams.changelog import (
     check_outputs,
@@ -10,7 +16,7 @@ from reference_app.streams.changelog import (
     prepare_topics,
     topic_config,
 )
-from reference_app.streams.errors import ConfigurationError
+from reference_app.streams.errors import BrokerUnavailableError, ConfigurationError
 from reference_app.streams.serde import STRING
 from reference_app.streams.topology import (
     KeyValueStore,
@@ -89,4 +95,67 @@ def test_dead_letters_may_not_come_back_as_input() -> None:
             replication_factor=1,
             timeout_s=1.0,
             dead_letter_topic="in",
+        )
+
+
+class LaggingAdmin:
+    """Every topic is there, and a second broker hears of its settings only later."""
+
+    def __init__(self, *, unknown: int) -> None:
+        self.unknown = unknown
+
+    def describe_topics(self, topics: Any, request_timeout: float) -> dict[str, Any]:
+        two = SimpleNamespace(partitions=[0, 1], topic_id="id")
+        names = ("in", "out", "app-keys-changelog")
+        return {name: at_once(SimpleNamespace(name=name, **vars(two))) for name in names}
+
+    def describe_configs(self, resources: list[Any], request_timeout: float) -> dict[Any, Any]:
+        if self.unknown:
+            self.unknown -= 1
+            error = KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+            return {resources[0]: at_once(None, error)}
+        settings = {"cleanup.policy": "compact", "delete.retention.ms": "1000"}
+        found = {name: SimpleNamespace(value=value) for name, value in settings.items()}
+        return {resources[0]: at_once(found)}
+
+
+def at_once(value: Any, error: Exception | None = None) -> Future[Any]:
+    future: Future[Any] = Future()
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(value)
+    return future
+
+
+def test_a_changelog_that_not_every_broker_knows_yet_is_waited_for() -> None:
+    topology = replace(
+        TOPOLOGY,
+        processors=(Processor("one", lambda _: lambda *_: None, sinks=(SINK,), stores=(KEYS,)),),
+    )
+    admin: Any = LaggingAdmin(unknown=2)
+    naps: list[float] = []
+    topics = prepare_topics(
+        admin, topology, application_id="app", replication_factor=3, timeout_s=5, sleep=naps.append
+    )
+    assert topics.changelogs["keys"].delete_retention_s == 1.0
+    assert len(naps) == 2
+
+
+def test_a_changelog_that_no_broker_ever_knows_is_not_waited_for_without_end() -> None:
+    topology = replace(
+        TOPOLOGY,
+        processors=(Processor("one", lambda _: lambda *_: None, sinks=(SINK,), stores=(KEYS,)),),
+    )
+    admin: Any = LaggingAdmin(unknown=1000)
+    times = iter(range(1000))
+    with pytest.raises(BrokerUnavailableError, match="within 5 s"):
+        prepare_topics(
+            admin,
+            topology,
+            application_id="app",
+            replication_factor=3,
+            timeout_s=5,
+            clock=lambda: float(next(times)),
+            sleep=lambda _: None,
         )
