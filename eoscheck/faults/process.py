@@ -5,14 +5,17 @@ Its heal is always the same: what was hit runs again (`Subject.heal`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.faults.action import Action, Evidence
+from eoscheck.faults.action import Action, DidNotBiteError, Evidence
 from eoscheck.faults.scene import Scene
-from eoscheck.faults.spec import FaultTable, InstanceFault, PlannedFault
+from eoscheck.faults.spec import FaultTable, InstanceFault, Lane, Need, PlannedFault
 from eoscheck.subject import Subject
 
 
@@ -53,7 +56,45 @@ class Pause(InstanceFault, frozen=True, kw_only=True, tag="pause"):
     family: ClassVar[str] = "process"
 
 
-ProcessTable = Kill | Terminate | Restart | Pause
+class ScaleIn(InstanceFault, frozen=True, kw_only=True, tag="scale-in"):
+    """One instance less for `down`: it leaves in order, and comes back."""
+
+    family: ClassVar[str] = "process"
+
+
+class ScaleOut(FaultTable, frozen=True, kw_only=True, tag="scale-out"):
+    """One instance more for `down`: it joins, and leaves in order."""
+
+    family: ClassVar[str] = "process"
+    needs: ClassVar[frozenset[Need]] = frozenset({"spare instance"})
+
+    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+        return [("spare", None)]
+
+
+class _EveryInstance(FaultTable, frozen=True, kw_only=True):
+    """None of the instances is hit by others meanwhile."""
+
+    family: ClassVar[str] = "process"
+
+    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+        return [("instances", None)]
+
+    def also(self, instances: int) -> frozenset[Lane]:
+        return frozenset(f"instance {number}" for number in range(instances))
+
+
+class Rolling(_EveryInstance, frozen=True, kw_only=True, tag="rolling"):
+    """A deployment: one instance after the other is stopped in order, and started again after
+    `down`; the next when all share the work again (`subject.group` tells)."""
+
+
+class Storm(_EveryInstance, frozen=True, kw_only=True, tag="storm"):
+    """Rebalances back to back: for `down`, instances leave in order and come back at once, one
+    after the other, without a pause for anybody to settle."""
+
+
+ProcessTable = Kill | Terminate | Restart | Pause | ScaleIn | ScaleOut | Rolling | Storm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +125,89 @@ class _OnInstance:
         return {}
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ScaleOut:
+    subject: Subject
+
+    @property
+    def target(self) -> str:
+        return f"instance {self.subject.spares[0]}, one more"
+
+    def strike(self) -> Evidence:
+        spare = self.subject.spares[0]
+        self.subject.start(spare)
+        return {"pid": self.subject.pid(spare)}
+
+    def heal(self) -> Evidence:
+        spare = self.subject.spares[0]
+        if not self.subject.is_up(spare):
+            raise DidNotBiteError(f"instance {spare} ended by itself before it was to leave")
+        return self.subject.terminate(spare)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rolling:
+    scene: Scene
+    down_s: float
+    sleep: Callable[[float], None] = time.sleep
+
+    target = "every instance, one after the other"
+
+    def strike(self) -> Evidence:
+        """Blocks until all are through."""
+        subject, stops = self.scene.subject, []
+        for instance in subject.instances:
+            stops.append(subject.terminate(instance))
+            self.sleep(self.down_s)
+            subject.heal(instance)
+            if self.scene.view is not None and subject.spec.group is not None:
+                subject.wait_ready(view=self.scene.view, topic=self.scene.input_topic)
+        return {"stops": stops}
+
+    def heal(self) -> Evidence:
+        self.scene.subject.heal_all()
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Storm:
+    subject: Subject
+    down_s: float
+    chance: random.Random
+    clock: Callable[[], float] = time.monotonic
+
+    target = "every instance, in any order"
+
+    def strike(self) -> Evidence:
+        """Blocks until it is over. Raises InfrastructureError where it was no storm."""
+        left: Counter[int] = Counter()
+        over_at = self.clock() + self.down_s
+        while self.clock() < over_at:
+            instance = self.chance.choice(self.subject.instances)
+            self.subject.terminate(instance)
+            self.subject.heal(instance)
+            left[instance] += 1
+        if left.total() < 2:
+            raise InfrastructureError(
+                f"only {left.total()} instances left within {self.down_s:g} s: give the storm a "
+                "longer down, or see why the subject stops so slowly"
+            )
+        return {"left": {str(instance): times for instance, times in sorted(left.items())}}
+
+    def heal(self) -> Evidence:
+        self.subject.heal_all()
+        return {}
+
+
 def action(fault: PlannedFault, scene: Scene) -> Action:
     subject = scene.subject
+    match fault.table:
+        case ScaleOut():
+            return _ScaleOut(subject=subject)
+        case Rolling():
+            return _Rolling(scene=scene, down_s=fault.down_s)
+        case Storm():
+            return _Storm(subject=subject, down_s=fault.down_s, chance=fault.chance())
     assert fault.instance is not None
     return _OnInstance(
         subject=subject,

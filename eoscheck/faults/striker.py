@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,8 @@ class Striker:
         try:
             heal_at = self._fire(fault, action)
         except EoscheckError as error:
-            action.heal()
+            with suppress(DidNotBiteError):  # that is known
+                action.heal()
             self._missed(fault, str(error))
             return
         except BaseException:

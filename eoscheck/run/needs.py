@@ -24,6 +24,11 @@ class ClusterNeeds:
 def cluster_needs(scenario: Scenario) -> ClusterNeeds:
     needs = needs_of(scenario.faults)
     return ClusterNeeds(
-        slots=scenario.subject.instances if "network" in needs else 0,
+        slots=scenario.subject.instances + spares(scenario) if "network" in needs else 0,
         broker_links="broker links" in needs,
     )
+
+
+def spares(scenario: Scenario) -> int:
+    """Instances that only a scale-out starts."""
+    return int("spare instance" in needs_of(scenario.faults))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,6 +36,7 @@ from eoscheck.run.background import Background
 from eoscheck.run.drain import Progress, wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
 from eoscheck.run.judge import as_expected, judge, tally_faults
+from eoscheck.run.needs import spares
 from eoscheck.run.observer import (
     RestartWatch,
     observe_outputs,
@@ -115,8 +115,9 @@ def run_scenario(
             folder=folder,
             run_id=run_id,
             bootstrap_for=cluster.bootstrap_for,
+            spares=spares(scenario),
         )
-        for instance in subject.instances:
+        for instance in (*subject.instances, *subject.spares):
             supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
         stage = Stage(
             scenario=scenario,
@@ -133,8 +134,7 @@ def run_scenario(
         try:
             _conduct(stage, faults=faults)
         finally:
-            for instance in subject.instances:
-                shutil.rmtree(subject.state_dir(instance), ignore_errors=True)
+            subject.discard_state()
         audit = _audit(stage)
     return _conclude(
         scenario,

@@ -43,8 +43,8 @@ class SubjectExited(InfrastructureError):  # noqa: N818 - it says what happened
 
 
 class Subject:
-    """Instances are numbered from 0; `bootstrap_for` tells each one's bootstrap servers.
-    Below `folder`, `instances/<n>/` holds the output of each of its processes
+    """Instances are numbered from 0, and after them come `spares`; `bootstrap_for` tells each one's
+    bootstrap servers. Below `folder`, `instances/<n>/` holds the output of each of its processes
     (`attempt-<k>.log`) and its `state/` directory.
 
     The environment of the processes is ours plus the spec's; it is never recorded. Safe to use
@@ -61,6 +61,7 @@ class Subject:
         folder: Path,
         run_id: str,
         bootstrap_for: Callable[[int], str],
+        spares: int = 0,
     ) -> None:
         self.spec = spec
         self.run_id = run_id
@@ -68,7 +69,7 @@ class Subject:
         self._recorder = recorder
         self._homes = folder.absolute() / "instances"
         self._bootstrap_for = bootstrap_for
-        self._instances = [self._make(number) for number in range(spec.instances)]
+        self._instances = [self._make(number) for number in range(spec.instances + spares)]
 
     def _make(self, number: int) -> Instance:
         state_dir = self._homes / str(number) / "state"
@@ -92,7 +93,13 @@ class Subject:
 
     @property
     def instances(self) -> range:
-        return range(len(self._instances))
+        """Those that run all along."""
+        return range(self.spec.instances)
+
+    @property
+    def spares(self) -> range:
+        """Those that only a scale-out starts."""
+        return range(self.spec.instances, len(self._instances))
 
     def restores(self, *, since_start: Callable[[float], float]) -> Iterator[RestoreEvent]:
         """What the processes printed about their restores (docs/state.md), instance by instance;
@@ -118,8 +125,8 @@ class Subject:
         return self._at(instance).start()
 
     def start_all(self) -> None:
-        for instance in self._instances:
-            instance.start()
+        for number in self.instances:
+            self.start(number)
 
     def kill(self, instance: int) -> dict[str, Any]:
         return self._at(instance).kill()
@@ -214,8 +221,8 @@ class Subject:
 
     def keep_running(self) -> None:
         """From now on, what ends by itself is started again, as an orchestrator would do."""
-        for instance in self._instances:
-            instance.keep_running()
+        for number in self.instances:
+            self._at(number).keep_running()
 
     def unexpected_exits(self) -> list[InstanceExited]:
         """Exits that we did not cause, in the order of their time."""

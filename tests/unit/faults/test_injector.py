@@ -14,6 +14,7 @@ import pytest
 from eoscheck.cluster.transactions import OpenTransaction
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.faults import PlannedFault, Scene, run_faults
+from eoscheck.faults.action import DidNotBiteError
 from eoscheck.history import (
     Event,
     FaultHealed,
@@ -479,3 +480,53 @@ def test_a_group_that_cannot_be_asked_does_not_keep_a_fault_from_happening(bench
     bench.run(fault(), view=Away())
     (injected,) = bench.events(FaultInjected)
     assert injected.partitions is None
+
+
+def test_a_condition_that_does_not_come_true_makes_the_fault_missed(bench: Bench) -> None:
+    bench.run(fault(when="outputs >= 10", within="2s"))
+    (missed,) = bench.events(FaultMissed)
+    assert "'outputs >= 10' did not come true within 2 s: the last look saw 0 outputs" in (
+        missed.reason
+    )
+    assert bench.subject.log == []
+
+
+class NoBite:
+    """Nothing meets it; `undone` counts its heals."""
+
+    target = "broker 2 (controller)"
+
+    def __init__(self) -> None:
+        self.undone = 0
+
+    def strike(self) -> dict[str, Any]:
+        return {"toxic": "latency"}
+
+    def heal(self) -> dict[str, Any]:
+        self.undone += 1
+        raise DidNotBiteError("no byte went through")
+
+
+def test_a_fault_that_nothing_met_is_missed_at_its_heal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = NoBite()
+    monkeypatch.setattr("eoscheck.faults.injector.action_for", lambda *_: action)
+    bench.run(fault())
+    kinds = [type(event) for event in read_history(bench.folder)]
+    assert kinds == [FaultInjected, FaultMissed, FaultHealed]
+    (injected,) = bench.events(FaultInjected)
+    assert injected.target == "broker 2 (controller)"
+    assert bench.events(FaultMissed)[0].reason == "no byte went through"
+    assert action.undone == 1
+
+
+def test_a_fault_that_follows_strikes_once_the_other_is_healed(bench: Bench) -> None:
+    bench.subject = FakeSubject(bench.clock, instances=2)
+    bench.run(
+        fault(fault_id="second", instance=1, at_s=0.5, after="first"),
+        fault(fault_id="first", at_s=1.0, down_s=2.0, name="first"),
+    )
+    second = next(each for each in bench.events(FaultInjected) if each.fault_id == "second")
+    first = next(each for each in bench.events(FaultHealed) if each.fault_id == "first")
+    assert second.t >= first.t + 0.5
