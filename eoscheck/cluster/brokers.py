@@ -42,9 +42,13 @@ class Brokers(Protocol):
         """Until it answers clients and takes part in the cluster again."""
         ...
 
+    @property
+    def disks_may_be_filled(self) -> bool:
+        """Each broker's disk is a small one of its own."""
+        ...
+
     def fill_disk(self, broker: int) -> dict[str, Any]:
-        """Until nothing more fits; `heal` gives the room back. Raises UsageError where its disk is
-        not one that we may fill (`data_size_mb`)."""
+        """Until nothing more fits; `heal` gives the room back."""
         ...
 
     def heal(self, broker: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from eoscheck.cluster.node import Node
-from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.errors import InfrastructureError
 from eoscheck.process.volume import Volume
 
 _STOP_TIMEOUT_S = 60.0
@@ -84,13 +84,14 @@ class EmbeddedBrokers:
                 f"within {timeout_s:.0f} s"
             ) from None
 
+    @property
+    def disks_may_be_filled(self) -> bool:
+        return bool(self._volumes)
+
     def fill_disk(self, broker: int) -> dict[str, Any]:
         node = self._running(broker)
-        if broker not in self._volumes:
-            raise UsageError(
-                "the brokers' disks are not ours to fill: give the cluster small ones "
-                "(data_size_mb), on Linux and as root"
-            )
+        if not self.disks_may_be_filled:
+            raise InfrastructureError(f"the disk of broker {broker} is not a small one of its own")
         node.expect_end()
         return self._volumes[broker].fill()
 

@@ -5,20 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, get_args
 
-from eoscheck.faults import process
+from eoscheck.faults import broker, broker_disk, clock, disk, identity, process
 from eoscheck.faults.action import Action
+from eoscheck.faults.broker import BrokerTable
+from eoscheck.faults.broker_disk import BrokerDiskFull
+from eoscheck.faults.clock import ClockTable
+from eoscheck.faults.disk import DiskTable
+from eoscheck.faults.identity import IdentityTable
 from eoscheck.faults.process import ProcessTable
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import FaultTable, Need, PlannedFault
 
-FaultSpec: TypeAlias = ProcessTable
+FaultSpec: TypeAlias = (
+    ProcessTable | BrokerTable | BrokerDiskFull | DiskTable | ClockTable | IdentityTable
+)
 """One `[[faults]]` table of a scenario: `kind` says which."""
 
 KINDS: Mapping[str, type[FaultTable]] = {
     str(table.__struct_config__.tag): table for table in get_args(FaultSpec)
 }
 
-_FAMILIES: Mapping[str, Callable[[PlannedFault, Scene], Action]] = {"process": process.action}
+_FAMILIES: Mapping[str, Callable[[PlannedFault, Scene], Action]] = {
+    "process": process.action,
+    "disk": disk.action,
+    "clock": clock.action,
+    "identity": identity.action,
+    "broker": broker.action,
+    "broker disk": broker_disk.action,
+}
 
 
 def action_for(fault: PlannedFault, scene: Scene) -> Action:

@@ -20,6 +20,7 @@ from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.cluster.view import ClusterView
 from eoscheck.faults import Counts, PlannedFault, Scene, plan, run_faults
+from eoscheck.faults.preparing import check_machine, prepare
 from eoscheck.history import (
     Event,
     PhaseStarted,
@@ -119,6 +120,7 @@ def run_scenario(
         )
         for instance in (*subject.instances, *subject.spares):
             supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
+        prepare(subject, scenario.faults)
         stage = Stage(
             scenario=scenario,
             run_id=run_id,
@@ -147,7 +149,9 @@ def run_scenario(
 
 
 def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
-    """The schedule, before anything starts. Raises UsageError where so many faults do not fit."""
+    """The schedule, before anything starts. Raises UsageError where so many faults do not fit, or
+    this machine cannot do one of them."""
+    check_machine(scenario.faults)
     return plan(
         scenario.faults,
         seed=seed,

@@ -17,7 +17,7 @@ from eoscheck.cluster import NewTopic, create_topics
 from eoscheck.cluster.admin_client import open_admin
 from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.embedded import start_embedded
-from eoscheck.errors import UsageError
+from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
 
 _WAIT_S = 30.0
@@ -120,7 +120,8 @@ def test_a_broker_whose_disk_is_full_ends_and_comes_back_with_its_records(
 
 def test_a_disk_that_is_not_ours_is_not_filled(supervisor: Supervisor) -> None:
     with start_embedded(supervisor=supervisor, settings={}, progress=_silent) as cluster:
-        with pytest.raises(UsageError, match="not ours to fill: give the cluster small ones"):
+        assert not cluster.brokers.disks_may_be_filled
+        with pytest.raises(InfrastructureError, match="not a small one of its own"):
             cluster.brokers.fill_disk(1)
         assert cluster.brokers.is_up(1)
 
