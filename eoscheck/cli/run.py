@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.cli.session import open_session, run_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.naming import new_run_id, repeat_run
@@ -27,6 +29,17 @@ from eoscheck.run.scenario import load_scenario
     metavar="KEY=VALUE",
     help="Replaces one value of the scenario, as in load.rate=500. May be repeated.",
 )
+@click.option(
+    "--base",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with your app (topics, subject, load, audit) instead of the one that SCENARIO "
+    "extends: the same faults for another subject.",
+)
+@click.option(
+    "--guarantee",
+    type=click.Choice([each.value for each in Guarantee]),
+    help="Run and judge it under this one; default: the scenario's.",
+)
 @run_options
 @click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -34,6 +47,8 @@ def command(
     scenario: str,
     seed: int | None,
     overrides: tuple[str, ...],
+    base: Path | None,
+    guarantee: str | None,
     report: Path,
     output_format: str,
     subject: tuple[str, ...],
@@ -45,11 +60,26 @@ def command(
 
     Exit code: 0 pass, 1 an anomaly, 2 unknown, or the run could not be made.
     """
-    run_id = new_run_id(load_scenario(scenario, overrides=overrides, command=subject).name)
-    loaded = load_scenario(scenario, run_id=run_id, overrides=overrides, command=subject)
+    load = partial(
+        load_scenario,
+        scenario,
+        base=base,
+        guarantee=guarantee,
+        overrides=overrides,
+        command=subject,
+    )
+    run_id = new_run_id(load().name)
+    loaded = load(run_id=run_id)
     seed = loaded.seed if seed is None else seed
     plan_faults(loaded, seed=seed)  # refused before a broker is started for it
-    repeat = repeat_run(scenario, seed=seed, overrides=overrides, subject=subject)
+    repeat = repeat_run(
+        scenario,
+        seed=seed,
+        base=base,
+        guarantee=guarantee,
+        overrides=overrides,
+        subject=subject,
+    )
     needs = cluster_needs(loaded)
     with open_session(loaded.cluster, needs) as session, session.watch(loaded.title) as listener:
         result = run_scenario(

@@ -20,8 +20,16 @@ def repeat_command(words: Sequence[object], *, subject: Sequence[str] = ()) -> s
 
 
 def repeat_run(
-    scenario: str, *, seed: int, overrides: Sequence[str] = (), subject: Sequence[str] = ()
+    scenario: str,
+    *,
+    seed: int,
+    base: object = None,
+    guarantee: str | None = None,
+    overrides: Sequence[str] = (),
+    subject: Sequence[str] = (),
 ) -> str:
     """The `eoscheck run` that repeats one run."""
-    settings = [word for override in overrides for word in ("--set", override)]
-    return repeat_command(["run", scenario, "--seed", seed, *settings], subject=subject)
+    options = [] if base is None else ["--base", base]
+    options += [] if guarantee is None else ["--guarantee", guarantee]
+    options += [word for override in overrides for word in ("--set", override)]
+    return repeat_command(["run", scenario, "--seed", seed, *options], subject=subject)

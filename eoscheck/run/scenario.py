@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec import inspect
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError, did_you_mean
-from eoscheck.faults.kinds import KINDS, FaultSpec
+from eoscheck.faults.kinds import FaultSpec
 from eoscheck.load.spec import LoadSpec
+from eoscheck.run.documents import EXTENDS, apply_override, fill_topics, read_document, with_run_id
+from eoscheck.run.keys import check_kinds, unknown_keys
 from eoscheck.run.result import Expectation
 from eoscheck.subject.spec import SubjectSpec
 
 SUFFIX = ".toml"
+BASE_MARK = "_"
+"""What others extend, and is no scenario by itself, begins with it."""
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,8 +75,18 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return parse_duration(getattr(self, phase), what=f"timing.{phase}")
 
 
+class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The scenario under another guarantee than `audit.expect`: more arguments for the subject, and
+    what must come out then (`eoscheck run NAME --guarantee at-least-once`)."""
+
+    args: list[str] = []
+    expect: Expectation = Expectation()
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One run. `{run_id}` in any string becomes the run's id, so topics are fresh each time."""
+    """One run. `{run_id}` in any string becomes the run's id, so topics are fresh each time; in
+    `faults`, `{input}` and `{output}` are the topics' names. A file may begin with
+    `extends = "other.toml"`: then it says only what is different there."""
 
     name: str
     title: str
@@ -86,44 +100,68 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     faults: list[FaultSpec] = []
     audit: AuditSpec
     expect: Expectation = Expectation()
+    guarantees: dict[Guarantee, Variant] = {}
 
 
 def load_scenario(
     source: str | Path,
     *,
     run_id: str = "{run_id}",
+    base: Path | None = None,
+    guarantee: str | None = None,
     overrides: Sequence[str] = (),
     command: Sequence[str] = (),
 ) -> Scenario:
     """The scenario in the file `source`, or the shipped one of that name.
 
+    `base` takes the place of the file that it extends; `guarantee` is one of its `guarantees`;
     `overrides` are `dotted.key=value` as given to `--set`; `command` replaces the subject's.
     Raises UsageError with the file, the key and the nearest right one.
     """
     path = find_scenario(source)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    document = read_document(path, base=base)
     for override in overrides:
-        _apply_override(document, override)
+        apply_override(document, override)
     if command:
         document.setdefault("subject", {})["command"] = list(command)
     try:
-        _check_kinds(document)
+        check_kinds(document)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-    for key_path, known in _unknown_keys(document, inspect.type_info(Scenario), ""):
+    for key_path, known in unknown_keys(document, inspect.type_info(Scenario), ""):
         key = key_path.rpartition(".")[2]
         raise UsageError(f"{path}: {key_path} is not a key of a scenario{did_you_mean(key, known)}")
+    fill_topics(document)
     try:
-        scenario = msgspec.convert(_with_run_id(document, run_id), Scenario)
+        scenario = msgspec.convert(with_run_id(document, run_id), Scenario)
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {_readable(error)}") from error
     for phase in Timing.__struct_fields__:
         if getattr(scenario.timing, phase) is not None:
             scenario.timing.seconds(phase)
-    return scenario
+    return scenario if guarantee is None else _under(scenario, guarantee, path)
+
+
+def _under(scenario: Scenario, guarantee: str, path: Path) -> Scenario:
+    """The same with the subject told to give another guarantee, and judged by that."""
+    if guarantee == scenario.audit.expect:
+        return scenario
+    variants = {str(known): variant for known, variant in scenario.guarantees.items()}
+    if guarantee not in variants:
+        known = [str(scenario.audit.expect), *variants]
+        raise UsageError(
+            f"{path} does not say what must come out under {guarantee!r}"
+            f"{did_you_mean(guarantee, known)}: it knows {', '.join(known)} "
+            "(add a table guarantees.NAME)"
+        )
+    variant = variants[guarantee]
+    subject = scenario.subject
+    return msgspec.structs.replace(
+        scenario,
+        subject=msgspec.structs.replace(subject, args=[*subject.args, *variant.args]),
+        audit=msgspec.structs.replace(scenario.audit, expect=Guarantee(guarantee)),
+        expect=variant.expect,
+    )
 
 
 def find_scenario(source: str | Path) -> Path:
@@ -143,104 +181,23 @@ def shipped_scenarios() -> list[Path]:
     here = Path(__file__).parent
     for folder in (here / "scenarios", here.parents[1] / "chaos" / "scenarios"):
         if folder.is_dir():
-            return sorted(folder.rglob(f"*{SUFFIX}"))
+            found = folder.rglob(f"*{SUFFIX}")
+            return sorted(each for each in found if not each.name.startswith(BASE_MARK))
     return []
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of scenario files, for editors."""
-    return msgspec.json.schema(Scenario)
-
-
-def _apply_override(document: dict[str, Any], override: str) -> None:
-    """`a.b.0.c=value` sets one value; the value is TOML, or else plain text."""
-    dotted, equals, text = override.partition("=")
-    if not equals or not dotted:
-        raise UsageError(f"--set takes key=value, as in --set load.rate=500, not {override!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = dotted.split(".")
-    place: Any = document
-    for part in parents:
-        if isinstance(place, list):
-            place = place[_index(part, place, dotted)]
-        elif isinstance(place, dict):
-            place = place.setdefault(part, {})
-        else:
-            raise UsageError(f"--set {dotted}: {part} is not a table")
-    if isinstance(place, list):
-        place[_index(last, place, dotted)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise UsageError(f"--set {dotted}: {'.'.join(parents)} is not a table")
-
-
-def _index(part: str, place: list[Any], dotted: str) -> int:
-    if not part.isdigit() or int(part) >= len(place):
-        raise UsageError(f"--set {dotted}: {part!r} is not an index below {len(place)}")
-    return int(part)
-
-
-def _unknown_keys(value: Any, kind: inspect.Type, path: str) -> Iterator[tuple[str, Sequence[str]]]:
-    """Every key that the schema does not have, with the keys it could have been."""
-    if isinstance(kind, inspect.UnionType):
-        for option in _of_tag(kind, value):
-            if isinstance(option, inspect.StructType | inspect.ListType | inspect.DictType):
-                yield from _unknown_keys(value, option, path)
-    elif isinstance(kind, inspect.StructType) and isinstance(value, Mapping):
-        fields = {field.encode_name: field.type for field in kind.fields}
-        for key, inner in value.items():
-            if key == kind.tag_field:
-                continue
-            where = f"{path}.{key}" if path else str(key)
-            if key not in fields:
-                yield where, list(fields)
-            else:
-                yield from _unknown_keys(inner, fields[key], where)
-    elif isinstance(kind, inspect.ListType) and isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _unknown_keys(inner, kind.item_type, f"{path}.{number}")
-    elif isinstance(kind, inspect.DictType) and isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _unknown_keys(inner, kind.value_type, f"{path}.{key}")
-
-
-def _of_tag(kind: inspect.UnionType, value: Any) -> Sequence[inspect.Type]:
-    """The structs that `value` can be: where a key says which one, that one."""
-    tagged = [each for each in kind.types if isinstance(each, inspect.StructType) and each.tag]
-    if not tagged or not isinstance(value, Mapping):
-        return kind.types
-    return [each for each in tagged if each.tag == value.get(each.tag_field)]
-
-
-def _check_kinds(document: Mapping[str, Any]) -> None:
-    """msgspec names a wrong tag, but not the right one."""
-    faults = document.get("faults", [])
-    for number, table in enumerate(faults if isinstance(faults, list) else []):
-        kind = table.get("kind") if isinstance(table, Mapping) else None
-        if kind not in KINDS:
-            known = ", ".join(sorted(KINDS))
-            if kind is None:
-                raise UsageError(f"faults.{number}.kind is missing: give one of {known}")
-            hint = did_you_mean(str(kind), KINDS)
-            raise UsageError(
-                f"faults.{number}.kind: no such fault {kind!r}{hint}: use one of {known}"
-            )
-
-
-def _with_run_id(value: Any, run_id: str) -> Any:
-    if isinstance(value, str):
-        return value.replace("{run_id}", run_id)
-    if isinstance(value, dict):
-        return {
-            _with_run_id(key, run_id): _with_run_id(inner, run_id) for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_with_run_id(inner, run_id) for inner in value]
-    return value
+    """The JSON schema of scenario files, for editors. One that extends another may say any part of
+    it: there, only the fault tables and the names of the others are held against the schema."""
+    whole = msgspec.json.schema(Scenario)
+    tables = whole["$defs"]["Scenario"]["properties"]
+    parts = {key: {} for key in tables} | {"faults": tables["faults"], EXTENDS: {"type": "string"}}
+    return {
+        "$defs": whole["$defs"],
+        "if": {"type": "object", "required": [EXTENDS]},
+        "then": {"type": "object", "properties": parts, "additionalProperties": False},
+        "else": {"$ref": whole["$ref"]},
+    }
 
 
 def _readable(error: msgspec.ValidationError) -> str:

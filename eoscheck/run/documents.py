@@ -1,0 +1,119 @@
+"""Scenario files as plain documents: read, put upon a base, changed by options, filled in."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eoscheck.errors import UsageError
+
+EXTENDS = "extends"
+_MOST_BASES = 8
+
+
+def read_document(path: Path, *, base: Path | None = None) -> dict[str, Any]:
+    """The file's tables over those of the file that it extends (`extends`, a path from its own
+    folder; `base` instead of it): tables are merged, anything else replaces what was there.
+
+    Raises UsageError where a file is missing, is not TOML, or they extend each other.
+    """
+    chain: list[dict[str, Any]] = []
+    source: Path | None = path
+    while source is not None:
+        if len(chain) > _MOST_BASES:
+            raise UsageError(
+                f"{path}: it extends more than {_MOST_BASES} files: do they extend each other?"
+            )
+        document = _read(source)
+        extends = document.pop(EXTENDS, None)
+        if extends is not None and not isinstance(extends, str):
+            raise UsageError(f"{source}: extends is the path of another scenario file")
+        chain.append(document)
+        folder = source.parent
+        source = None if extends is None else folder / extends
+        if base is not None:
+            source, base = base, None
+    merged: dict[str, Any] = {}
+    for document in reversed(chain):
+        merged = _merged(merged, document)
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path} to extend") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(under)
+    for key, value in over.items():
+        below = both.get(key)
+        both[key] = (
+            _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        )
+    return both
+
+
+def fill_topics(document: dict[str, Any]) -> None:
+    """In fault tables, `{input}` and `{output}` are the names of the topics: so they mean the same
+    whatever the scenario extends."""
+    names = {
+        "{input}": document.get("load", {}).get("topic", ""),
+        "{output}": document.get("audit", {}).get("output", ""),
+    }
+    for table in document.get("faults", []):
+        for key, value in table.items() if isinstance(table, dict) else ():
+            if isinstance(value, str):
+                for placeholder, name in names.items():
+                    value = value.replace(placeholder, name)
+                table[key] = value
+
+
+def apply_override(document: dict[str, Any], override: str) -> None:
+    """`a.b.0.c=value` sets one value; the value is TOML, or else plain text."""
+    dotted, equals, text = override.partition("=")
+    if not equals or not dotted:
+        raise UsageError(f"--set takes key=value, as in --set load.rate=500, not {override!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = dotted.split(".")
+    place: Any = document
+    for part in parents:
+        if isinstance(place, list):
+            place = place[_index(part, place, dotted)]
+        elif isinstance(place, dict):
+            place = place.setdefault(part, {})
+        else:
+            raise UsageError(f"--set {dotted}: {part} is not a table")
+    if isinstance(place, list):
+        place[_index(last, place, dotted)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise UsageError(f"--set {dotted}: {'.'.join(parents)} is not a table")
+
+
+def _index(part: str, place: list[Any], dotted: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise UsageError(f"--set {dotted}: {part!r} is not an index below {len(place)}")
+    return int(part)
+
+
+def with_run_id(value: Any, run_id: str) -> Any:
+    if isinstance(value, str):
+        return value.replace("{run_id}", run_id)
+    if isinstance(value, dict):
+        return {
+            with_run_id(key, run_id): with_run_id(inner, run_id) for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [with_run_id(inner, run_id) for inner in value]
+    return value
