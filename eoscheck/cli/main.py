@@ -20,6 +20,7 @@ _COMMANDS = {
     "report": "eoscheck.cli.report",
     "run": "eoscheck.cli.run",
     "scenarios": "eoscheck.cli.scenarios",
+    "toxiproxy": "eoscheck.cli.toxiproxy",
 }
 
 

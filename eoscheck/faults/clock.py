@@ -15,7 +15,7 @@ from eoscheck.faults.spec import FaultTable, InstanceFault, PlannedFault
 from eoscheck.subject.clock import parse_step
 
 
-class ClockStep(InstanceFault, frozen=True, kw_only=True, tag_field="kind", tag="clock-step"):
+class ClockStep(InstanceFault, frozen=True, kw_only=True, tag="clock-step"):
     """`by`: forwards (`"+1h"`) or back (`"-1h"`); the heal sets it right again, after `down`.
 
     A broker refuses records from more than an hour ahead of it (`message.timestamp.after.max.ms`).

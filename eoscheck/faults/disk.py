@@ -31,11 +31,11 @@ class DownFault(InstanceFault, frozen=True, kw_only=True):
     family: ClassVar[str] = "disk"
 
 
-class StateWipe(DownFault, frozen=True, kw_only=True, tag_field="kind", tag="state-wipe"):
+class StateWipe(DownFault, frozen=True, kw_only=True, tag="state-wipe"):
     """Everything in the state directory is removed."""
 
 
-class StateTruncated(DownFault, frozen=True, kw_only=True, tag_field="kind", tag="state-truncated"):
+class StateTruncated(DownFault, frozen=True, kw_only=True, tag="state-truncated"):
     """The largest file that matches `files` loses its second half."""
 
     files: str = "*.sst"
@@ -65,13 +65,11 @@ class OlderFault(DownFault, frozen=True, kw_only=True):
         return parse_duration(self.age, what="faults.age")
 
 
-class StateOldCopy(OlderFault, frozen=True, kw_only=True, tag_field="kind", tag="state-old-copy"):
+class StateOldCopy(OlderFault, frozen=True, kw_only=True, tag="state-old-copy"):
     """It finds the copy in place of what it wrote since."""
 
 
-class StateStaleCheckpoint(
-    OlderFault, frozen=True, kw_only=True, tag_field="kind", tag="state-stale-checkpoint"
-):
+class StateStaleCheckpoint(OlderFault, frozen=True, kw_only=True, tag="state-stale-checkpoint"):
     """It finds the copies of the files that match `files` beside the newer others, or, with
     `others = "wiped"`, beside nothing."""
 
@@ -100,13 +98,11 @@ class VolumeFault(InstanceFault, frozen=True, kw_only=True):
         return parse_megabytes(self.size, what="faults.size")
 
 
-class StateFull(VolumeFault, frozen=True, kw_only=True, tag_field="kind", tag="state-full"):
+class StateFull(VolumeFault, frozen=True, kw_only=True, tag="state-full"):
     """While the instance works, nothing more fits on its disk, until the heal."""
 
 
-class StateReadOnly(
-    VolumeFault, frozen=True, kw_only=True, tag_field="kind", tag="state-read-only"
-):
+class StateReadOnly(VolumeFault, frozen=True, kw_only=True, tag="state-read-only"):
     """The instance is killed and started again at once, on a disk that came up read-only; at the
     heal it can be written to, and the instance is started again where it had given up."""
 

@@ -20,7 +20,7 @@ SEEN_TIMEOUT_S = 20.0
 _POLL_S = 0.1
 
 
-class TwinFault(InstanceFault, frozen=True, kw_only=True, tag_field="kind", tag="twin"):
+class TwinFault(InstanceFault, frozen=True, kw_only=True, tag="twin"):
     """A second process with the instance's command and ids runs beside it for `down`.
 
     `state`: the twin's state directory is a `copy` of the instance's (a cloned machine), the
@@ -33,7 +33,7 @@ class TwinFault(InstanceFault, frozen=True, kw_only=True, tag_field="kind", tag=
     family: ClassVar[str] = "identity"
 
 
-class Zombie(InstanceFault, frozen=True, kw_only=True, tag_field="kind", tag="zombie"):
+class Zombie(InstanceFault, frozen=True, kw_only=True, tag="zombie"):
     """Paused beyond its session *and* its transaction's time-out, and woken: it has been replaced
     and its transaction aborted, and it does not know. `down` must be longer than both; where one
     had not passed by the heal, the fault is missed."""

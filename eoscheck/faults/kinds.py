@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, get_args
 
-from eoscheck.faults import broker, broker_disk, clock, disk, identity, process
+from eoscheck.faults import broker, broker_disk, clock, disk, identity, network, partition, process
 from eoscheck.faults.action import Action
 from eoscheck.faults.broker import BrokerTable
 from eoscheck.faults.broker_disk import BrokerDiskFull
 from eoscheck.faults.clock import ClockTable
 from eoscheck.faults.disk import DiskTable
 from eoscheck.faults.identity import IdentityTable
+from eoscheck.faults.network import NetworkTable
+from eoscheck.faults.partition import BrokerPartition
 from eoscheck.faults.process import ProcessTable
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import FaultTable, Need, PlannedFault
 
 FaultSpec: TypeAlias = (
-    ProcessTable | BrokerTable | BrokerDiskFull | DiskTable | ClockTable | IdentityTable
+    ProcessTable
+    | BrokerTable
+    | BrokerDiskFull
+    | BrokerPartition
+    | NetworkTable
+    | DiskTable
+    | ClockTable
+    | IdentityTable
 )
 """One `[[faults]]` table of a scenario: `kind` says which."""
 
@@ -32,6 +41,8 @@ _FAMILIES: Mapping[str, Callable[[PlannedFault, Scene], Action]] = {
     "identity": identity.action,
     "broker": broker.action,
     "broker disk": broker_disk.action,
+    "network": network.action,
+    "partition": partition.action,
 }
 
 

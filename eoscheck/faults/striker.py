@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.faults.action import Action, DidNotBiteError, Evidence
 from eoscheck.faults.orphans import Mark, OrphanWatch, mark
+from eoscheck.faults.process import Kill
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import PlannedFault
 from eoscheck.faults.triggers import Counts, Look
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _TRIGGER_POLL_S = 0.01
 _WATCH_POLL_S = 0.05
+_ON_ITS_WAY_S = 0.1
+_STILL_S = 0.3
+"""How long a target stands still at most before it is killed: far below any session time-out, and
+longer than the others take from one transaction to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,11 +220,35 @@ class Striker:
             owned = self._partitions_of(fault.instance)
             if not fault.open_transaction:
                 return owned, []
-            found = [each for each in self._ongoing() if mark(each) not in self.orphans]
+            found = self._at_work()
             up = sum(subject.is_up(each) for each in subject.instances)
-            late = self.pace.clock() >= deadline
-            if len(found) >= up or late or not self.pace.pause(_TRIGGER_POLL_S):
+            if len(found) >= up:
+                if not isinstance(fault.table, Kill):
+                    return owned, found
+                held = self._hold_open(fault, up)
+                if held is not None:
+                    return owned, held
+            if self.pace.clock() >= deadline or not self.pace.pause(_TRIGGER_POLL_S):
                 return owned, found
+
+    def _hold_open(self, fault: PlannedFault, up: int) -> list[OpenTransaction] | None:
+        """What was seen open might be committed before a SIGKILL comes. So the target is stopped
+        first, and cannot end its own any more: what is open then, as soon as each of the `up`
+        instances has one again. None where the target had none; it goes on then."""
+        assert fault.instance is not None
+        self.scene.subject.pause(fault.instance)
+        # A commit that is on its way to the broker still counts: nobody can see it pass.
+        self.pace.wait_until(self.pace.clock() + _ON_ITS_WAY_S)
+        give_up_at = self.pace.clock() + _STILL_S
+        while len(found := self._at_work()) < up:
+            if self.pace.clock() >= give_up_at or not self.pace.pause(_TRIGGER_POLL_S):
+                self.scene.subject.resume(fault.instance)
+                return None
+        return found
+
+    def _at_work(self) -> list[OpenTransaction]:
+        """What is open, less what earlier faults left open."""
+        return [each for each in self._ongoing() if mark(each) not in self.orphans]
 
     def _count_left_open(self, orphans: OrphanWatch, *, until: float) -> int | None:
         """Looks until it is certain, or the heal is due; None where the cluster does not tell."""

@@ -59,9 +59,9 @@ def open_server(*, supervisor: Supervisor, folder: Path, progress: Callable[[str
     Raises UsageError for a URL that cannot be used, InfrastructureError with the way to get a
     server where there is none.
     """
-    named = chosen()
-    if named is not None and "://" in named:
-        return _at(named)
+    named = named_server()
+    if named is not None:
+        return named
     binary = find_or_build(supervisor=supervisor, cache=cache_folder(), progress=progress)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
         server = _start(binary, supervisor, folder / f"toxiproxy-{attempt}.log")
@@ -70,7 +70,14 @@ def open_server(*, supervisor: Supervisor, folder: Path, progress: Callable[[str
     raise InfrastructureError(f"Toxiproxy found no free port in {_PORT_ATTEMPTS} attempts")
 
 
-def _at(url: str) -> Server:
+def named_server() -> Server | None:
+    """The one that runs at the URL of `EOSCHECK_TOXIPROXY`; None where that is no URL.
+
+    Raises UsageError where it cannot be used, InfrastructureError where nobody answers.
+    """
+    url = chosen()
+    if url is None or "://" not in url:
+        return None
     parts = urlsplit(url)
     try:
         port = parts.port or 8474

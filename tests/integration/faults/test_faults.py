@@ -155,6 +155,16 @@ def test_a_kill_with_a_transaction_open_leaves_the_victims_open_and_names_it(
     assert [bench.subject.state(each) for each in (0, 1)] == [State.UP, State.UP]
 
 
+def test_no_kill_misses_the_transaction_that_it_saw(bench: Bench) -> None:
+    kills = [
+        fault(number, instance=number % 2, at_s=2.5 * number, open_transaction=True, down_s=2.0)
+        for number in range(5)
+    ]
+    bench.run(*kills)
+    assert [each.open_transactions for each in bench.events(FaultInjected)] == [1] * 5
+    assert bench.events(FaultMissed) == []
+
+
 def test_a_clean_stop_leaves_no_transaction_open(bench: Bench) -> None:
     bench.run(fault(1, kind="terminate", open_transaction=True))
     (injected,) = bench.events(FaultInjected)

@@ -111,26 +111,27 @@ def test_connections_that_ended_while_a_fault_was_on_are_counted(
     with connection(links[0]) as first, connection(links[0]) as second:
         assert echoed(first, b"x" * 5000)
         fault = network.poison(links[:1], slow, streams=["upstream"])
+        over = network.snapshot().over
+        before = max(over[network._names[links[0]], way] for way in ("upstream", "downstream"))
         fault.begin()
         assert echoed(first, b"x" * 100)
         assert echoed(second, b"x" * 10)
         first.shutdown(socket.SHUT_RDWR)
-        wait_ended(network, links[0], left=1)
+        wait_counted(network, links[0], bytes_more_than=before + 5000)
         traffic = ended(fault)
     assert (traffic.to_broker, traffic.from_broker) == (110, 110)
     assert (traffic.connections, traffic.ended) == (2, 1)
 
 
-def wait_ended(network: Network, link: Link, *, left: int) -> None:
-    """Until Toxiproxy has counted what the kernel no longer does."""
-    name = network._names[link]
+def wait_counted(network: Network, link: Link, *, bytes_more_than: int) -> None:
+    """Until Toxiproxy has counted, both ways, what the kernel no longer does."""
     give_up_at = time.monotonic() + WAIT_S
     while True:
-        counted = {stream for proxy, stream, _ in network._server.api.received() if proxy == name}
-        alive = len(network.snapshot().clients[name])
-        if alive == left and counted == {"upstream", "downstream"}:
+        over = network.snapshot().over
+        counts = [over[network._names[link], stream] for stream in ("upstream", "downstream")]
+        if min(counts) > bytes_more_than:
             return
-        assert time.monotonic() < give_up_at, f"not within {WAIT_S} s: {left} left of {alive}"
+        assert time.monotonic() < give_up_at, f"not within {WAIT_S} s: counted, of {counts}"
         time.sleep(0.01)
 
 

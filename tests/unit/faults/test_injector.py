@@ -73,6 +73,9 @@ class FakeSubject:
     def pause(self, instance: int) -> dict[str, Any]:
         return self._do("pause", instance, "paused")
 
+    def resume(self, instance: int) -> dict[str, Any]:
+        return self._do("resume", instance, "up")
+
     def wipe(self, instance: int) -> dict[str, Any]:
         self._do("wipe", instance, "down")
         return {"wiped": "/state", "wiped_files": self.wiped_files}
@@ -277,10 +280,26 @@ def test_a_fault_waits_until_each_instance_has_a_transaction_open(bench: Bench) 
     )
     bench.run(fault(open_transaction=True), transactions=opened)
     (injected,) = bench.events(FaultInjected)
-    assert injected.t == pytest.approx(1.3, abs=0.02)
+    assert injected.t == pytest.approx(1.4, abs=0.02)  # it stands still for 0.1 s before
     assert injected.open_transactions == 1
     assert injected.evidence["open_before"] == ["app-0"]
     assert opened.asked_for[0] == ["out"]
+
+
+def test_a_kill_looks_again_once_its_target_stands_still(bench: Bench) -> None:
+    """What the first look saw was committed before the signal came: the target goes on, and is
+    killed in a transaction that it cannot end any more."""
+
+    def answer(now: float) -> list[OpenTransaction]:
+        committed = bench.subject.states[0] == "paused" and now < 2.0
+        return [] if committed else [transaction("app-0", int(now))]
+
+    bench.run(fault(open_transaction=True), transactions=FakeTransactions(bench.clock, answer))
+    done = [what for _, what, _ in bench.subject.log]
+    assert done[:2] == ["pause", "resume"]
+    assert done[-3:] == ["pause", "kill", "heal"]
+    (injected,) = bench.events(FaultInjected)
+    assert 1.9 < injected.t < 2.4
 
 
 def test_a_fault_that_sees_no_transaction_in_time_fires_and_says_so(bench: Bench) -> None:
@@ -306,7 +325,7 @@ def test_the_orphan_of_an_earlier_fault_is_not_taken_for_work(bench: Bench) -> N
     )
     first, second = bench.events(FaultInjected)
     assert (first.open_transactions, second.open_transactions) == (1, 1)
-    assert second.t == pytest.approx(4.6, abs=0.02)
+    assert second.t == pytest.approx(4.7, abs=0.02)
     assert second.evidence["open_after"] == ["new"]
 
 
@@ -322,7 +341,7 @@ def test_a_fault_is_in_the_history_before_its_heal_even_when_it_cannot_be_judged
     (injected,) = bench.events(FaultInjected)
     assert injected.open_transactions == 1
     assert "at least" in injected.evidence["open_transactions_by"]
-    assert bench.subject.log[-1] == (1.5, "heal", 0)
+    assert bench.subject.log[-1] == (1.6, "heal", 0)
 
 
 def test_a_cluster_that_stops_answering_after_the_kill_leaves_the_count_unknown(

@@ -93,7 +93,7 @@ def test_one_that_came_and_went_meanwhile() -> None:
     before = look(accepted={"client-0": 4, "client-1": 9})
     after = look(over=Toxiproxy(client_0=(10, 20)), accepted={"client-0": 5, "client-1": 19})
     assert traffic(before, after, CLIENT) == Traffic(
-        to_broker=10, from_broker=20, connections=0, ended=0, attempts=1
+        to_broker=10, from_broker=20, connections=0, ended=1, attempts=1
     )
 
 
@@ -102,6 +102,17 @@ def test_what_the_proxy_never_read_makes_no_negative_number() -> None:
     after = look(*through(OTHER, port=200, up=7, down=8), over=Toxiproxy(client_0=(30, 50)))
     both = traffic(before, after, CLIENT, OTHER)
     assert (both.to_broker, both.from_broker) == (7, 8)
+
+
+def test_what_toxiproxy_loses_of_one_does_not_hide_what_another_was_sent() -> None:
+    dead, alive = (
+        through(CLIENT, port=100, up=500, down=600),
+        through(CLIENT, port=200, up=1, down=2),
+    )
+    before = look(*dead, *alive)
+    after = look(*through(CLIENT, port=200, up=11, down=22))
+    seen = traffic(before, after, CLIENT)
+    assert (seen.to_broker, seen.from_broker, seen.ended) == (10, 20, 1)
 
 
 def test_brokers_share_an_upstream_so_their_answers_belong_to_no_link() -> None:
