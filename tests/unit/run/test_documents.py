@@ -1,4 +1,4 @@
-"""A scenario may extend another, be put upon somebody's own app, and be run under two guarantees."""
+"""A scenario may extend another, be put upon an app of one's own, be run under two guarantees."""
 
 from __future__ import annotations
 
