@@ -230,7 +230,9 @@ class StreamsApp:
 
     def _exit_if_stuck(self) -> None:
         """librdkafka waits by the wall clock: one that is set back while it waits makes it wait for
-        as long again. Nothing but an end of the process helps; a restart loses nothing."""
+        as long again. And it sends offsets to a group coordinator that is gone for ever, whatever
+        time-out it was given (its issues 5456 and 5511, in 2.16 too). Nothing but an end of the
+        process helps; a restart loses nothing."""
         patience_s = _STUCK_AFTER * self._options.max_poll_interval_ms / 1000
         for worker in self._workers:
             if worker.turn_s > patience_s:
