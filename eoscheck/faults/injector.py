@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from eoscheck.errors import UsageError
+from eoscheck.errors import EoscheckError, UsageError
 from eoscheck.faults.conductor import Conductor
 from eoscheck.faults.kinds import action_for
 from eoscheck.faults.scene import Scene
@@ -72,12 +72,27 @@ def run_faults(
             finally:
                 pace.cancelled.set()
     finally:
-        scene.subject.heal_all()
+        _heal_all(scene)
     for fault in conductor.pending:
         reason = "the run was stopped before it was due"
         recorder.record(
             FaultMissed(t=recorder.now(), fault_id=fault.fault_id, kind=fault.kind, reason=reason)
         )
+
+
+def _heal_all(scene: Scene) -> None:
+    """The last word, whatever became of the single faults: brokers first, for instances need them.
+    Each is tried, then the first that failed is told of."""
+    heals = [scene.network.heal_all] if scene.network else []
+    heals += [scene.brokers.heal_all] if scene.brokers else []
+    errors = []
+    for heal in (*heals, scene.subject.heal_all):
+        try:
+            heal()
+        except EoscheckError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def _wait_a_little(

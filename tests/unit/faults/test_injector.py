@@ -549,3 +549,25 @@ def test_a_fault_that_follows_strikes_once_the_other_is_healed(bench: Bench) -> 
     second = next(each for each in bench.events(FaultInjected) if each.fault_id == "second")
     first = next(each for each in bench.events(FaultHealed) if each.fault_id == "first")
     assert second.t >= first.t + 0.5
+
+
+def test_brokers_and_links_are_healed_too_also_where_one_of_them_fails(bench: Bench) -> None:
+    healed = []
+
+    class Healing:
+        def __init__(self, name: str, error: Exception | None = None) -> None:
+            self.name, self.error = name, error
+
+        def heal_all(self) -> None:
+            healed.append(self.name)
+            if self.error:
+                raise self.error
+
+    bench.subject.states[0] = "paused"
+    scene = bench.scene(
+        network=Healing("network", InfrastructureError("no answer")), brokers=Healing("brokers")
+    )
+    with pytest.raises(InfrastructureError, match="no answer"):
+        run_faults([], scene=scene, recorder=bench.recorder)
+    assert healed == ["network", "brokers"]
+    assert bench.subject.states == {0: "up"}
