@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from eoscheck.cli.toxiproxy import command
+from eoscheck.cluster import machine
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.network.binary import VARIABLE
 
@@ -40,3 +41,16 @@ def test_one_that_cannot_be_used_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(VARIABLE, "http://127.0.0.1:1")
     with pytest.raises(InfrastructureError, match="does not answer"):
         CliRunner().invoke(command, catch_exceptions=False)
+
+
+def test_the_doctor_says_which_server_or_how_to_get_one(
+    server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    assert machine._toxiproxy(cache).detail == f"2.9.0 from EOSCHECK_TOXIPROXY: {server}"
+    monkeypatch.setenv(VARIABLE, "/no/such/server")
+    wrong = machine._toxiproxy(cache)
+    assert (wrong.ok, wrong.detail) == (False, "EOSCHECK_TOXIPROXY is wrong")
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine._toxiproxy(cache).fix == "eoscheck toxiproxy builds one, for network faults"
