@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.cli.session import Session, open_session, run_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.catalogue import Entry, catalogue, run_series, select
 from eoscheck.run.naming import new_run_id, repeat_run
-from eoscheck.run.result import DEMO_FILE, RunResult
+from eoscheck.run.result import DEMO_FILE, Expectation, RunResult
 from eoscheck.run.runner import plan_faults, run_scenario
-from eoscheck.run.scenario import Scenario, load_scenario
+from eoscheck.run.scenario import Scenario
 
 
 @click.group("scenarios", invoke_without_command=True)
@@ -49,7 +50,7 @@ def list_command() -> None:
 @command.command("show")
 @click.argument("name", metavar="NAME")
 def show_command(name: str) -> None:
-    """Explain one scenario: what it does, and its file."""
+    """Explain one scenario: what it does, what must come out, and its file."""
     for entry in select([name]):
         click.echo(f"{entry.group}/{entry.name}: {entry.scenario.title}")
         click.echo(f"{entry.scenario.description}\n")
@@ -70,12 +71,25 @@ def show_command(name: str) -> None:
     metavar="KEY=VALUE",
     help="Replaces one value of each scenario, as in timing.faults=60s. May be repeated.",
 )
+@click.option(
+    "--base",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with your app instead of the one that the scenarios extend: the same faults for "
+    "another subject.",
+)
+@click.option(
+    "--guarantee",
+    type=click.Choice([each.value for each in Guarantee]),
+    help="Run and judge them under this one; default: each scenario's.",
+)
 @run_options
 def run_command(
     *,
     words: tuple[str, ...],
     seed: int | None,
     overrides: tuple[str, ...],
+    base: Path | None,
+    guarantee: str | None,
     report: Path,
     output_format: str,
 ) -> int:
@@ -86,7 +100,10 @@ def run_command(
     Exit code: 0 where each came out as it must, 1 where one did not, 2 where one is unknown or
     could not be run.
     """
-    entries = [replace(entry, overrides=overrides) for entry in select(words)]
+    entries = [
+        replace(entry, base=base, guarantee=guarantee, overrides=overrides)
+        for entry in select(words)
+    ]
     for entry in entries:  # refused before a broker is started for any of them
         plan_faults(entry.scenario, seed=_seed(entry.scenario, seed))
     series_id = new_run_id("scenarios")
@@ -107,15 +124,20 @@ def run_command(
 
 
 def expected(scenario: Scenario) -> str:
-    """What must come out, in words: `exactly-once: fail with LOST`."""
-    codes = ", ".join(code.value for code in scenario.expect.codes)
-    verdict = scenario.expect.verdict.value + (f" with {codes}" if codes else "")
-    return f"{scenario.audit.expect.value}: {verdict}"
+    """What must come out under each guarantee: `exactly-once: fail with LOST`."""
+    wanted = {scenario.audit.expect: scenario.expect}
+    wanted |= {known: variant.expect for known, variant in scenario.guarantees.items()}
+    return "; ".join(f"{known.value}: {_verdict(expect)}" for known, expect in wanted.items())
+
+
+def _verdict(expect: Expectation) -> str:
+    codes = ", ".join(code.value for code in expect.codes)
+    return expect.verdict.value + (f" with {codes}" if codes else "")
 
 
 def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> RunResult:
     run_id = new_run_id(entry.name)
-    scenario = load_scenario(entry.path, run_id=run_id, overrides=entry.overrides)
+    scenario = entry.load(run_id=run_id)
     chosen = _seed(scenario, seed)
     with session.watch(scenario.title) as listener:
         return run_scenario(
@@ -125,7 +147,13 @@ def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> R
             folder=folder / entry.name,
             run_id=run_id,
             seed=chosen,
-            repeat=repeat_run(entry.name, seed=chosen, overrides=entry.overrides),
+            repeat=repeat_run(
+                entry.name,
+                seed=chosen,
+                base=entry.base,
+                guarantee=entry.guarantee,
+                overrides=entry.overrides,
+            ),
             network=session.network,
             listener=listener,
         )

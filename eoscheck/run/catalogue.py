@@ -20,10 +20,12 @@ _Session = TypeVar("_Session")
 
 @dataclass(frozen=True)
 class Entry:
-    """One shipped scenario. Its group is the folder that it stands in; `overrides` are as
-    `load_scenario` takes them."""
+    """One shipped scenario. Its group is the folder that it stands in; the rest is as
+    `load_scenario` takes it."""
 
     path: Path
+    base: Path | None = None
+    guarantee: str | None = None
     overrides: tuple[str, ...] = ()
 
     @property
@@ -37,7 +39,16 @@ class Entry:
     @cached_property
     def scenario(self) -> Scenario:
         """Its run id is not filled in yet. Raises UsageError where it is not valid."""
-        return load_scenario(self.path, overrides=self.overrides)
+        return self.load()
+
+    def load(self, *, run_id: str = "{run_id}") -> Scenario:
+        return load_scenario(
+            self.path,
+            run_id=run_id,
+            base=self.base,
+            guarantee=self.guarantee,
+            overrides=self.overrides,
+        )
 
     @property
     def kinds(self) -> list[str]:

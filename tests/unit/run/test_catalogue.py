@@ -179,6 +179,18 @@ def test_one_is_explained_with_its_file() -> None:
     assert "[[faults]]                 # hand-over" in shown.output
 
 
+def test_what_must_come_out_is_told_for_each_guarantee() -> None:
+    shown = CliRunner().invoke(cli, ["scenarios", "show", "process/pause-short"])
+    assert "expects: exactly-once: pass; at-least-once: pass" in shown.output
+
+
+def test_another_guarantee_is_refused_where_nobody_knows_what_must_come_out() -> None:
+    words = ["scenarios", "run", "zoo-kills", "--guarantee", "at-most-once"]
+    refused = CliRunner().invoke(cli, words)
+    assert isinstance(refused.exception, UsageError)
+    assert "does not say what must come out under 'at-most-once'" in str(refused.exception)
+
+
 def test_a_name_that_is_not_there_is_refused_before_anything_starts() -> None:
     refused = CliRunner().invoke(cli, ["scenarios", "run", "kill-exacty-once"])
     assert isinstance(refused.exception, UsageError)
