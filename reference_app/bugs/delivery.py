@@ -84,7 +84,18 @@ NON_IDEMPOTENT_PRODUCER = Bug(
     like="The Java producer's defaults from 2.1 to 2.8: retries without end, five requests in "
     "flight, no idempotence.",
     anomalies=("DUPLICATE", "REORDERED"),
-    fault="a request whose answer is lost, or that a broker refuses for a while",
-    needs="part 4: network",
+    fault="connections that break (reset-peer): requests are written, and their answers lost",
+    scenario="zoo-kills",
+    # At-least-once, and yet each record once: nothing crashes, and no session ends.
+    options=(
+        *("--processing-guarantee", "at_least_once", "--commit-interval-ms", "100"),
+        *("--session-timeout-ms", "20000"),
+    ),
+    settings=(
+        'faults=[{kind="reset-peer", target="all", direction="from-broker", count=5, '
+        'down="1500ms"}]',
+        "subject.session_timeout=20s",
+        "timing.faults=14s",
+    ),
     breed=lambda parts: replace(parts, clients=_NotIdempotent),
 )

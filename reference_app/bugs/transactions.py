@@ -187,6 +187,6 @@ COMMIT_RETRIED_AS_NEW = Bug(
     like="A retry around the whole of begin, produce and commit, with a new producer.",
     anomalies=("DUPLICATE", "WRONG_RESULT"),
     fault="the answer to a commit is lost until the client gives up",
-    needs="part 4: network",
+    needs="part 5: wire (of all answers only the one to EndTxn may be lost)",
     breed=lambda parts: exactly_once_by(_RetriesAsNew, parts),
 )
