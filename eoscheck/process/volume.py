@@ -117,7 +117,8 @@ def require_mounts() -> None:
     if os.geteuid() != 0:
         raise UsageError(
             "a data directory that gets full or read-only needs a mount, which takes root: "
-            "run this as root, or in a namespace of your own (unshare --user --map-root-user --mount)"
+            "run this as root, or in a namespace of your own "
+            "(unshare --user --map-root-user --mount)"
         )
 
 
