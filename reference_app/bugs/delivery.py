@@ -84,7 +84,7 @@ NON_IDEMPOTENT_PRODUCER = Bug(
     like="The Java producer's defaults from 2.1 to 2.8: retries without end, five requests in "
     "flight, no idempotence.",
     anomalies=("DUPLICATE", "REORDERED"),
-    fault="connections that break (reset-peer): requests are written, and their answers lost",
+    fault="answers that are lost (timeout, from-broker): what was written is sent again",
     scenario="zoo-kills",
     # At-least-once, and yet each record once: nothing crashes, and no session ends.
     options=(
@@ -92,8 +92,7 @@ NON_IDEMPOTENT_PRODUCER = Bug(
         *("--session-timeout-ms", "20000"),
     ),
     settings=(
-        'faults=[{kind="reset-peer", target="all", direction="from-broker", count=5, '
-        'down="1500ms"}]',
+        'faults=[{kind="timeout", target="all", direction="from-broker", count=4, down="1500ms"}]',
         "subject.session_timeout=20s",
         "timing.faults=14s",
     ),
