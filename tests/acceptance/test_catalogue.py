@@ -11,6 +11,8 @@ from tests.acceptance.conftest import Accepted, Eoscheck
 
 OWN_TESTS = ("zoo", "loss")
 """Groups with tests of their own: bugs switched on, data that is lost."""
+FIVE = ("instance-cut-off", "kill-commit", "leader-lost", "state-old-copy", "zombie")
+"""One of each family, for `make test`."""
 CATALOGUE = [e for e in catalogue() if e.scenario.faults and e.group not in OWN_TESTS]
 
 
@@ -41,3 +43,17 @@ def test_a_scenario_comes_out_as_it_must(
     assert run["as_expected"]
     assert run["tally"]["injected"] == run["tally"]["planned"] > 0
     accepted(f"Scenario {entry.group}/{entry.name}", run["repeat"], words(run))
+
+
+@pytest.mark.timeout(600)
+def test_one_of_each_family_comes_out_as_it_must(eoscheck: Eoscheck) -> None:
+    shorter = ("--set", "timing.steady=1s", "--set", "timing.settle=1s")
+    outcome = eoscheck("scenarios", "run", *FIVE, *shorter, timeout_s=500)
+    assert outcome.shown is not None, outcome.stderr
+    runs = {run["scenario"]: run for run in outcome.shown["runs"]}
+    reasons = {name: run["reasons"] for name, run in runs.items()}
+    assert outcome.exit_code == 0, (reasons, outcome.stderr[-2000:])
+    assert set(runs) == set(FIVE)
+    for run in runs.values():
+        assert run["tally"]["injected"] == run["tally"]["planned"] > 0
+        assert run["figures"]["longest_outage"]["seconds"] > 0
