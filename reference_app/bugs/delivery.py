@@ -92,9 +92,9 @@ NON_IDEMPOTENT_PRODUCER = Bug(
         *("--session-timeout-ms", "20000"),
     ),
     settings=(
-        'faults=[{kind="timeout", target="all", direction="from-broker", count=4, down="1500ms"}]',
+        'faults=[{kind="timeout", target="all", direction="from-broker", count=10, down="800ms"}]',
         "subject.session_timeout=20s",
-        "timing.faults=14s",
+        "timing.faults=22s",
     ),
     breed=lambda parts: replace(parts, clients=_NotIdempotent),
 )
