@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.findings import Code
@@ -14,12 +14,17 @@ from eoscheck.history.events import (
     GroupSampled,
     OutputsObserved,
     RunFinished,
+    SendsAcknowledged,
 )
 
 
 def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) -> Checked:
-    """No committed output of `topic` for `liveness_s` after the last fault was healed, while every
-    sample of the subject's group in that time shows a lag.
+    """No committed output of `topic` for `liveness_s` after the last fault was healed, while by
+    every sample of the subject's group in that time input waits.
+
+    Input waits where the group has not committed a record that the load was told is written. (Lag
+    alone would not do: behind a transaction's last record lies its marker, and many clients never
+    commit past it.) It is the lag where the history tells of no load.
 
     Judged by what the run's own observer saw, up to the end of the run. A run without samples of
     the group says nothing here.
@@ -28,7 +33,11 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
     silent_since: float | None = None
     waiting = False
     longest: tuple[float, float] | None = None
+    due: dict[int, int] = {}
     for event in history:
+        if isinstance(event, SendsAcknowledged):
+            for partition, offset in zip(event.partitions, event.offsets, strict=True):
+                due[partition] = max(due.get(partition, 0), offset + 1)
         if isinstance(event, RunFinished):
             break  # the subject is stopped after this
         if event.t < healed_at:
@@ -38,7 +47,7 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
         if isinstance(event, OutputsObserved) and event.topic == topic and event.identities:
             silent_since, waiting = event.t, False
         elif isinstance(event, GroupSampled):
-            waiting = event.lag > 0
+            waiting = _waits(event, due)
             if not waiting:
                 silent_since = event.t
         silence = event.t - silent_since
@@ -64,6 +73,12 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
             )
         ]
     )
+
+
+def _waits(sample: GroupSampled, due: Mapping[int, int]) -> bool:
+    if not due:
+        return sample.lag > 0
+    return any(sample.committed.get(partition, 0) < end for partition, end in due.items())
 
 
 def _last_heal(history: Sequence[Event]) -> float:

@@ -12,6 +12,7 @@ from eoscheck.history import (
     GroupSampled,
     OutputsObserved,
     RunFinished,
+    SendsAcknowledged,
 )
 
 BOUND_S = 10.0
@@ -86,3 +87,23 @@ def test_silence_during_the_faults_is_not_judged() -> None:
     history += [healed(30), lag(31, 5), output(32), lag(33, 5)]
     assert stalled(history) == []
     assert stalled(history[:30]) != []  # never healed: counts from its planned end
+
+
+def sent(offset: int) -> SendsAcknowledged:
+    return SendsAcknowledged(
+        t=2, topic="in", identities=[1], partitions=[0], offsets=[offset], intended=[2.0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("committed", "stalls"), [(9, [(6, 13)]), (10, [])], ids=["a record", "a marker"]
+)
+def test_what_waits_is_a_record_and_not_the_marker_behind_the_last_one(
+    committed: int, stalls: list[tuple[float, float]]
+) -> None:
+    """Many clients commit up to the last record of a transaction: there is a lag of 1 for ever."""
+    history: list[Event] = [output(1), sent(9), injected(5), healed(6)]
+    history += [
+        GroupSampled(t=t, lag=1, committed={0: committed}, ends={0: 11}) for t in range(7, 20)
+    ]
+    assert stalled(history) == stalls
