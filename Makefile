@@ -67,6 +67,10 @@ clean:  ## remove the environment and what tools leave
 schema: $(STAMP)-dev  ## write the JSON schema of scenario files anew
 	$(BIN)/python -c 'import json; from eoscheck.run.scenario import json_schema; print(json.dumps(json_schema(), indent=2))' > chaos/scenario.schema.json
 
+.PHONY: docker-image
+docker-image: $(STAMP)-dev  ## an image of Kafka from the locked jars, where none can be pulled (needs a Docker daemon)
+	$(BIN)/python scripts/docker_image.py
+
 # SOAK_EXAMPLES=100000 for longer.
 .PHONY: soak
 soak: $(STAMP)-dev  ## random topics against the naive model of an audit, by the thousands (minutes)

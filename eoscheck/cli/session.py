@@ -99,6 +99,7 @@ def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[
             transaction_version=spec.transaction_version,
             profile=spec.profile,
             data_size_mb=spec.data_size_mb,
+            image=spec.image,
             slots=needs.slots,
             broker_links=needs.broker_links,
             connect=network.connect if network else None,

@@ -49,12 +49,12 @@ class EmbeddedBrokers:
     def pause(self, broker: int) -> dict[str, Any]:
         node = self._running(broker)
         node.pause()
-        return {"signal": "SIGSTOP", "pid": node.pid, "stopped": node.paused}
+        return {"signal": node.paused_by, "pid": node.pid, "stopped": node.paused}
 
     def resume(self, broker: int) -> dict[str, Any]:
         node = self._running(broker)
         node.resume()
-        return {"signal": "SIGCONT", "pid": node.pid}
+        return {"signal": node.resumed_by, "pid": node.pid}
 
     def start(self, broker: int) -> dict[str, Any]:
         node = self._node(broker)

@@ -139,7 +139,7 @@ def _docker() -> Check:
         "version",
         "--format",
         "{{.Server.Version}}",
-        fix="install Docker and start it; nothing needs it yet",
+        fix="install Docker and start it; only clusters and subjects in containers need it",
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 
 import javaproperties
-import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -63,10 +62,16 @@ class Node:
 
     @property
     def paused(self) -> bool:
-        try:
-            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
-        except psutil.NoSuchProcess:
-            return False
+        return self._child.stopped
+
+    @property
+    def paused_by(self) -> str:
+        """How `pause` does it, for evidence."""
+        return self._child.stops_by
+
+    @property
+    def resumed_by(self) -> str:
+        return self._child.continues_by
 
     def wait_ready(self, *, timeout_s: float, peers: Sequence[Node] = ()) -> None:
         """Until both listeners answer, and know this node and its `peers`, which must not end

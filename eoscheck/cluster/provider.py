@@ -11,7 +11,7 @@ class Cluster(Protocol):
     """A running Kafka cluster.
 
     Providers: `embedded` (a real Apache Kafka as a child process), `external` (bootstrap servers
-    and a client properties file). A `docker` provider takes the same shape.
+    and a client properties file), `docker` (brokers in containers).
     """
 
     @property

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
+
 from eoscheck.errors import InfrastructureError, UsageError
 
 _REPLY_TIMEOUT_S = 30.0
@@ -30,6 +32,9 @@ class Child:
     Its standard output and error are appended to `output`. When it ends, what is left of its
     process group is killed. All methods may be called from any thread.
     """
+
+    stops_by = "SIGSTOP"
+    continues_by = "SIGCONT"
 
     def __init__(
         self,
@@ -56,6 +61,14 @@ class Child:
             return self._exit_code.result(timeout_s)
         except TimeoutError:
             return None
+
+    @property
+    def stopped(self) -> bool:
+        """SIGSTOP has reached it, and no SIGCONT since."""
+        try:
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
 
     def signal(self, number: signal.Signals) -> bool:
         """Sends a signal to the process group; False where the child had ended before."""

@@ -33,7 +33,8 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `brokers`: 1 or 3, each a controller too; `kafka_version`: one with a lock file;
     `transaction_version` 0 to 2: the feature of that name, the newest where nothing is said;
     `profile`: how quickly failures are noticed, `fast` or as Kafka's `default`s have it;
-    `data_size_mb`: each broker's disk is that small; `settings` are broker properties.
+    `data_size_mb`: each broker's disk is that small; `image`: of the provider `docker`, else
+    the official one; `settings` are broker properties.
     """
 
     provider: Literal["embedded", "external", "docker"] = "embedded"
@@ -44,6 +45,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     transaction_version: int | None = None
     profile: Literal["fast", "default"] = "fast"
     data_size_mb: int | None = None
+    image: str | None = None
     settings: dict[str, str] = {}
 
 

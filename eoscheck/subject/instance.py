@@ -12,14 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.history import InstanceExited, InstanceStarted, Recorder
 from eoscheck.process import Child, Supervisor
 from eoscheck.process.volume import Volume
 from eoscheck.subject import state_files
 from eoscheck.subject.clock import Clock
+from eoscheck.subject.container import start_in_container
 from eoscheck.subject.spec import Invocation
 
 T = TypeVar("T")
@@ -128,11 +127,7 @@ class Instance:
         number = self._attempt.number + 1 if self._attempt else 1
         self.state_dir.mkdir(parents=True, exist_ok=True)
         started_at = self._recorder.now()
-        child = self._supervisor.start(
-            self._invocation.command,
-            output=self._folder / f"attempt-{number}.log",
-            env=self._environment(),
-        )
+        child = self._launch(self._folder / f"attempt-{number}.log")
         self._attempt = _Attempt(number=number, child=child)
         self._recorder.record(
             InstanceStarted(
@@ -150,6 +145,18 @@ class Instance:
             daemon=True,
         ).start()
         return True
+
+    def _launch(self, output: Path) -> Child:
+        if self._invocation.image is not None:
+            return start_in_container(
+                self._invocation,
+                state_dir=self.state_dir,
+                output=output,
+                supervisor=self._supervisor,
+            )
+        return self._supervisor.start(
+            self._invocation.command, output=output, env=self._environment()
+        )
 
     def kill(self) -> dict[str, Any]:
         """SIGKILL to the whole process group, and its end."""
@@ -192,16 +199,20 @@ class Instance:
         """SIGSTOP to the whole process group, seen to have stopped it."""
         attempt = self._running()
         self._send(attempt, signal.SIGSTOP, ends=False)
-        self._wait_status(attempt, lambda status: status == psutil.STATUS_STOPPED, "stop")
+        self._wait_stopped(attempt, True)
         attempt.paused = True
-        return _evidence(attempt, signal.SIGSTOP, status=psutil.STATUS_STOPPED)
+        return {
+            "signal": attempt.child.stops_by,
+            "pid": attempt.child.pid,
+            "status": "stopped",
+        }
 
     def resume(self) -> dict[str, Any]:
         attempt = self._running()
         self._send(attempt, signal.SIGCONT, ends=False)
         attempt.paused = False
-        self._wait_status(attempt, lambda status: status != psutil.STATUS_STOPPED, "continue")
-        return _evidence(attempt, signal.SIGCONT)
+        self._wait_stopped(attempt, False)
+        return {"signal": attempt.child.continues_by, "pid": attempt.child.pid}
 
     def wipe(self) -> dict[str, Any]:
         """Removes what its state directory holds. Raises UsageError while the process runs,
@@ -268,23 +279,19 @@ class Instance:
                 f"instance {self.number} had ended before {number.name} reached it"
             )
 
-    def _wait_status(self, attempt: _Attempt, done: Callable[[str], bool], verb: str) -> None:
+    def _wait_stopped(self, attempt: _Attempt, wanted: bool) -> None:
+        verb = "stop" if wanted else "continue"
         deadline = time.monotonic() + SIGNAL_TIMEOUT_S
-        while True:
-            try:
-                status = psutil.Process(attempt.child.pid).status()
-            except psutil.NoSuchProcess:
-                raise InfrastructureError(
-                    f"instance {self.number} ended while it was to {verb}"
-                ) from None
-            if done(status):
-                return
+        while attempt.child.stopped is not wanted:
+            if attempt.child.poll() is not None:
+                break
             if time.monotonic() >= deadline:
                 raise InfrastructureError(
-                    f"instance {self.number} did not {verb} within {SIGNAL_TIMEOUT_S:g} s: "
-                    f"its process is {status}"
+                    f"instance {self.number} did not {verb} within {SIGNAL_TIMEOUT_S:g} s"
                 )
             time.sleep(_POLL_S)
+        if attempt.child.poll() is not None:
+            raise InfrastructureError(f"instance {self.number} ended while it was to {verb}")
 
     def _watch(self, attempt: _Attempt) -> None:
         """Runs in the attempt's own thread until its process ends."""

@@ -16,11 +16,13 @@ PLACEHOLDERS = ("bootstrap_server", "instance", "python", "run_id", "state_dir")
 
 
 class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A command and its last arguments, run as `instances` processes numbered from 0.
+    """A command and its last arguments, or a container's `image`, run as `instances` processes
+    numbered from 0.
 
     `{bootstrap_server}`, `{instance}`, `{state_dir}`, `{run_id}` and `{python}` (this interpreter)
     are filled in, in `command`, `args` and the values of `env`; `{{name}}` is a literal `{name}`.
-    `args` are added to `command`, so that one run can have them and the next one not.
+    `args` are added to `command`, so that one run can have them and the next one not. An `image`
+    runs in containers on the network of this machine; an empty `command` is then the image's own.
 
     `group` is the consumer group it reads its input with. `client_id` says how a member of that
     group is told to be of an instance: a template for its `client.id` or `group.instance.id`.
@@ -28,8 +30,9 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     faults are measured by it. `stop_timeout` is what a clean stop may take.
     """
 
-    command: list[str]
+    command: list[str] = []
     args: list[str] = []
+    image: str | None = None
     instances: int = 1
     env: dict[str, str] = {}
     group: str | None = None
@@ -39,8 +42,10 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ready_timeout: str = "60s"
 
     def __post_init__(self) -> None:
-        if not self.command:
-            raise UsageError("subject.command is empty: give the program and its arguments")
+        if not self.command and self.image is None:
+            raise UsageError(
+                "subject.command is empty: give the program and its arguments, or subject.image"
+            )
         if self.instances < 1:
             raise UsageError(f"subject.instances must be at least 1, not {self.instances}")
         for name in ("session_timeout", "stop_timeout", "ready_timeout"):
@@ -73,10 +78,12 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
-    """One instance's command and the environment variables it gets beside the inherited ones."""
+    """One instance's command and the environment variables it gets beside the inherited ones; in a
+    container of `image` it inherits none."""
 
     command: list[str]
     env: dict[str, str]
+    image: str | None = None
 
 
 def invocation(
@@ -93,6 +100,7 @@ def invocation(
     return Invocation(
         command=_fill_command([*spec.command, *spec.args], values),
         env=_fill_environment(spec.env, values),
+        image=spec.image,
     )
 
 

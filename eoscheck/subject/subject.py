@@ -164,7 +164,12 @@ class Subject:
 
     def fake_clocks(self, library: Path) -> None:
         """Before the first start: gives each instance a clock of its own, which can be stepped.
-        `library` is libfaketime (`clock.find_library`)."""
+        `library` is libfaketime (`clock.find_library`), which is not inside a container: UsageError.
+        """
+        if self.spec.image is not None:
+            raise UsageError(
+                "clock faults are for processes: give subject.command, no subject.image"
+            )
         for each in self._instances:
             each.clock = Clock(self._home(each.number), library=library)
 
