@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -66,8 +66,9 @@ class Striker:
     pace: Pace
     trigger_timeout_s: float
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
-    """Held while a fault strikes: what one leaves open must not be taken for another's. (And the
-    view of the transactions answers one thread at a time.)"""
+    """Held while an instance is struck: what one leaves open must not be taken for another's."""
+    asking: threading.Lock = field(default_factory=threading.Lock)
+    """The view of the transactions answers one thread at a time."""
     orphans: set[Mark] = field(default_factory=set)
     """Left open by earlier faults: nobody works in them, whoever waits for an open one."""
 
@@ -76,7 +77,7 @@ class Striker:
     ) -> None:
         """One fault, from its triggers to its heal."""
         try:
-            heal_at = self._fire(fault, action)
+            heal_at = self._fire(fault, action, struck)
         except EoscheckError as error:
             with suppress(DidNotBiteError):  # that is known
                 action.heal()
@@ -85,27 +86,30 @@ class Striker:
         except BaseException:
             action.heal()
             raise
-        struck(fault, self.pace.clock())
         self.pace.wait_until(heal_at)
         self._heal(fault, action)
 
-    def _fire(self, fault: PlannedFault, action: Action) -> float:
+    def _fire(
+        self, fault: PlannedFault, action: Action, struck: Callable[[PlannedFault, float], None]
+    ) -> float:
         """When the heal is due."""
         subject = self.scene.subject
         self._wait_up(fault.instance)
-        with self.one_at_a_time:
+        with nullcontext() if fault.instance is None else self.one_at_a_time:
             for other in subject.instances if fault.alone else ():
                 self._wait_up(other)
             self._wait_condition(fault)
             if self.pace.over():
                 raise InfrastructureError("the run was stopped before it was due")
-            heal_at, injected = self._strike(fault, action)
+            heal_at, injected = self._strike(fault, action, struck)
             self.recorder.record(injected)
             if fault.alone:
                 self.pace.wait_until(heal_at)
         return heal_at
 
-    def _strike(self, fault: PlannedFault, action: Action) -> tuple[float, FaultInjected]:
+    def _strike(
+        self, fault: PlannedFault, action: Action, struck: Callable[[PlannedFault, float], None]
+    ) -> tuple[float, FaultInjected]:
         """When the heal is due, and what happened, told as soon as that is certain."""
         worked = self._wait_working(fault) if fault.working else False
         partitions, before = self._wait_open_transactions(fault)
@@ -113,6 +117,7 @@ class Striker:
         others = [each for each in subject.instances if each != fault.instance]
         spared = sum(subject.is_up(each) for each in others)
         heal_at, t = self.pace.clock() + fault.down_s, self.recorder.now()
+        struck(fault, self.pace.clock())  # before, for some go on for seconds
         evidence = action.strike()
         if fault.working:
             evidence["worked"] = worked
@@ -176,7 +181,8 @@ class Striker:
         look = Look(scene=self.scene, counts=self.counts)
         deadline = self.pace.clock() + fault.table.within_s
         while True:
-            held, seen = look(condition)
+            with self.asking:
+                held, seen = look(condition)
             if held:
                 return
             if self.pace.clock() >= deadline or not self.pace.pause(_TRIGGER_POLL_S):
@@ -265,7 +271,8 @@ class Striker:
 
     def _ongoing(self) -> list[OpenTransaction]:
         assert self.scene.transactions is not None
-        return self.scene.transactions.ongoing(self.scene.output_topics)
+        with self.asking:
+            return self.scene.transactions.ongoing(self.scene.output_topics)
 
     def _partitions_of(self, instance: int | None) -> list[int] | None:
         """Of the input; None where the group cannot tell, or the fault is not one instance's."""

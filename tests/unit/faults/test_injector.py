@@ -13,7 +13,7 @@ import pytest
 
 from eoscheck.cluster.transactions import OpenTransaction
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.faults import PlannedFault, Scene, run_faults
+from eoscheck.faults import Counts, PlannedFault, Scene, run_faults
 from eoscheck.faults.action import DidNotBiteError
 from eoscheck.history import (
     Event,
@@ -24,7 +24,7 @@ from eoscheck.history import (
     read_history,
 )
 from eoscheck.subject import SubjectSpec
-from tests.unit.faults.tables import fault
+from tests.unit.faults.tables import fault, table
 
 _T = TypeVar("_T", bound=Event)
 
@@ -571,3 +571,39 @@ def test_brokers_and_links_are_healed_too_also_where_one_of_them_fails(bench: Be
         run_faults([], scene=scene, recorder=bench.recorder)
     assert healed == ["network", "brokers"]
     assert bench.subject.states == {0: "up"}
+
+
+def test_a_fault_of_the_brokers_strikes_while_an_instance_s_fault_waits_for_its_moment(
+    bench: Bench,
+) -> None:
+    """By the real clock: two threads."""
+    brokers_hit = threading.Event()
+
+    class Broker(NoBite):
+        def strike(self) -> dict[str, Any]:
+            brokers_hit.set()
+            return {}
+
+        def heal(self) -> dict[str, Any]:
+            return {}
+
+    waiting = fault(fault_id="instance", at_s=0.0, when="outputs >= 1", within="20s")
+    broker = PlannedFault(
+        fault_id="broker", table=table("kill"), at_s=0.1, lanes=frozenset({"brokers"})
+    )
+    made = {"instance": NoBite(), "broker": Broker()}
+    counts = Counts()
+
+    def see_outputs() -> None:
+        assert brokers_hit.wait(10.0)
+        counts.outputs = 1
+
+    watcher = threading.Thread(target=see_outputs)
+    watcher.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "eoscheck.faults.injector.action_for", lambda planned, _: made[planned.fault_id]
+        )
+        run_faults([waiting, broker], scene=bench.scene(), recorder=bench.recorder, counts=counts)
+    watcher.join()
+    assert [each.fault_id for each in bench.events(FaultInjected)] == ["broker", "instance"]
