@@ -21,7 +21,7 @@ from eoscheck.report import evidence, numbers
 from eoscheck.report.charts import ChartLibrary, NoCharts, chart_library
 from eoscheck.report.drawing import cost_chart
 from eoscheck.report.view import remark, run_view
-from eoscheck.report.words import headline, lede, overall, struck_by
+from eoscheck.report.words import headline, lede, overall, place_of, struck_by
 from eoscheck.run.result import DemoResult
 
 _PAGE = Path(__file__).with_name("page")
@@ -100,6 +100,7 @@ def _environment() -> Environment:
         label=evidence.label,
         lines=evidence.lines,
         inline=evidence.inline,
+        place=place_of,
         remark=remark,
         struck=lambda fault: struck_by(fault.kind, instance=fault.instance, target=fault.target),
     )

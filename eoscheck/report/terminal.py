@@ -19,6 +19,7 @@ from eoscheck.report.words import (
     further_reasons,
     headline,
     lost_and_duplicated,
+    place_of,
     run_headline,
 )
 from eoscheck.run.result import DemoResult, RunResult
@@ -99,7 +100,7 @@ def _finding(finding: Finding) -> Text:
     line = Text.assemble(
         " " * _INDENT,
         (f"{finding.code.value} ", "bold"),
-        f"{finding.topic}-{finding.partition}",
+        place_of(finding),
         f" @ {offsets}" if offsets else "",
     )
     if finding.identity is not None:

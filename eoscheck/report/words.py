@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eoscheck.audit.findings import AuditReport, Code, Verdict
+from eoscheck.audit.findings import AuditReport, Code, Finding, Verdict
 from eoscheck.measure.figures import CostFigure, Distribution
 from eoscheck.report import numbers
 from eoscheck.run.result import DemoResult, RunResult
@@ -70,6 +70,13 @@ def found(anomalies: dict[Code, int]) -> str:
     """`12 × LOST, 3 × WRONG_RESULT`, in the catalogue's order; empty where nothing was found."""
     present = [(code, anomalies[code]) for code in Code if anomalies.get(code)]
     return ", ".join(f"{number:,} × {code.value}" for code, number in present)
+
+
+def place_of(finding: Finding) -> str:
+    """The partition, or the topic where it is about all of it."""
+    if finding.partition < 0:
+        return finding.topic
+    return f"{finding.topic}-{finding.partition}"
 
 
 def struck_by(kind: str, *, instance: int | None, target: str) -> str:

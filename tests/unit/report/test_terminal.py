@@ -96,6 +96,18 @@ def test_names_that_are_there_to_be_copied_are_not_broken_on_a_narrow_terminal()
     assert f"LOST {topic}-3 @ 1207  identity 2007" in printed(samples.of(run), width=60)
 
 
+def test_a_finding_about_a_whole_topic_names_no_partition() -> None:
+    stalled = msgspec.structs.replace(
+        samples.finding(Code.STALLED, 0), topic="receipts", partition=-1, offsets=[]
+    )
+    audit = samples.audit_report(
+        verdict=Verdict.FAIL, anomalies={Code.STALLED: 1}, findings=[stalled]
+    )
+    run = samples.run_result(Simulation(duration_s=5.0, kills=1), title="t", audit=audit)
+    (line,) = [each for each in printed(samples.of(run)).splitlines() if "  STALLED" in each]
+    assert line.split("identity")[0].split() == ["STALLED", "receipts"]
+
+
 def test_a_records_content_is_not_markup() -> None:
     audit = samples.audit_report(
         verdict=Verdict.FAIL,
