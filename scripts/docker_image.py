@@ -2,7 +2,8 @@
 
 python scripts/docker_image.py [--tag eoscheck/kafka:4.3.1]
 
-For machines that cannot pull apache/kafka, and for the tests. It needs a Docker daemon, `ldd`, and a static `busybox` (Debian: busybox-static).
+For machines that cannot pull apache/kafka, and for the tests. It needs a Docker daemon, `ldd`,
+and a static `busybox` (Debian: busybox-static).
 """
 
 from __future__ import annotations

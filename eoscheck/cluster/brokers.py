@@ -51,6 +51,15 @@ class Brokers(Protocol):
         """Until nothing more fits; `heal` gives the room back."""
         ...
 
+    @property
+    def may_be_disconnected(self) -> bool:
+        """Each broker is in a container, on a network of ours."""
+        ...
+
+    def disconnect(self, broker: int) -> dict[str, Any]:
+        """It runs, and nobody reaches it, nor it them, until `heal`."""
+        ...
+
     def heal(self, broker: int) -> dict[str, Any]:
         """It runs again, whatever was done to it; idempotent. Returns at once (`wait_ready`)."""
         ...

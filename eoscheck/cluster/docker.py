@@ -13,6 +13,7 @@ from pathlib import Path
 from eoscheck.cluster.addresses import HOST, Address, free_addresses, host_of, links
 from eoscheck.cluster.connection import admin_client
 from eoscheck.cluster.distribution import KAFKA_VERSION
+from eoscheck.cluster.docker_brokers import DockerBrokers
 from eoscheck.cluster.embedded import EmbeddedCluster
 from eoscheck.cluster.node import Node
 from eoscheck.cluster.node_properties import node_properties
@@ -71,7 +72,7 @@ class DockerCluster(EmbeddedCluster):
         self,
         *,
         nodes: Sequence[Node],
-        containers: Sequence[Container],
+        containers: Mapping[int, Container],
         network: ContainerNetwork,
         folder: Path,
         description: str,
@@ -80,9 +81,13 @@ class DockerCluster(EmbeddedCluster):
         self._containers = containers
         self._network = network
 
+    @property
+    def brokers(self) -> DockerBrokers:
+        return DockerBrokers(self._nodes, self._containers, self._network)
+
     def close(self) -> None:
         """Idempotent."""
-        for container in self._containers:
+        for container in self._containers.values():
             container.remove()
         self._network.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -128,7 +133,7 @@ def start_docker(
     folder.mkdir(mode=0o700)
     network = ContainerNetwork(supervisor=supervisor)
     nodes: list[Node] = []
-    containers: list[Container] = []
+    containers: dict[int, Container] = {}
     cluster = DockerCluster(
         nodes=nodes,
         containers=containers,
@@ -140,7 +145,7 @@ def start_docker(
         for address in addresses:
             spec = _container(plan, address, addresses, cluster_id=cluster_id, network=network)
             container = Container(spec, supervisor=supervisor)
-            containers.append(container)
+            containers[address.node_id] = container
             nodes.append(
                 Node(
                     address=address,

@@ -95,6 +95,13 @@ class EmbeddedBrokers:
         node.expect_end()
         return self._volumes[broker].fill()
 
+    @property
+    def may_be_disconnected(self) -> bool:
+        return False
+
+    def disconnect(self, broker: int) -> dict[str, Any]:
+        raise InfrastructureError(f"broker {broker} is a process: it shares this machine's network")
+
     def heal(self, broker: int) -> dict[str, Any]:
         node = self._node(broker)
         if broker in self._volumes:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, get_args
 
-from eoscheck.faults import broker, broker_disk, clock, disk, identity, network, partition, process
+from eoscheck.faults import (
+    broker,
+    broker_disconnect,
+    broker_disk,
+    clock,
+    disk,
+    identity,
+    network,
+    partition,
+    process,
+)
 from eoscheck.faults.action import Action
 from eoscheck.faults.broker import BrokerTable
+from eoscheck.faults.broker_disconnect import BrokerDisconnect
 from eoscheck.faults.broker_disk import BrokerDiskFull
 from eoscheck.faults.clock import ClockTable
 from eoscheck.faults.disk import DiskTable
@@ -22,6 +33,7 @@ FaultSpec: TypeAlias = (
     ProcessTable
     | BrokerTable
     | BrokerDiskFull
+    | BrokerDisconnect
     | BrokerPartition
     | NetworkTable
     | DiskTable
@@ -41,6 +53,7 @@ _FAMILIES: Mapping[str, Callable[[PlannedFault, Scene], Action]] = {
     "identity": identity.action,
     "broker": broker.action,
     "broker disk": broker_disk.action,
+    "broker network": broker_disconnect.action,
     "network": network.action,
     "partition": partition.action,
 }

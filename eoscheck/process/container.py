@@ -61,6 +61,11 @@ class ContainerNetwork:
         with docker_errors(f"{container.name} could not be taken off its network"):
             self._network.disconnect(container.name)
 
+    def has(self, container: Container) -> bool:
+        with docker_errors(f"network {self.name} could not be asked who is in it"):
+            made = docker_client().containers.get(container.name)
+        return self.name in made.attrs["NetworkSettings"]["Networks"]
+
     def connect(self, container: Container) -> None:
         """Back, under its alias."""
         with docker_errors(f"{container.name} could not be put on its network"):

@@ -164,7 +164,7 @@ class Subject:
 
     def fake_clocks(self, library: Path) -> None:
         """Before the first start: gives each instance a clock of its own, which can be stepped.
-        `library` is libfaketime (`clock.find_library`), which is not inside a container: UsageError.
+        `library` is libfaketime (`clock.find_library`), not inside a container: UsageError.
         """
         if self.spec.image is not None:
             raise UsageError(

@@ -234,7 +234,9 @@ def test_a_topic_without_partitions_is_refused() -> None:
     [
         ({"provider": "dokcer"}, "no such provider 'dokcer'"),
         ({"provider": "embeded"}, "did you mean 'embedded'"),
-        ({"provider": "docker"}, "'docker' is not there yet: use 'embedded' or 'external'"),
+        ({"provider": "docker", "bootstrap_server": "x:1"}, "'docker' has no bootstrap_server"),
+        ({"provider": "docker", "broker_links": True}, "'docker' has no broker_links"),
+        ({"image": "x"}, "'embedded' uses no image"),
         ({"provider": "external"}, "needs a bootstrap server"),
         ({"bootstrap_server": "x:1"}, "use the provider 'external'"),
         (
