@@ -40,6 +40,11 @@ from eoscheck.run.scenario import load_scenario
     type=click.Choice([each.value for each in Guarantee]),
     help="Run and judge it under this one; default: the scenario's.",
 )
+@click.option(
+    "--kafka-image",
+    metavar="IMAGE",
+    help="Run it on brokers in containers of this image (provider 'docker').",
+)
 @run_options
 @click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -49,6 +54,7 @@ def command(
     overrides: tuple[str, ...],
     base: Path | None,
     guarantee: str | None,
+    kafka_image: str | None,
     report: Path,
     output_format: str,
     subject: tuple[str, ...],
@@ -60,6 +66,8 @@ def command(
 
     Exit code: 0 pass, 1 an anomaly, 2 unknown, or the run could not be made.
     """
+    if kafka_image is not None:
+        overrides = (*overrides, "cluster.provider=docker", f"cluster.image={kafka_image}")
     load = partial(
         load_scenario,
         scenario,

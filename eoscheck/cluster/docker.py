@@ -201,4 +201,4 @@ def _container(
 
 def environment_name(name: str) -> str:
     """How Kafka's images are told a broker property."""
-    return "KAFKA_" + name.replace("-", "___").replace("_", "__").replace(".", "_").upper()
+    return "KAFKA_" + name.replace("_", "__").replace("-", "___").replace(".", "_").upper()

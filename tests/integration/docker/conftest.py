@@ -1,0 +1,40 @@
+"""A Docker daemon with an image of Kafka: without it these tests are skipped, and say so."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eoscheck.cluster.distribution import KAFKA_VERSION
+from eoscheck.errors import InfrastructureError
+from eoscheck.process.container import docker_client
+
+_WAIT_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """`EOSCHECK_TEST_IMAGE`, else what `make docker-image` makes."""
+    name = os.environ.get("EOSCHECK_TEST_IMAGE", f"eoscheck/kafka:{KAFKA_VERSION}")
+    try:
+        client = docker_client()
+    except InfrastructureError as error:
+        pytest.skip(str(error))
+    if not client.images.list(name=name):
+        pytest.skip(f"there is no image {name}: make docker-image")
+    return name
+
+
+@pytest.fixture
+def until() -> Callable[[str, Callable[[], Any]], None]:
+    def wait(what: str, holds: Callable[[], Any]) -> None:
+        give_up_at = time.monotonic() + _WAIT_S
+        while not holds():
+            assert time.monotonic() < give_up_at, f"not within {_WAIT_S} s: {what}"
+            time.sleep(0.05)
+
+    return wait

@@ -1,0 +1,44 @@
+"""Containers and networks go with the harness, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from eoscheck.process.container import LABEL, docker_client
+
+_HARNESS = """
+import sys, time
+from eoscheck.cluster.docker import start_docker
+from eoscheck.process import Supervisor
+start_docker(supervisor=Supervisor(), settings={}, progress=lambda _: None, image=sys.argv[1])
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
+def _ours() -> set[str]:
+    client = docker_client()
+    ours = {"label": LABEL}
+    return {
+        *(container.name or "" for container in client.containers.list(all=True, filters=ours)),
+        *(network.name or "" for network in client.networks.list(filters=ours)),
+    }
+
+
+def test_a_killed_harness_leaves_no_container_and_no_network(
+    image: str, until: Callable[[str, Callable[[], Any]], None]
+) -> None:
+    before = _ours()
+    with subprocess.Popen(
+        [sys.executable, "-c", _HARNESS, image], stdout=subprocess.PIPE, text=True
+    ) as harness:
+        assert harness.stdout is not None
+        assert harness.stdout.readline() == "up\n"
+        assert len(_ours() - before) == 2
+        os.kill(harness.pid, signal.SIGKILL)
+    until("the supervisor has removed them", lambda: not _ours() - before)
