@@ -15,9 +15,6 @@ FIVE = ("instance-cut-off", "kill-commit", "leader-lost", "state-old-copy", "zom
 """One of each family, for `make test`."""
 CATALOGUE = [e for e in catalogue() if e.scenario.faults and e.group not in OWN_TESTS]
 
-FIVE = ("coordinator-killed", "instance-cut-off", "kills-and-brokers", "state-wiped", "zombie")
-"""One of each kind of trouble."""
-
 
 def words(run: Any) -> str:
     """The verdict, and what the faults cost."""
@@ -31,19 +28,6 @@ def words(run: Any) -> str:
     if recovery is not None and recovery["max"] is not None:
         told += f"; recovery at most {recovery['max']:.1f} s"
     return told
-
-
-@pytest.mark.timeout(600)
-def test_five_of_them_one_after_the_other_come_out_as_they_must(eoscheck: Eoscheck) -> None:
-    outcome = eoscheck("scenarios", "run", *FIVE, timeout_s=500)
-    assert outcome.shown is not None, outcome.stderr
-    runs = {run["scenario"]: run for run in outcome.shown["runs"]}
-    assert {name: run["verdict"] for name, run in runs.items()} == dict.fromkeys(FIVE, "pass"), [
-        run["reasons"] for run in runs.values()
-    ]
-    assert outcome.exit_code == 0
-    for run in runs.values():
-        assert run["tally"]["injected"] == run["tally"]["planned"] > 0
 
 
 @pytest.mark.accept
