@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -119,6 +119,14 @@ def while_moving(ask: Callable[[], _T], *, timeout_s: float) -> _T:
         reraise=True,
     )
     return retrying(ask)
+
+
+def told_offset(offset: int) -> int:
+    """Raises KafkaException, to be asked again, for what librdkafka answers, without an error,
+    where a leader moves: taken for a partition's end, it would hide all of it."""
+    if offset == OFFSET_INVALID:
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    return offset
 
 
 def ask_again(admin: AdminClient, ask: Callable[[float], Future[_T]], *, timeout_s: float) -> _T:

@@ -27,6 +27,7 @@ from eoscheck.cluster.connection import (
     ask_again,
     error_code,
     error_text,
+    told_offset,
     while_moving,
 )
 from eoscheck.cluster.groups import Group, GroupHiddenError, GroupView, Member
@@ -232,7 +233,10 @@ class ClusterView:
 
         def ask() -> dict[int, int]:
             answers = self._admin.list_offsets(question, isolation_level=isolation, **self._limit)
-            return {entry.partition: answer.result().offset for entry, answer in answers.items()}
+            return {
+                entry.partition: told_offset(answer.result().offset)
+                for entry, answer in answers.items()
+            }
 
         try:
             return while_moving(ask, timeout_s=self._timeout_s)

@@ -10,6 +10,7 @@ from typing import Any
 
 from eoscheck.errors import InfrastructureError
 from eoscheck.process import Child, Supervisor, tail
+from eoscheck.subject.container import start_in_container
 from eoscheck.subject.spec import Invocation
 
 _KILL_AFTER_S = 2.0
@@ -24,8 +25,14 @@ class Twin:
     ) -> None:
         self._state_dir = state_dir
         self._began = time.monotonic()
-        self._child: Child = supervisor.start(
-            invocation.command, output=output, env={**os.environ, **invocation.env}
+        self._child: Child = (
+            supervisor.start(
+                invocation.command, output=output, env={**os.environ, **invocation.env}
+            )
+            if invocation.image is None
+            else start_in_container(
+                invocation, state_dir=state_dir, output=output, supervisor=supervisor
+            )
         )
 
     @property

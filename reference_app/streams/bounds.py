@@ -61,6 +61,11 @@ class LogBounds:
         except KafkaException as error:
             self._ask_again(error)
             return None
+        if start < 0 or end < 0:
+            # A leader that moves meanwhile: the client gives OFFSET_INVALID (-1001), and no error.
+            # Taken for an end, it made a task wipe its store and begin with nothing.
+            self._look_again()
+            return None
         self._bounds = (start, end)
         return self._bounds
 
@@ -76,6 +81,9 @@ class LogBounds:
         code = error.args[0]
         if not is_passing(code) and code.code() != NO_LEADER:
             raise SessionLost(f"bounds of {self._partition}: {reason(error)}") from error
+        self._look_again()
+
+    def _look_again(self) -> None:
         # The admin client keeps the leader epoch it once learned, and is refused with it for
         # minutes after the leader has changed: a look at the topic teaches it the new one.
         with suppress(KafkaException):

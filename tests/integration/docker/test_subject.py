@@ -69,9 +69,10 @@ def _printed(subject: Subject) -> str:
     return output.read_text() if output is not None and output.exists() else ""
 
 
-def _containers(image: str) -> int:
-    ours = {"label": LABEL, "ancestor": image}
-    return len(docker_client().containers.list(all=True, filters=ours))
+def _containers(subject: Subject) -> int:
+    """Those that have its state directory."""
+    filters = {"label": LABEL, "volume": str(subject.state_dir(0))}
+    return len(docker_client().containers.list(all=True, filters=filters))
 
 
 def test_it_starts_with_its_own_environment_state_and_network(
@@ -86,15 +87,13 @@ def test_it_starts_with_its_own_environment_state_and_network(
     connection.close()
 
 
-def test_it_is_killed_and_started_again_with_its_state(
-    subject: Subject, image: str, until: Until
-) -> None:
+def test_it_is_killed_and_started_again_with_its_state(subject: Subject, until: Until) -> None:
     starts = subject.state_dir(0) / "starts"
     until("it runs", starts.exists)
-    assert _containers(image) == 1
+    assert _containers(subject) == 1
     assert subject.kill(0)["exit_code"] == -9
     assert not subject.is_up(0)
-    assert _containers(image) == 0
+    assert _containers(subject) == 0
     with pytest.raises(InfrastructureError, match="instance 0 does not run"):
         subject.pause(0)
     assert subject.start(0)
@@ -110,10 +109,11 @@ def test_it_stands_still_while_paused(subject: Subject, until: Until) -> None:
     assert subject.is_up(0)
 
 
-def test_it_ends_cleanly(subject: Subject, image: str, until: Until) -> None:
+def test_it_ends_cleanly(subject: Subject, until: Until) -> None:
     until("it runs", lambda: "hello" in _printed(subject))
+    assert _containers(subject) == 1
     assert subject.terminate(0)["exit_code"] == 0
-    assert _containers(image) == 0
+    assert _containers(subject) == 0
 
 
 def test_a_clock_fault_is_refused(subject: Subject) -> None:

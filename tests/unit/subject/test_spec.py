@@ -64,6 +64,12 @@ def test_a_subject_that_cannot_be_is_refused_with_the_fix(wrong: Any, message: s
         SubjectSpec(**({"command": ["app"]} | wrong))
 
 
+def test_an_image_needs_no_command() -> None:
+    spec = SubjectSpec(image="app:1", args=["--instance", "{instance}"])
+    made = invocation(spec, instance=1, bootstrap_server="b:1", state_dir=Path("/s"), run_id="r")
+    assert (made.image, made.command) == ("app:1", ["--instance", "1"])
+
+
 def test_args_are_added_to_the_command_and_filled_in() -> None:
     spec = SubjectSpec(command=["app", "--first"], args=["--name", "n-{instance}"])
     assert filled(spec, instance=1).command == ["app", "--first", "--name", "n-1"]

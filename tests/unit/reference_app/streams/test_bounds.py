@@ -6,7 +6,13 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_INVALID,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import OffsetSpec
 
 from reference_app.streams.bounds import LogBounds
@@ -19,7 +25,8 @@ class Answer:
 
 
 class FakeAdmin:
-    """Fails with `failures` first, one for each pair of questions; counts metadata refreshes."""
+    """Fails with `failures` first, one for each pair of questions (a negative one is an answer that
+    tells nothing); counts metadata refreshes."""
 
     def __init__(self, *failures: int) -> None:
         self.failures = list(failures)
@@ -31,7 +38,9 @@ class FakeAdmin:
         ((place, spec),) = specs.items()
         future: Future[Answer] = Future()
         latest = spec._value == OffsetSpec.latest()._value
-        if self.failures and latest:
+        if self.failures and latest and self.failures[0] == OFFSET_INVALID:
+            future.set_result(Answer(self.failures.pop(0)))
+        elif self.failures and latest:
             future.set_exception(KafkaException(KafkaError(self.failures.pop(0))))
         else:
             future.set_result(Answer(9 if latest else 2))
@@ -63,6 +72,14 @@ def test_start_and_end_are_told() -> None:
     admin = FakeAdmin()
     assert poll(admin) == (2, 9)
     assert admin.refreshed == []
+
+
+def test_an_end_that_is_none_is_asked_for_again() -> None:
+    """A task that took -1001 for the end of its changelog wiped its store, and began with nothing:
+    found by a run of every family of faults."""
+    admin = FakeAdmin(OFFSET_INVALID, OFFSET_INVALID)
+    assert poll(admin) == (2, 9)
+    assert admin.refreshed == ["changelog", "changelog"]
 
 
 def test_a_leader_that_changed_is_learned_before_asking_again() -> None:
