@@ -31,7 +31,8 @@ def wait_ready(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Waits until the group is stable with a member for each instance and every partition of
-    `topic` assigned, and records InstanceReady for each instance.
+    `topic` assigned, and records InstanceReady for each instance. A question that the cluster does
+    not answer (a coordinator that moves) is asked again.
 
     Without a group nothing can be seen from outside before outputs come: then it is enough that
     the processes run. `check` raises where waiting has become pointless (an instance ended).
@@ -40,7 +41,10 @@ def wait_ready(
     deadline = clock() + timeout_s
     while True:
         check()
-        ready, seen = _look(spec, view=view, topic=topic)
+        try:
+            ready, seen = _look(spec, view=view, topic=topic)
+        except InfrastructureError as error:
+            ready, seen = False, str(error)
         if ready:
             break
         if clock() >= deadline:

@@ -87,6 +87,21 @@ def test_what_a_rebalancing_group_says_is_not_believed(tmp_path: Path) -> None:
     assert view.rebalancing == -1
 
 
+def test_a_question_that_is_not_answered_is_asked_again(tmp_path: Path) -> None:
+    class Moving(FakeView):
+        def group_members(self, group: str) -> list[Member]:
+            self.looks += 1
+            if self.looks < 3:
+                raise InfrastructureError("the coordinator moves")
+            return [Member(0, 1), Member(2, 3)]
+
+    assert len(wait(Moving(), tmp_path / "in-time")) == 2
+    silent = Moving()
+    silent.looks = -1000
+    with pytest.raises(InfrastructureError, match="not ready after 3 s: the coordinator moves"):
+        wait(silent, tmp_path / "never")
+
+
 def test_a_time_out_says_what_was_still_missing(tmp_path: Path) -> None:
     with pytest.raises(
         InfrastructureError,
