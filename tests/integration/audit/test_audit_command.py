@@ -213,7 +213,7 @@ def test_what_the_load_was_told_is_held_against_the_input_and_faults_are_named(
     )
     assert told.code == 1, told.err
     findings = {found["code"]: found for found in json.loads(told.out)["findings"]}
-    assert set(findings) == {"DUPLICATE", "LOST"}
+    assert set(findings) == {"DUPLICATE", "LOST", "LOG_REWRITTEN"}  # nothing is at offset 40
     assert findings["LOST"]["identity"] == "gone"
     assert (findings["LOST"]["topic"], findings["LOST"]["offsets"]) == (source, [40])
     assert findings["DUPLICATE"]["evidence"]["fault"]["fault_id"] == "kill-1"

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from eoscheck.cluster.client_properties import librdkafka_properties
-from eoscheck.cluster.distribution import Distribution, prepare_distribution
+from eoscheck.cluster.distribution import KAFKA_VERSION, Distribution, prepare_distribution
 from eoscheck.cluster.without_effect import WITHOUT_EFFECT
 from eoscheck.errors import UsageError
 from eoscheck.process import Supervisor
@@ -38,7 +38,9 @@ _REFUSED_FAMILIES = (
 @pytest.fixture(scope="module")
 def java_properties(supervisor: Supervisor) -> set[str]:
     """As the clients' own `main` prints them for Kafka's documentation."""
-    distribution = prepare_distribution(supervisor=supervisor, progress=lambda _: None)
+    distribution = prepare_distribution(
+        KAFKA_VERSION, supervisor=supervisor, progress=lambda _: None
+    )
     return set().union(*(_documented(distribution, name) for name in _CLASSES))
 
 

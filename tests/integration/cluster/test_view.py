@@ -160,7 +160,7 @@ def test_a_fresh_cluster_answers_and_one_that_went_away_is_one_line_in_time(
         view = ClusterView(fresh.client_config, timeout_s=2.0)
         # No coordinator exists yet: here librdkafka's admin client crashed the whole process.
         with pytest.raises(UsageError, match="no such consumer group 'g'"):
-            view.committed("g", "t")
+            view.committed("g", "t", timeout_s=30.0)
     for ask in (lambda: view.partitions("t"), view.topics, view.groups):
         with pytest.raises(InfrastructureError, match=fresh.direct_servers) as caught:
             ask()

@@ -169,7 +169,7 @@ def test_an_instance_whose_way_is_down_goes_on_after_the_heal(
     other.write("other")
     traffic = fault.end()
     assert traffic is not None
-    assert traffic.ended == traffic.connections >= 1
+    assert traffic.ended >= traffic.connections >= 1  # a try to connect may have come between
     victim.commit(timeout_s=_WAIT_S)
     assert sorted(committed(three, topic, records=3)) == ["before", "during", "other"]
 
