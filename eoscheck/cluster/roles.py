@@ -17,6 +17,7 @@ from tenacity import (
 )
 
 from eoscheck.cluster.admin_client import RotatingAdmin
+from eoscheck.cluster.quorum import active_controller
 from eoscheck.cluster.transactions import ONGOING
 from eoscheck.errors import InfrastructureError, UsageError
 
@@ -66,13 +67,12 @@ class Roles:
         return self._answer("which partitions are behind", ask)
 
     def controller(self) -> int:
-        """The active one; in metadata each broker names whom it likes (KIP-590)."""
+        """The active one, by its epoch: in metadata each broker names whom it likes (KIP-590), and
+        one that is cut off may still name itself."""
 
         def ask(admin: KafkaAdminClient) -> int | None:
-            quorum = admin.describe_metadata_quorum()
-            (partition,) = (part for topic in quorum["topics"] for part in topic["partitions"])
-            leader: int = partition["leader_id"]
-            return leader if leader >= 0 and not partition["error"] else None
+            found = active_controller(admin)
+            return None if found is None else found.leader
 
         return self._answer("who the active controller is", ask)
 

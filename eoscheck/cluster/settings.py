@@ -33,6 +33,8 @@ _FAST_FAILOVER: Mapping[str, str] = {
     "broker.session.timeout.ms": "2000",
     "controller.quorum.election.timeout.ms": "500",
     "controller.quorum.fetch.timeout.ms": "1500",
+    # A broker's requests to a controller that is cut off: it asks no other before that.
+    "controller.socket.timeout.ms": "3000",
     "replica.lag.time.max.ms": "2000",
 }
 
