@@ -33,8 +33,11 @@ def node_properties(
     bound = {name: port for name, (port, _) in listeners.items()}
     controllers = voters(addresses)
     votes = address in controllers
+    told = {name: advertised for name, (_, advertised) in listeners.items()}
     if votes:
         bound["CONTROLLER"] = address.controller
+        # Else an elected one tells the others where it is bound, past the proxies of their links.
+        told["CONTROLLER"] = f"{host_of(address)}:{address.controller}"
     return {
         **settings,
         "process.roles": "broker,controller" if votes else "broker",
@@ -43,9 +46,7 @@ def node_properties(
             f"{voter.node_id}@{host_of(voter)}:{voter.controller}" for voter in controllers
         ),
         "listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in bound.items()),
-        "advertised.listeners": ",".join(
-            f"{name}://{advertised}" for name, (_, advertised) in listeners.items()
-        ),
+        "advertised.listeners": ",".join(f"{name}://{at}" for name, at in told.items()),
         "listener.security.protocol.map": ",".join(
             f"{name}:{protocol}" for name, protocol in protocols.items()
         ),

@@ -5,18 +5,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import NewTopic as Placed
+from kafka.errors import KafkaError
 
 from eoscheck.cluster import NewTopic, create_topics
+from eoscheck.cluster.admin_client import open_admin
 from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
+from eoscheck.cluster.quorum import Claim, claims
 from eoscheck.cluster.roles import Roles
+from eoscheck.errors import InfrastructureError
+from eoscheck.faults.action import Action
+from eoscheck.faults.kinds import action_for
+from eoscheck.faults.partition import BrokerPartition
+from eoscheck.faults.spec import PlannedFault
 from eoscheck.network import Network, Toxic, start_network
 from eoscheck.network.api import Stream
 from eoscheck.network.proof import why_missed
-from eoscheck.network.selection import client_links, links_between
+from eoscheck.network.selection import Apart, client_links, links_between
 from eoscheck.process import Supervisor
 
 _WAIT_S = 60.0
@@ -220,3 +231,90 @@ def test_a_leader_apart_from_the_controllers_is_replaced_and_comes_back(
     writer.commit(timeout_s=_WAIT_S)
     writer.write("after")
     assert committed(three, topic, records=3) == ["before", "during", "after"]
+
+
+def told(cluster: EmbeddedCluster, broker: int) -> dict[int, Claim]:
+    """Which controller each broker knows; `broker` tells who they are. Empty while it cannot."""
+    servers = cluster.direct_servers.split(",")
+    try:
+        admin = open_admin({"bootstrap.servers": servers[broker - 1]}, timeout_s=1.0)
+    except InfrastructureError:
+        return {}
+    try:
+        return claims(admin)
+    except KafkaError:
+        return {}
+    finally:
+        admin.close()
+
+
+def place(cluster: EmbeddedCluster, topic: str, *, replicas: list[int]) -> None:
+    """One partition; the first of its replicas leads."""
+    admin = AdminClient({**cluster.client_config, "log_level": 0})
+    made = admin.create_topics([Placed(topic, num_partitions=1, replica_assignment=[replicas])])
+    made[topic].result(_WAIT_S)
+
+
+def acknowledged(cluster: EmbeddedCluster, topic: str, value: str) -> bool:
+    """Whether all that are in sync, two at least, have it."""
+    producer = Producer(
+        {
+            **cluster.client_config,
+            "acks": "all",
+            "delivery.timeout.ms": 15_000,
+            "socket.timeout.ms": 2000,
+            "log_level": 0,
+        }
+    )
+    errors: list[Any] = []
+    producer.produce(topic, value.encode(), on_delivery=lambda error, _: errors.append(error))
+    producer.flush(_WAIT_S)
+    return errors == [None]
+
+
+@pytest.mark.parametrize("apart", ["peers", "controllers"])
+def test_the_controller_cut_off_is_replaced_and_the_others_go_on(
+    three: EmbeddedCluster, network: Network, roles: Roles, topic_name: str, apart: Apart
+) -> None:
+    old = roles.controller()
+    first, second = (broker for broker in three.brokers.ids if broker != old)
+    before = told(three, first)
+    assert {claim.leader for claim in before.values()} == {old}
+    place(three, topic_name, replicas=[first, old, second])
+    fault = cut_controller(three, network, roles, apart=apart)
+    try:
+        assert fault.strike()["broker"] == old
+        eventually("another controls", lambda: roles.controller() != old)
+        new = roles.controller()
+        during = told(three, first)
+        assert during[first] == during[second]
+        assert during[first].leader == new
+        assert during[first].epoch > before[first].epoch
+        assert roles.leader(topic_name, 0) == first
+        assert acknowledged(three, topic_name, "during")
+        assert committed(three, topic_name, records=1) == ["during"]
+        assert roles.controller() == new
+    finally:
+        evidence = fault.heal()
+    assert evidence["to_broker"] > 0
+    assert is_clean(network)
+    eventually("all agree on one", lambda: agreed(three, first, later_than=before[first]))
+    eventually("all are in sync again", lambda: not roles.behind())
+    assert acknowledged(three, topic_name, "after")
+    assert committed(three, topic_name, records=2) == ["during", "after"]
+
+
+def cut_controller(
+    cluster: EmbeddedCluster, network: Network, roles: Roles, *, apart: Apart
+) -> Action:
+    table = BrokerPartition(broker="controller", apart=apart)
+    scene: Any = SimpleNamespace(network=network, brokers=cluster.brokers, roles=roles)
+    planned = PlannedFault(fault_id="cut", table=table, at_s=0.0, lanes=frozenset({"brokers"}))
+    return action_for(planned, scene)
+
+
+def agreed(cluster: EmbeddedCluster, broker: int, *, later_than: Claim) -> bool:
+    """Whether all three brokers know one controller, of a later epoch."""
+    found = told(cluster, broker)
+    (epoch, *others) = {claim.epoch for claim in found.values()} or {0}
+    return len(found) == 3 and not others and epoch > later_than.epoch

@@ -82,7 +82,7 @@ def test_each_slot_is_a_listener_that_is_found_at_its_proxy() -> None:
     assert made["listeners"].endswith(
         "SLOT0://127.0.0.1:1,SLOT1://127.0.0.1:3,CONTROLLER://127.0.0.1:9094"
     )
-    assert made["advertised.listeners"].endswith("SLOT0://127.0.0.1:2,SLOT1://127.0.0.1:4")
+    assert "SLOT0://127.0.0.1:2,SLOT1://127.0.0.1:4" in made["advertised.listeners"]
     assert [
         (link.role, link.source, link.listen[1], link.upstream[1]) for link in links([address])
     ] == [
@@ -111,6 +111,7 @@ def test_brokers_with_links_are_told_to_reach_each_other_by_name() -> None:
     made = node_properties(addresses[1], addresses=addresses, data=Path("/data"), settings={})
     assert made["inter.broker.listener.name"] == "REPLICATION"
     assert f"REPLICATION://broker-2:{addresses[1].replication}" in made["advertised.listeners"]
+    assert f"CONTROLLER://broker-2:{addresses[1].controller}" in made["advertised.listeners"]
     assert made["controller.quorum.voters"].startswith(f"1@broker-1:{addresses[0].controller},")
     assert host_names(addresses[1], addresses)["broker-2"] == "127.0.0.1"
 
