@@ -63,16 +63,23 @@ def open_admin(client_config: Mapping[str, str], *, timeout_s: float) -> KafkaAd
     Raises InfrastructureError where none answers within `timeout_s`.
     """
     timeout_ms = max(1, int(timeout_s * 1000))
+    # In two steps: a constructor that fails leaves a thread and its sockets behind, and nobody who
+    # could close them.
+    admin = KafkaAdminClient.__new__(KafkaAdminClient)
     try:
-        return KafkaAdminClient(
+        admin.__init__(
             **admin_config(client_config),
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=timeout_ms,
         )
     except (KafkaError, OSError) as error:
+        if hasattr(admin, "_client"):
+            admin._closed = False  # noqa: SLF001 - or it takes itself for closed
+            admin.close()
         raise InfrastructureError(
             f"no Kafka broker answers at {client_config['bootstrap.servers']}: {error}"
         ) from error
+    return admin
 
 
 def passes(error: BaseException) -> bool:

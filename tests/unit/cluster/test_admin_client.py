@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
+import psutil
 import pytest
 from kafka.errors import (
     NotCoordinatorError,
@@ -13,7 +15,7 @@ from kafka.errors import (
 )
 
 from eoscheck.cluster import admin_client
-from eoscheck.cluster.admin_client import RotatingAdmin, passes
+from eoscheck.cluster.admin_client import RotatingAdmin, open_admin, passes
 from eoscheck.errors import InfrastructureError
 
 
@@ -86,3 +88,17 @@ def test_the_one_that_answers_is_kept(opened: list[FakeAdmin]) -> None:
 )
 def test_what_is_worth_another_try(error: Exception, again: bool) -> None:
     assert passes(error) is again
+
+
+def test_a_cluster_that_is_not_there_leaves_no_thread_and_no_socket_behind() -> None:
+    def held() -> tuple[int, int]:
+        return threading.active_count(), psutil.Process().num_fds()
+
+    def ask() -> None:
+        with pytest.raises(InfrastructureError, match="no Kafka broker answers"):
+            open_admin({"bootstrap.servers": "127.0.0.1:1"}, timeout_s=0.2)
+
+    ask()  # what the library keeps for all of its clients
+    before = held()
+    ask()
+    assert held() == before
