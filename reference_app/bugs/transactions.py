@@ -185,8 +185,10 @@ COMMIT_RETRIED_AS_NEW = Bug(
     breaks="A commit that timed out has an unknown outcome, and the committed offsets have to be "
     "read back: here it is taken for failed, and the work is done again in a new transaction.",
     like="A retry around the whole of begin, produce and commit, with a new producer.",
-    anomalies=("DUPLICATE", "WRONG_RESULT"),
+    anomalies=("DUPLICATE", "WRONG_RESULT", "OFFSET_REGRESSION"),
     fault="the answer to a commit is lost until the client gives up",
-    needs="part 5: wire (of all answers only the one to EndTxn may be lost)",
+    # Of all answers only the one to EndTxn may be lost: a proxy that knows the protocol does it.
+    test="tests/integration/audit/test_zoo_commit.py::"
+    "test_a_commit_whose_answer_is_lost_is_done_once",
     breed=lambda parts: exactly_once_by(_RetriesAsNew, parts),
 )
