@@ -113,7 +113,7 @@ class Clock:
             maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
         except OSError as error:
             raise InfrastructureError(f"process {pid} cannot be looked at: {error}") from error
-        if str(self._library) not in maps:
+        if str(self._library.resolve()) not in maps:  # the kernel names no links
             raise InfrastructureError(
                 f"process {pid} has not loaded {self._library.name}: "
                 "is it statically linked, or a wrapper that cleans its environment?"

@@ -93,6 +93,19 @@ def test_a_step_changes_the_wall_clock_of_a_running_process_and_no_other(
 
 
 @faked
+def test_a_library_that_is_named_by_a_link_is_known(
+    running: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """A virtual environment may be one, and the kernel tells where the file lies."""
+    link = tmp_path / LIBRARY.name
+    link.symlink_to(LIBRARY)
+    clock = Clock(tmp_path, library=link)
+    process = start(running, LOOKS_AT_ITS_CLOCK + TELLS_THE_TIME, clock.environment({}))
+    assert told(process) == pytest.approx((0, 0), abs=1)
+    assert clock.step(-3600, pid=process.pid)["offset_s"] == -3600
+
+
+@faked
 def test_a_process_without_the_library_has_no_step(
     running: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
