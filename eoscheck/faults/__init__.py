@@ -5,10 +5,8 @@ from eoscheck.faults.kinds import FaultSpec, needs_of
 from eoscheck.faults.plan import plan
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import FaultTable, PlannedFault
-from eoscheck.faults.triggers import Counts
 
 __all__ = [
-    "Counts",
     "FaultSpec",
     "FaultTable",
     "PlannedFault",

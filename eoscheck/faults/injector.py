@@ -13,8 +13,8 @@ from eoscheck.faults.kinds import action_for
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import PlannedFault
 from eoscheck.faults.striker import Pace, Striker
-from eoscheck.faults.triggers import Counts
-from eoscheck.history import FaultMissed, Recorder
+from eoscheck.history import Recorder
+from eoscheck.history.progress import Progress
 
 TRIGGER_TIMEOUT_S = 15.0
 """How long a fault waits for its instance to be up, to work, and for a transaction to be open."""
@@ -28,7 +28,7 @@ def run_faults(
     *,
     scene: Scene,
     recorder: Recorder,
-    counts: Counts | None = None,
+    progress: Progress | None = None,
     gap_s: float | None = None,
     stop: threading.Event | None = None,
     trigger_timeout_s: float = TRIGGER_TIMEOUT_S,
@@ -43,18 +43,18 @@ def run_faults(
     found that nothing had met the fault. With `working`, a fault waits, bounded, until its target's
     partitions are seen to be committed; with `open_transaction`, until as many transactions on the
     output topics are open as instances are up, and counts afterwards what it left open. `gap_s`: no
-    two faults overlap, and so long lies between them. `counts` has followed the history from the
+    two faults overlap, and so long lies between them. `progress` has followed the history from the
     run's begin.
     """
     _refuse_blind(plan, scene)
-    if counts is None:
-        counts = Counts()
-        recorder.subscribe(counts)
+    if progress is None:
+        progress = Progress()
+        recorder.subscribe(progress)
     pace = Pace(stop=stop or threading.Event(), clock=clock, sleep=sleep)
     striker = Striker(
         scene=scene,
         recorder=recorder,
-        counts=counts,
+        progress=progress,
         pace=pace,
         trigger_timeout_s=trigger_timeout_s,
     )
@@ -74,10 +74,7 @@ def run_faults(
     finally:
         _heal_all(scene)
     for fault in conductor.pending:
-        reason = "the run was stopped before it was due"
-        recorder.record(
-            FaultMissed(t=recorder.now(), fault_id=fault.fault_id, kind=fault.kind, reason=reason)
-        )
+        striker.missed(fault, "the run was stopped before it was due")
 
 
 def _heal_all(scene: Scene) -> None:

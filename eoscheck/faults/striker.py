@@ -14,8 +14,9 @@ from eoscheck.faults.orphans import Mark, OrphanWatch, mark
 from eoscheck.faults.process import Kill
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import PlannedFault
-from eoscheck.faults.triggers import Counts, Look
+from eoscheck.faults.triggers import Look
 from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder
+from eoscheck.history.progress import Progress
 from eoscheck.subject.readiness import Work, owned_partitions
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Striker:
 
     scene: Scene
     recorder: Recorder
-    counts: Counts
+    progress: Progress
     pace: Pace
     trigger_timeout_s: float
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
@@ -81,7 +82,7 @@ class Striker:
         except EoscheckError as error:
             with suppress(DidNotBiteError):  # that is known
                 action.heal()
-            self._missed(fault, str(error))
+            self.missed(fault, str(error))
             return
         except BaseException:
             action.heal()
@@ -145,7 +146,7 @@ class Striker:
         try:
             evidence = action.heal()
         except DidNotBiteError as error:
-            self._missed(fault, str(error))
+            self.missed(fault, str(error))
         self.recorder.record(
             FaultHealed(
                 t=self.recorder.now(),
@@ -156,7 +157,7 @@ class Striker:
             )
         )
 
-    def _missed(self, fault: PlannedFault, reason: str) -> None:
+    def missed(self, fault: PlannedFault, reason: str) -> None:
         self.recorder.record(
             FaultMissed(
                 t=self.recorder.now(), fault_id=fault.fault_id, kind=fault.kind, reason=reason
@@ -178,7 +179,7 @@ class Striker:
         condition = fault.table.condition
         if condition is None:
             return
-        look = Look(scene=self.scene, counts=self.counts)
+        look = Look(scene=self.scene, progress=self.progress)
         deadline = self.pace.clock() + fault.table.within_s
         while True:
             with self.asking:

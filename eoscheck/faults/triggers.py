@@ -7,26 +7,9 @@ from dataclasses import dataclass
 from eoscheck.errors import EoscheckError
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import Condition
-from eoscheck.history import Event, OutputsObserved, SendsAcknowledged
+from eoscheck.history.progress import Progress
 from eoscheck.history.restores import RestoreStarted
 from eoscheck.subject.readiness import STABLE, look_at_group
-
-
-class Counts:
-    """Follows the history as it is written: how much came out, and how much went in."""
-
-    def __init__(self) -> None:
-        self.outputs = 0
-        self.acknowledged = 0
-        self.ends: dict[int, int] = {}
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, OutputsObserved):
-            self.outputs += len(event.identities)
-        elif isinstance(event, SendsAcknowledged):
-            self.acknowledged += len(event.identities)
-            for partition, offset in zip(event.partitions, event.offsets, strict=True):
-                self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +17,7 @@ class Look:
     """Whether a condition holds at this moment, and what was seen, in words."""
 
     scene: Scene
-    counts: Counts
+    progress: Progress
 
     def __call__(self, condition: Condition) -> tuple[bool, str]:
         """A cluster that does not answer shows nothing: it is asked again at the next look."""
@@ -57,9 +40,9 @@ class Look:
                 _, state = look_at_group(self.scene.view, self.scene.subject.spec.group or "")
                 return state != STABLE, f"the group is {state}"
             case "outputs":
-                seen = self.counts.outputs
+                seen = self.progress.outputs
             case "acknowledged":
-                seen = self.counts.acknowledged
+                seen = self.progress.acknowledged
             case _:
                 seen = self._lag()
         return seen >= condition.at_least, f"{seen} {condition.what}"
@@ -86,5 +69,6 @@ class Look:
         assert group is not None
         committed = self.scene.view.committed(group, self.scene.input_topic, require_stable=False)
         return sum(
-            max(end - committed.get(partition, 0), 0) for partition, end in self.counts.ends.items()
+            max(end - committed.get(partition, 0), 0)
+            for partition, end in self.progress.due.items()
         )

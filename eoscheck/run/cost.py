@@ -15,11 +15,11 @@ from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import Event, InstanceStarted, Recorder
+from eoscheck.history.progress import Progress
 from eoscheck.load import preload
 from eoscheck.measure import cost_from_drains
 from eoscheck.measure.figures import CostFigure, Drain
 from eoscheck.process import Supervisor
-from eoscheck.run.drain import Progress
 from eoscheck.run.scenario import Scenario, load_scenario
 from eoscheck.subject import Subject
 

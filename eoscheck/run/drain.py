@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable
 
 from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError
-from eoscheck.history import Event, OutputsObserved, SendsAcknowledged
+from eoscheck.history.progress import Progress
 
 _POLL_S = 0.1
 _QUIET_S = 5.0
 _SETTLED_S = 1.0
-
-
-class Progress:
-    """Follows the history as it is written: what is due, and what has come out.
-
-    `due` is, for each input partition, one past the last acknowledged record: the offset a group
-    commits when it is done. (The high watermark would not do: a transaction's marker lies behind
-    the last record, and many clients never commit past it.)
-    """
-
-    def __init__(self) -> None:
-        self.due: dict[int, int] = {}
-        self.observed_to: dict[int, int] = defaultdict(int)
-        self.last_output_at = 0.0
-        self.outputs = 0
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, SendsAcknowledged):
-            for partition, offset in zip(event.partitions, event.offsets, strict=True):
-                self.due[partition] = max(self.due.get(partition, 0), offset + 1)
-        elif isinstance(event, OutputsObserved):
-            self.observed_to[event.partition] = event.last_offset + 1
-            self.last_output_at = event.t
-            self.outputs += len(event.identities)
 
 
 def wait_drained(

@@ -19,7 +19,7 @@ from eoscheck.cluster.roles import Roles
 from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.cluster.view import ClusterView
-from eoscheck.faults import Counts, PlannedFault, Scene, plan, run_faults
+from eoscheck.faults import PlannedFault, Scene, plan, run_faults
 from eoscheck.faults.preparing import check_machine, prepare
 from eoscheck.history import (
     Event,
@@ -29,12 +29,13 @@ from eoscheck.history import (
     RunStarted,
     read_history,
 )
+from eoscheck.history.progress import Progress
 from eoscheck.load import run_load
 from eoscheck.measure import from_history
 from eoscheck.network import Network
 from eoscheck.process import Supervisor
 from eoscheck.run.background import Background
-from eoscheck.run.drain import Progress, wait_drained, wait_observed
+from eoscheck.run.drain import wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
 from eoscheck.run.judge import as_expected, judge, tally_faults
 from eoscheck.run.needs import spares
@@ -61,7 +62,6 @@ class Stage:
     subject: Subject
     recorder: Recorder
     progress: Progress
-    counts: Counts
     network: Network | None
 
 
@@ -90,11 +90,10 @@ def run_scenario(
     faults = plan_faults(scenario, seed=seed)
     started_at = datetime.now(UTC)
     environment = describe_environment(cluster)
-    progress, counts = Progress(), Counts()
+    progress = Progress()
     with ExitStack() as stack:
         recorder = stack.enter_context(Recorder(folder))
         recorder.subscribe(progress)
-        recorder.subscribe(counts)
         if listener is not None:
             recorder.subscribe(listener)
         recorder.record(
@@ -130,7 +129,6 @@ def run_scenario(
             subject=subject,
             recorder=recorder,
             progress=progress,
-            counts=counts,
             network=network,
         )
         try:
@@ -290,7 +288,7 @@ def _inject(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
                 network=stage.network,
             ),
             recorder=stage.recorder,
-            counts=stage.counts,
+            progress=stage.progress,
             gap_s=stage.scenario.timing.gap_s,
         )
 

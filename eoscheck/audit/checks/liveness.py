@@ -14,8 +14,8 @@ from eoscheck.history.events import (
     GroupSampled,
     OutputsObserved,
     RunFinished,
-    SendsAcknowledged,
 )
+from eoscheck.history.progress import Progress
 
 
 def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) -> Checked:
@@ -33,11 +33,9 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
     silent_since: float | None = None
     waiting = False
     longest: tuple[float, float] | None = None
-    due: dict[int, int] = {}
+    progress = Progress()
     for event in history:
-        if isinstance(event, SendsAcknowledged):
-            for partition, offset in zip(event.partitions, event.offsets, strict=True):
-                due[partition] = max(due.get(partition, 0), offset + 1)
+        progress(event)
         if isinstance(event, RunFinished):
             break  # the subject is stopped after this
         if event.t < healed_at:
@@ -47,7 +45,7 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
         if isinstance(event, OutputsObserved) and event.topic == topic and event.identities:
             silent_since, waiting = event.t, False
         elif isinstance(event, GroupSampled):
-            waiting = _waits(event, due)
+            waiting = _waits(event, progress.due)
             if not waiting:
                 silent_since = event.t
         silence = event.t - silent_since

@@ -13,7 +13,7 @@ import pytest
 
 from eoscheck.cluster.transactions import OpenTransaction
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.faults import Counts, PlannedFault, Scene, run_faults
+from eoscheck.faults import PlannedFault, Scene, run_faults
 from eoscheck.faults.action import DidNotBiteError
 from eoscheck.history import (
     Event,
@@ -23,6 +23,7 @@ from eoscheck.history import (
     Recorder,
     read_history,
 )
+from eoscheck.history.progress import Progress
 from eoscheck.subject import SubjectSpec
 from tests.unit.faults.tables import fault, table
 
@@ -592,11 +593,11 @@ def test_a_fault_of_the_brokers_strikes_while_an_instance_s_fault_waits_for_its_
         fault_id="broker", table=table("kill"), at_s=0.1, lanes=frozenset({"brokers"})
     )
     made = {"instance": NoBite(), "broker": Broker()}
-    counts = Counts()
+    progress = Progress()
 
     def see_outputs() -> None:
         assert brokers_hit.wait(10.0)
-        counts.outputs = 1
+        progress.outputs = 1
 
     watcher = threading.Thread(target=see_outputs)
     watcher.start()
@@ -604,6 +605,8 @@ def test_a_fault_of_the_brokers_strikes_while_an_instance_s_fault_waits_for_its_
         patch.setattr(
             "eoscheck.faults.injector.action_for", lambda planned, _: made[planned.fault_id]
         )
-        run_faults([waiting, broker], scene=bench.scene(), recorder=bench.recorder, counts=counts)
+        run_faults(
+            [waiting, broker], scene=bench.scene(), recorder=bench.recorder, progress=progress
+        )
     watcher.join()
     assert [each.fault_id for each in bench.events(FaultInjected)] == ["broker", "instance"]

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from eoscheck.errors import InfrastructureError
-from eoscheck.faults import Counts, Scene
+from eoscheck.faults import Scene
 from eoscheck.faults.spec import Condition
 from eoscheck.faults.triggers import Look
 from eoscheck.history import OutputsObserved, SendsAcknowledged
+from eoscheck.history.progress import Progress
 from eoscheck.history.restores import RestoreEnded, RestoreStarted
 from eoscheck.subject import SubjectSpec
 
@@ -51,8 +52,8 @@ class FakeTransactions:
 
 
 def look(subject: FakeSubject | None = None, **more: Any) -> Look:
-    counts = Counts()
-    counts(
+    progress = Progress()
+    progress(
         SendsAcknowledged(
             t=0.0,
             topic="in",
@@ -62,13 +63,13 @@ def look(subject: FakeSubject | None = None, **more: Any) -> Look:
             intended=[0.0] * 3,
         )
     )
-    counts(
+    progress(
         OutputsObserved(
             t=1.0, topic="out", partition=0, first_offset=0, last_offset=1, identities=[1, 2]
         )
     )
     scene = Scene(subject=subject or FakeSubject(), input_topic="in", **more)  # type: ignore[arg-type]
-    return Look(scene=scene, counts=counts)
+    return Look(scene=scene, progress=progress)
 
 
 @pytest.mark.parametrize(

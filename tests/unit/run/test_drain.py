@@ -6,7 +6,8 @@ from typing import Any
 
 from eoscheck.errors import InfrastructureError
 from eoscheck.history import OutputsObserved, SendsAcknowledged
-from eoscheck.run.drain import Progress, wait_drained
+from eoscheck.history.progress import Progress
+from eoscheck.run.drain import wait_drained
 
 
 class Clock:
