@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from eoscheck.audit.findings import Guarantee
-from eoscheck.cli.session import open_session, run_options, show
+from eoscheck.cli.session import open_session, run_options, scenario_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.naming import new_run_id, repeat_run
 from eoscheck.run.needs import cluster_needs
@@ -21,25 +20,7 @@ from eoscheck.run.scenario import load_scenario
     epilog="Example: eoscheck run kill-exactly-once --seed 7 --set load.rate=500",
 )
 @click.argument("scenario", metavar="SCENARIO")
-@click.option("--seed", type=int, help="Replaces the scenario's seed: the same seed, the same run.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replaces one value of the scenario, as in load.rate=500. May be repeated.",
-)
-@click.option(
-    "--base",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with your app (topics, subject, load, audit) instead of the one that SCENARIO "
-    "extends: the same faults for another subject.",
-)
-@click.option(
-    "--guarantee",
-    type=click.Choice([each.value for each in Guarantee]),
-    help="Run and judge it under this one; default: the scenario's.",
-)
+@scenario_options
 @click.option(
     "--kafka-image",
     metavar="IMAGE",

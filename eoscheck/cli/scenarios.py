@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from eoscheck.audit.findings import Guarantee
-from eoscheck.cli.session import Session, open_session, run_options, show
+from eoscheck.cli.session import Session, open_session, run_options, scenario_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.catalogue import Entry, catalogue, run_series, select
 from eoscheck.run.naming import new_run_id, repeat_run
@@ -63,25 +62,7 @@ def show_command(name: str) -> None:
 
 @command.command("run", epilog="Example: eoscheck scenarios run broker kill-exactly-once")
 @click.argument("words", metavar="[NAME|GROUP ...]", nargs=-1)
-@click.option("--seed", type=int, help="Replaces each scenario's own seed.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replaces one value of each scenario, as in timing.faults=60s. May be repeated.",
-)
-@click.option(
-    "--base",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with your app instead of the one that the scenarios extend: the same faults for "
-    "another subject.",
-)
-@click.option(
-    "--guarantee",
-    type=click.Choice([each.value for each in Guarantee]),
-    help="Run and judge them under this one; default: each scenario's.",
-)
+@scenario_options
 @run_options
 def run_command(
     *,

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import open_cluster
@@ -50,6 +51,31 @@ def run_options(function: _Command) -> _Command:
         default="text",
         show_default=True,
         help="json: stdout is one JSON object; progress goes to stderr either way.",
+    )(function)
+
+
+def scenario_options(function: _Command) -> _Command:
+    """`--seed`, `--set`, `--base`, `--guarantee`: what one scenario, or each of many, runs with."""
+    function = click.option(
+        "--guarantee",
+        type=click.Choice([each.value for each in Guarantee]),
+        help="Run and judge it under this one; default: the scenario's.",
+    )(function)
+    function = click.option(
+        "--base",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A file with your app (topics, subject, load, audit) instead of the one that the "
+        "scenario extends: the same faults for another subject.",
+    )(function)
+    function = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Replaces one value of the scenario, as in load.rate=500. May be repeated.",
+    )(function)
+    return click.option(
+        "--seed", type=int, help="Replaces the scenario's seed: the same seed, the same run."
     )(function)
 
 

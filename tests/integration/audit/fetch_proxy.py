@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from crc32c import crc32c
 from kafka.protocol.consumer import FetchResponse
@@ -39,6 +39,8 @@ class Answer:
 
 
 Lie = Callable[[Answer], Answer]
+Fate = Literal["pass", "keep", "close"]
+Proxy = TypeVar("Proxy", bound="FetchProxy")
 
 
 @dataclass
@@ -93,9 +95,19 @@ class FetchProxy:
         while (frame := await _frame(broker)) is not None:
             (number,) = _LENGTH.unpack_from(frame)
             key, version = asked.pop(number)
+            match self.fate(key):
+                case "close":
+                    return
+                case "keep":
+                    continue
             frame = self._rewritten(frame, key, version)
             writer.write(_LENGTH.pack(len(frame)) + frame)
             await writer.drain()
+
+    def fate(self, key: int) -> Fate:
+        """What becomes of an answer to a request of this API key: it is passed on, kept back, or
+        the connection is closed instead of it."""
+        return "pass"
 
     def _rewritten(self, frame: bytes, key: int, version: int) -> bytes:
         kind = FetchResponse if key == _FETCH else _MOVED.get(key)
@@ -141,8 +153,18 @@ async def _frame(reader: asyncio.StreamReader) -> bytes | None:
 
 @contextmanager
 def fetch_proxy(broker: str, lie: Lie) -> Iterator[FetchProxy]:
-    """Before the broker at `host:port`, on a port of its own, in a thread of its own."""
-    proxy = FetchProxy(broker_port=int(broker.rpartition(":")[2]), lie=lie)
+    """Before the broker at `host:port`."""
+    with opened(FetchProxy(broker_port=port_of(broker), lie=lie)) as proxy:
+        yield proxy
+
+
+def port_of(broker: str) -> int:
+    return int(broker.rpartition(":")[2])
+
+
+@contextmanager
+def opened(proxy: Proxy) -> Iterator[Proxy]:
+    """On a port of its own, in a thread of its own."""
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(asyncio.start_server(proxy.serve, HOST, 0))
     proxy.port = server.sockets[0].getsockname()[1]

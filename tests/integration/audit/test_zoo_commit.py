@@ -3,19 +3,16 @@ for failed. Of all answers only that one may be lost, so a proxy of the test's o
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
 from eoscheck.audit import AuditSpec, Code, Verdict, run_audit
 from eoscheck.cluster import Cluster
 from reference_app.bugs import zoo
-from tests.integration.audit import fetch_proxy
-from tests.integration.audit.fetch_proxy import FetchProxy
+from tests.integration.audit.fetch_proxy import HOST, Fate, FetchProxy, opened, port_of
 from tests.integration.reference_app.payments_driver import Payments, wait_for
 
 _END_TXN = 26
@@ -30,36 +27,23 @@ class SilentProxy(FetchProxy):
     armed: bool = False
     kept: int = 0
 
-    async def _answers(
-        self,
-        broker: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        asked: dict[int, tuple[int, int]],
-    ) -> None:
-        while (frame := await fetch_proxy._frame(broker)) is not None:
-            key, version = asked.pop(int.from_bytes(frame[:4], "big"))
-            if key == _END_TXN and self.armed:
-                self.armed = False
-                self.kept += 1
-                continue
-            frame = self._rewritten(frame, key, version)
-            writer.write(len(frame).to_bytes(4, "big") + frame)
-            await writer.drain()
+    def fate(self, key: int) -> Fate:
+        if key != _END_TXN or not self.armed:
+            return "pass"
+        self.armed = False
+        self.kept += 1
+        return "keep"
 
 
 @pytest.fixture
 def proxy(cluster: Cluster) -> Iterator[SilentProxy]:
-    with (
-        patch.object(fetch_proxy, "FetchProxy", SilentProxy),
-        fetch_proxy.fetch_proxy(cluster.bootstrap_servers, lambda answer: answer) as opened,
-    ):
-        assert isinstance(opened, SilentProxy)
-        yield opened
+    with opened(SilentProxy(broker_port=port_of(cluster.bootstrap_servers))) as started:
+        yield started
 
 
 @pytest.fixture
 def app(proxy: SilentProxy, fresh_name: Callable[[str], str], tmp_path: Path) -> Iterator[Payments]:
-    made = Payments(f"{fetch_proxy.HOST}:{proxy.port}", fresh_name("app"), tmp_path)
+    made = Payments(f"{HOST}:{proxy.port}", fresh_name("app"), tmp_path)
     yield made
     made.stop()
 
