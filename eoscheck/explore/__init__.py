@@ -1,0 +1,1 @@
+"""Search: the matrix of wire crash points, schedules of faults, the exams."""

@@ -1,0 +1,48 @@
+"""What may be done at a step, and what became of it: plain data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from eoscheck.wire.request import Request
+from eoscheck.wire.steps import Step
+
+WireAction = Literal[
+    "crash-before",  # the instance dies, the broker never sees the request
+    "crash-after",  # the broker has answered, the instance dies before it hears
+    "drop-request",
+    "drop-response",
+    "delay",
+    "duplicate",
+    "hold",  # kept on its own connection until released; the client's side is closed
+    "close",  # the client's connection is closed instead
+]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to do: `action` at the `nth` request (from 1, counted since the rule was armed) of
+    `instance` (None: any) that is `step`, and with `span_s` at every one for so long after that.
+
+    `broker`: only on the way to that one. `delay_s` is for `delay`.
+    """
+
+    step: Step
+    action: WireAction
+    instance: int | None = None
+    nth: int = 1
+    span_s: float | None = None
+    broker: int | None = None
+    delay_s: float = 0.0
+
+
+class Firing(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule met a request. `t`: seconds by the wire's clock (`time.monotonic`)."""
+
+    t: float
+    rule: Rule
+    step: Step
+    instance: int
+    broker: int
+    request: Request
