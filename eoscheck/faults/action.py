@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 from eoscheck.errors import InfrastructureError
 
@@ -30,4 +31,20 @@ class Action(Protocol):
         """Undoes it, and says what only the end can tell. Idempotent; also called after a strike
         that failed half-way. Raises DidNotBiteError once all is well again, InfrastructureError
         where it could not be undone."""
+        ...
+
+
+@runtime_checkable
+class Triggered(Action, Protocol):
+    """An action that strikes when something comes: then, not when it is told to. Its `strike` only
+    tells of that."""
+
+    def wait_struck(self, *, timeout_s: float, stop: Callable[[], bool]) -> float:
+        """Blocks until it has struck, and tells when, by `time.monotonic`. Raises
+        InfrastructureError where nothing came in time, or `stop` said so."""
+        ...
+
+    def wait_over(self, *, timeout_s: float, stop: Callable[[], bool]) -> bool:
+        """Blocks until it has done what it is for, at most so long. False, and at once, where it
+        does not know of such a moment: its heal comes at the end of that time then."""
         ...

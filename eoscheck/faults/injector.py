@@ -80,7 +80,8 @@ def run_faults(
 def _heal_all(scene: Scene) -> None:
     """The last word, whatever became of the single faults: brokers first, for instances need them.
     Each is tried, then the first that failed is told of."""
-    heals = [scene.network.heal_all] if scene.network else []
+    heals = [scene.wire.heal_all] if scene.wire else []
+    heals += [scene.network.heal_all] if scene.network else []
     heals += [scene.brokers.heal_all] if scene.brokers else []
     errors = []
     for heal in (*heals, scene.subject.heal_all):

@@ -15,6 +15,7 @@ from eoscheck.faults import (
     network,
     partition,
     process,
+    wire_action,
 )
 from eoscheck.faults.action import Action
 from eoscheck.faults.broker import BrokerTable
@@ -28,6 +29,7 @@ from eoscheck.faults.partition import BrokerPartition
 from eoscheck.faults.process import ProcessTable
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import FaultTable, Need, PlannedFault
+from eoscheck.faults.wire import WireTable
 
 FaultSpec: TypeAlias = (
     ProcessTable
@@ -39,6 +41,7 @@ FaultSpec: TypeAlias = (
     | DiskTable
     | ClockTable
     | IdentityTable
+    | WireTable
 )
 """One `[[faults]]` table of a scenario: `kind` says which."""
 
@@ -56,6 +59,7 @@ _FAMILIES: Mapping[str, Callable[[PlannedFault, Scene], Action]] = {
     "broker network": broker_disconnect.action,
     "network": network.action,
     "partition": partition.action,
+    "wire": wire_action.action,
 }
 
 

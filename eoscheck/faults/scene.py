@@ -6,7 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from eoscheck.faults.witness import Witness
 from eoscheck.subject import Subject
+from eoscheck.wire import Wire
 
 if TYPE_CHECKING:
     from eoscheck.cluster.brokers import Brokers
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """`brokers` is None for a cluster that is not ours, `network` where no proxy stands anywhere,
-    `view` and `transactions` where the cluster cannot be asked. `roles` tells who leads,
-    coordinates and controls at the moment it is asked."""
+    `wire` (and its `witness`) where none reads the protocol, `view` and `transactions` where the
+    cluster cannot be asked. `roles` tells who leads, coordinates and controls at the moment it is
+    asked."""
 
     subject: Subject
     input_topic: str
@@ -30,3 +33,5 @@ class Scene:
     brokers: Brokers | None = None
     roles: Roles | None = None
     network: Network | None = None
+    wire: Wire | None = None
+    witness: Witness | None = None

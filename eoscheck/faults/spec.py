@@ -16,9 +16,9 @@ import msgspec
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 
-Need = Literal["brokers", "network", "broker links", "spare instance"]
+Need = Literal["brokers", "network", "broker links", "spare instance", "wire"]
 """What a fault is done with, beside the subject: brokers that we started, proxies before them,
-proxies between them, an instance more than the scenario has."""
+proxies between them, an instance more than the scenario has, proxies that read the protocol."""
 
 Lane = str
 """Faults of one lane come one after the other. Each instance is a lane, and so are the brokers."""

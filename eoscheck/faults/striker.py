@@ -8,8 +8,10 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from eoscheck.errors import EoscheckError, InfrastructureError
-from eoscheck.faults.action import Action, DidNotBiteError, Evidence
+from eoscheck.faults.action import Action, DidNotBiteError, Evidence, Triggered
 from eoscheck.faults.orphans import Mark, OrphanWatch, mark
 from eoscheck.faults.process import Kill
 from eoscheck.faults.scene import Scene
@@ -58,6 +60,19 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _AtWork:
+    """One look: transactions that somebody works in, and how many instances were up beside the
+    fault's target. One transactional producer an instance is assumed."""
+
+    transactions: list[OpenTransaction] = field(default_factory=list)
+    others: int = 0
+
+    @property
+    def all_have_one(self) -> bool:
+        return len(self.transactions) > self.others
+
+
+@dataclass(frozen=True, kw_only=True)
 class Striker:
     """What the faults of one run share. Only `orphans` ever changes."""
 
@@ -87,13 +102,20 @@ class Striker:
         except BaseException:
             action.heal()
             raise
-        self.pace.wait_until(heal_at)
+        left_s = heal_at - self.pace.clock()
+        if not (
+            isinstance(action, Triggered)
+            and action.wait_over(timeout_s=left_s, stop=self.pace.over)
+        ):
+            self.pace.wait_until(heal_at)
         self._heal(fault, action)
 
     def _fire(
         self, fault: PlannedFault, action: Action, struck: Callable[[PlannedFault, float], None]
     ) -> float:
         """When the heal is due."""
+        if isinstance(action, Triggered):
+            return self._lie_in_wait(fault, action, struck)
         subject = self.scene.subject
         self._wait_up(fault.instance)
         with nullcontext() if fault.instance is None else self.one_at_a_time:
@@ -108,15 +130,24 @@ class Striker:
                 self.pace.wait_until(heal_at)
         return heal_at
 
+    def _lie_in_wait(
+        self, fault: PlannedFault, action: Triggered, struck: Callable[[PlannedFault, float], None]
+    ) -> float:
+        """When the heal is due. Meanwhile others may strike, and the instance may be down: what is
+        waited for may be done by its restart."""
+        self._wait_condition(fault)
+        struck_at = action.wait_struck(timeout_s=fault.table.within_s, stop=self.pace.over)
+        heal_at, injected = self._strike(fault, action, struck)
+        t = self.recorder.since_start(struck_at)
+        self.recorder.record(msgspec.structs.replace(injected, t=t))
+        return heal_at
+
     def _strike(
         self, fault: PlannedFault, action: Action, struck: Callable[[PlannedFault, float], None]
     ) -> tuple[float, FaultInjected]:
         """When the heal is due, and what happened, told as soon as that is certain."""
         worked = self._wait_working(fault) if fault.working else False
         partitions, before = self._wait_open_transactions(fault)
-        subject = self.scene.subject
-        others = [each for each in subject.instances if each != fault.instance]
-        spared = sum(subject.is_up(each) for each in others)
         heal_at, t = self.pace.clock() + fault.down_s, self.recorder.now()
         struck(fault, self.pace.clock())  # before, for some go on for seconds
         evidence = action.strike()
@@ -124,7 +155,7 @@ class Striker:
             evidence["worked"] = worked
         left_open = None
         if fault.open_transaction:
-            orphans = OrphanWatch(before, others=spared)
+            orphans = OrphanWatch(before.transactions, others=before.others)
             left_open = self._count_left_open(orphans, until=heal_at)
             evidence |= orphans.evidence()
         return heal_at, FaultInjected(
@@ -214,48 +245,49 @@ class Striker:
         except EoscheckError:
             return {}  # asked again at the next look
 
-    def _wait_open_transactions(
-        self, fault: PlannedFault
-    ) -> tuple[list[int] | None, list[OpenTransaction]]:
+    def _wait_open_transactions(self, fault: PlannedFault) -> tuple[list[int] | None, _AtWork]:
         """What the target owns, and what is open as soon as each instance that is up has a
         transaction (so the target's is among them); after the time-out, what is open then.
 
         Ownership is asked for at each look: the group may have moved on while this waited."""
-        subject = self.scene.subject
         deadline = self.pace.clock() + self.trigger_timeout_s
         while True:
             owned = self._partitions_of(fault.instance)
             if not fault.open_transaction:
-                return owned, []
-            found = self._at_work()
-            up = sum(subject.is_up(each) for each in subject.instances)
-            if len(found) >= up:
+                return owned, _AtWork()
+            found = self._at_work(fault)
+            if found.all_have_one:
                 if not isinstance(fault.table, Kill):
                     return owned, found
-                held = self._hold_open(fault, up)
+                held = self._hold_open(fault)
                 if held is not None:
                     return owned, held
             if self.pace.clock() >= deadline or not self.pace.pause(_TRIGGER_POLL_S):
                 return owned, found
 
-    def _hold_open(self, fault: PlannedFault, up: int) -> list[OpenTransaction] | None:
+    def _hold_open(self, fault: PlannedFault) -> _AtWork | None:
         """What was seen open might be committed before a SIGKILL comes. So the target is stopped
-        first, and cannot end its own any more: what is open then, as soon as each of the `up`
-        instances has one again. None where the target had none; it goes on then."""
+        first, and cannot end its own any more: what is open then, as soon as it and each instance
+        that is up have one. None where that does not come; it goes on then."""
         assert fault.instance is not None
         self.scene.subject.pause(fault.instance)
         # A commit that is on its way to the broker still counts: nobody can see it pass.
         self.pace.wait_until(self.pace.clock() + _ON_ITS_WAY_S)
         give_up_at = self.pace.clock() + _STILL_S
-        while len(found := self._at_work()) < up:
+        while not (found := self._at_work(fault)).all_have_one:
             if self.pace.clock() >= give_up_at or not self.pace.pause(_TRIGGER_POLL_S):
                 self.scene.subject.resume(fault.instance)
                 return None
         return found
 
-    def _at_work(self) -> list[OpenTransaction]:
-        """What is open, less what earlier faults left open."""
-        return [each for each in self._ongoing() if mark(each) not in self.orphans]
+    def _at_work(self, fault: PlannedFault) -> _AtWork:
+        """What is open, less what earlier faults left open, and who else may work in it.
+
+        Those are counted after the look: what starts later has no part in what was seen."""
+        found = [each for each in self._ongoing() if mark(each) not in self.orphans]
+        subject = self.scene.subject
+        others = [each for each in subject.instances if each != fault.instance]
+        return _AtWork(transactions=found, others=sum(subject.is_up(each) for each in others))
 
     def _count_left_open(self, orphans: OrphanWatch, *, until: float) -> int | None:
         """Looks until it is certain, or the heal is due; None where the cluster does not tell."""

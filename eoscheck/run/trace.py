@@ -4,28 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from eoscheck.faults.wire_steps import PROTOCOL
 from eoscheck.wire import Exchange, Step
-
-PROTOCOL = (
-    "FindCoordinator",
-    "InitProducerId",
-    "JoinGroup",
-    "SyncGroup",
-    "Heartbeat",
-    "ConsumerGroupHeartbeat",
-    "LeaveGroup",
-    "OffsetFetch",
-    "ListOffsets",
-    "Fetch",
-    "AddPartitionsToTxn",
-    "Produce",
-    "AddOffsetsToTxn",
-    "TxnOffsetCommit",
-    "OffsetCommit",
-    "EndTxn",
-)
-"""The APIs that exactly-once processing is made of: a crash at any other one (Metadata,
-ApiVersions) is a crash between two of these."""
 
 
 def learned_steps(exchanges: Iterable[Exchange]) -> dict[Step, int]:

@@ -1,0 +1,182 @@
+"""What a fault of the wire family does: a rule is armed, waited for, and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.faults.action import Action, DidNotBiteError, Evidence
+from eoscheck.faults.broker_target import Target, find_target
+from eoscheck.faults.scene import Scene
+from eoscheck.faults.spec import PlannedFault
+from eoscheck.faults.wire import Delay, Hold, LastingFault, WireCrash, WireFault
+from eoscheck.faults.witness import Expected, Witness
+from eoscheck.wire import Armed, Exchange, Firing, Request, Rule, Wire
+from eoscheck.wire.steps import matches
+
+_GIVEN_UP = ("EndTxn(abort)", "InitProducerId")
+"""What a client does once it gave up: it rolls back, or begins anew."""
+
+_ANSWER_S = 5.0
+"""How long the broker may take to answer a request that was held."""
+
+
+def action(fault: PlannedFault, scene: Scene) -> Action:
+    assert isinstance(fault.table, WireFault)
+    if scene.wire is None or scene.witness is None:
+        raise UsageError(
+            "faults at steps of the protocol need proxies before our own brokers: leave out "
+            "cluster.provider, or set it to 'embedded'"
+        )
+    return OnWire(fault, fault.table, scene, wire=scene.wire, witness=scene.witness)
+
+
+class OnWire:
+    """It strikes when the request comes (`eoscheck.faults.action.Triggered`)."""
+
+    def __init__(
+        self, fault: PlannedFault, table: WireFault, scene: Scene, *, wire: Wire, witness: Witness
+    ) -> None:
+        self._fault, self._table, self._scene = fault, table, scene
+        self._wire, self._witness = wire, witness
+        self._found: Target | None = None
+        self._armed: Armed | None = None
+        self._firing: Firing | None = None
+        self._awaited: Expected | None = None
+        self._healed: Evidence | None = None
+
+    @property
+    def target(self) -> str:
+        number = self._fault.instance if self._firing is None else self._firing.instance
+        who = "any instance" if number is None else f"instance {number}"
+        at = self._table.step if self._firing is None else self._firing.step
+        return f"{who} at {at}" + (f", to {self._found}" if self._found is not None else "")
+
+    def wait_struck(self, *, timeout_s: float, stop: Callable[[], bool]) -> float:
+        table = self._table
+        if table.broker != "all":
+            self._found = find_target(table.broker, scene=self._scene, chance=self._fault.chance())
+        self._awaited = self._expect_its_end()
+        self._armed = self._wire.arm(self._rule())
+        self._firing = self._armed.wait(timeout_s=timeout_s, stop=stop)
+        if self._firing is None:
+            met = f"fewer than {table.nth}" if table.nth > 1 else "no"
+            raise InfrastructureError(
+                f"{self.target}: {met} such requests came within {timeout_s:g} s (faults.within)"
+            )
+        return self._firing.t
+
+    def strike(self) -> Evidence:
+        firing = self._firing
+        assert firing is not None, "it was waited for"
+        evidence: Evidence = {"step": firing.step, "broker": firing.broker}
+        evidence |= identity(firing.request)
+        if isinstance(self._table, WireCrash) and self._fault.wipe:
+            wiped = self._scene.subject.wipe(firing.instance)
+            if not wiped["wiped_files"]:
+                raise InfrastructureError(
+                    f"the state directory of instance {firing.instance} was empty: nothing to wipe "
+                    "(does the command use {state_dir}?)"
+                )
+            evidence |= wiped
+        return evidence
+
+    def wait_over(self, *, timeout_s: float, stop: Callable[[], bool]) -> bool:
+        """False where only time says when it is over."""
+        if self._awaited is None:
+            return False
+        self._awaited.wait(timeout_s=timeout_s, stop=stop)
+        return True
+
+    def heal(self) -> Evidence:
+        if self._healed is None:
+            self._healed = {}
+            try:
+                self._healed = self._undo()
+            finally:
+                if self._awaited is not None:
+                    self._awaited.forget()
+                if self._armed is not None:
+                    self._armed.disarm()
+        if isinstance(self._table, WireCrash) and self._firing is not None:
+            self._scene.subject.heal(self._firing.instance)
+        return self._healed
+
+    def _undo(self) -> Evidence:
+        armed, firing, table = self._armed, self._firing, self._table
+        if armed is None or firing is None:
+            return {}
+        if self._awaited is not None and self._awaited.found is None:
+            wanted = table.release if isinstance(table, Hold) else "giving up"
+            raise DidNotBiteError(
+                f"{self.target}: nothing that is {wanted} came within {table.down_s[1]:g} s of it "
+                "(faults.at_most)"
+            )
+        if isinstance(table, Hold):
+            return self._release(armed, firing)
+        evidence: Evidence = {}
+        if isinstance(table, LastingFault) and table.for_ is not None:
+            evidence["requests"] = len(armed.firings)
+        if self._awaited is not None and self._awaited.found is not None:
+            evidence["gave_up_by"] = self._awaited.found.steps[0]
+            evidence["gave_up_after_s"] = round(self._awaited.found.sent - firing.t, 3)
+        return evidence
+
+    def _release(self, armed: Armed, firing: Firing) -> Evidence:
+        def late(exchange: Exchange) -> bool:
+            return exchange.request == firing.request and exchange.action == "hold"
+
+        answer = self._witness.expect(late)
+        try:
+            armed.release()
+            found = answer.wait(timeout_s=_ANSWER_S)
+        finally:
+            answer.forget()
+        if found is None or found.answered is None:
+            raise DidNotBiteError(
+                f"{self.target}: the broker did not answer it once it was released"
+            )
+        return {"held_s": round(found.answered - firing.t, 3), "error": found.error}
+
+    def _rule(self) -> Rule:
+        table = self._table
+        lasts_s = table.lasts_s if isinstance(table, LastingFault) else 0.0
+        return Rule(
+            step=table.step,
+            action=table.action,
+            instance=self._fault.instance,
+            nth=table.nth,
+            span_s=lasts_s or None,
+            broker=None if self._found is None else self._found.broker,
+            delay_s=table.delay_s if isinstance(table, Delay) else 0.0,
+        )
+
+    def _expect_its_end(self) -> Expected | None:
+        table = self._table
+        if isinstance(table, LastingFault) and table.until_given_up:
+            return self._witness.expect(lambda each: self._since(each, *_GIVEN_UP))
+        if isinstance(table, Hold) and table.release_step is not None:
+            step = table.release_step
+            return self._witness.expect(
+                lambda each: each.outcome == "answered" and self._since(each, step),
+                nth=table.release_nth,
+            )
+        return None
+
+    def _since(self, exchange: Exchange, *steps: str) -> bool:
+        """Whether it is one of these steps, by the instance that was hit, later than that."""
+        firings = () if self._armed is None else self._armed.firings
+        return (
+            bool(firings)
+            and exchange.instance == firings[0].instance
+            and exchange.sent > firings[0].t
+            and any(matches(step, exchange.steps) for step in steps)
+        )
+
+
+def identity(request: Request) -> Evidence:
+    """What is known of it."""
+    fields = msgspec.to_builtins(request)
+    return {key: value for key, value in fields.items() if value not in (None, [], ())}

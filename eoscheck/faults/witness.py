@@ -1,0 +1,76 @@
+"""Waits for what goes over the wire: the next request of some kind, seen when it was answered."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from eoscheck.wire import Exchange
+
+_LOOK_S = 0.05
+
+
+class Witness:
+    """Hears of every exchange, in the proxy's thread; those who expect one are woken. Thread-safe,
+    and quick where nobody expects anything."""
+
+    def __init__(self) -> None:
+        self._expected: tuple[Expected, ...] = ()
+        self._lock = threading.Lock()
+
+    def __call__(self, exchange: Exchange) -> None:
+        for each in self._expected:
+            each.look(exchange)
+
+    def expect(self, wanted: Callable[[Exchange], bool], *, nth: int = 1) -> Expected:
+        """The `nth` exchange from now on that is `wanted`; give it up by `Expected.forget`."""
+        expected = Expected(wanted, nth=nth, forget=self._forget)
+        with self._lock:
+            self._expected += (expected,)
+        return expected
+
+    def _forget(self, expected: Expected) -> None:
+        with self._lock:
+            self._expected = tuple(each for each in self._expected if each is not expected)
+
+
+class Expected:
+    """`found` is None until it came."""
+
+    def __init__(
+        self,
+        wanted: Callable[[Exchange], bool],
+        *,
+        nth: int,
+        forget: Callable[[Expected], None],
+    ) -> None:
+        self.found: Exchange | None = None
+        self._wanted = wanted
+        self._left = nth
+        self._forget = forget
+        self._came = threading.Event()
+
+    def look(self, exchange: Exchange) -> None:
+        if self.found is None and self._wanted(exchange):
+            self._left -= 1
+            if self._left == 0:
+                self.found = exchange
+                self._came.set()
+
+    def wait(
+        self,
+        *,
+        timeout_s: float,
+        stop: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Exchange | None:
+        """None where it did not come in time, or `stop` said so."""
+        give_up_at = clock() + timeout_s
+        while not stop() and (left := give_up_at - clock()) > 0:
+            if self._came.wait(min(left, _LOOK_S)):
+                break
+        return self.found
+
+    def forget(self) -> None:
+        self._forget(self)
