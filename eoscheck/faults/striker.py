@@ -61,15 +61,13 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class _AtWork:
-    """One look: transactions that somebody works in, and how many instances were up beside the
-    fault's target. One transactional producer an instance is assumed."""
+    """One look: transactions that somebody works in, how many instances were up beside the fault's
+    target (`others`), and whether those and the target have one each. One transactional producer an
+    instance is assumed."""
 
     transactions: list[OpenTransaction] = field(default_factory=list)
     others: int = 0
-
-    @property
-    def all_have_one(self) -> bool:
-        return len(self.transactions) > self.others
+    all_have_one: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,8 +284,9 @@ class Striker:
         Those are counted after the look: what starts later has no part in what was seen."""
         found = [each for each in self._ongoing() if mark(each) not in self.orphans]
         subject = self.scene.subject
-        others = [each for each in subject.instances if each != fault.instance]
-        return _AtWork(transactions=found, others=sum(subject.is_up(each) for each in others))
+        others = sum(subject.is_up(each) for each in subject.instances if each != fault.instance)
+        working = others + (fault.instance is not None)
+        return _AtWork(transactions=found, others=others, all_have_one=len(found) >= working)
 
     def _count_left_open(self, orphans: OrphanWatch, *, until: float) -> int | None:
         """Looks until it is certain, or the heal is due; None where the cluster does not tell."""

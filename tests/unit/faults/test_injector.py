@@ -303,6 +303,26 @@ def test_a_kill_looks_again_once_its_target_stands_still(bench: Bench) -> None:
     assert 1.9 < injected.t < 2.4
 
 
+def test_an_instance_that_comes_up_while_the_target_stands_still_is_waited_for_too(
+    bench: Bench,
+) -> None:
+    """Else its transaction is not known before the kill, and nobody could tell whose is left."""
+    bench.subject = FakeSubject(bench.clock, instances=2)
+    bench.subject.states[1] = "down"
+    bench.clock.at.append((1.05, lambda: bench.subject.heal(1)))  # paused from 1.0 s on
+
+    def answer(now: float) -> list[OpenTransaction]:
+        killed = bench.subject.states[0] == "down"
+        other = [transaction("app-1", 2 if killed else 1)] if now >= 2.5 else []
+        return [transaction("app-0", 1), *other]
+
+    bench.run(fault(open_transaction=True), transactions=FakeTransactions(bench.clock, answer))
+    (injected,) = bench.events(FaultInjected)
+    assert injected.evidence["open_before"] == ["app-0", "app-1"]
+    assert injected.open_transactions == 1
+    assert injected.evidence["open_after"] == ["app-0"]
+
+
 def test_a_fault_that_sees_no_transaction_in_time_fires_and_says_so(bench: Bench) -> None:
     never = FakeTransactions(bench.clock, lambda _now: [])
     bench.run(fault(open_transaction=True), transactions=never, trigger_timeout_s=2.0)
