@@ -10,8 +10,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     this version, is None (`topics` empty).
 
     `api` is Kafka's name (`EndTxn`), or `api 99` where we know none. `topics` are names; an id that
-    no answer to Metadata has told us stands as its UUID. `committed` is EndTxn's. `generation` is
-    the classic group's generation id or KIP-848's member epoch; `requires_stable` is OffsetFetch's.
+    no answer to Metadata has told us stands as its UUID. Those of an incremental Fetch are its
+    session's (KIP-227). `committed` is EndTxn's. `generation` is the classic group's generation id
+    or KIP-848's member epoch; `requires_stable` is OffsetFetch's; `acks` is Produce's.
     """
 
     api: str
@@ -28,4 +29,5 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     member_id: str | None = None
     generation: int | None = None
     requires_stable: bool | None = None
+    acks: int | None = None
     topics: tuple[str, ...] = ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
+from eoscheck.errors import UsageError, did_you_mean
 from eoscheck.wire.request import Request
-from eoscheck.wire.steps import Step
+from eoscheck.wire.steps import Step, require_step
 
 WireAction = Literal[
     "crash-before",  # the instance dies, the broker never sees the request
@@ -35,6 +36,22 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     span_s: float | None = None
     broker: int | None = None
     delay_s: float = 0.0
+
+
+def require_rule(rule: Rule) -> None:
+    """Raises UsageError where it could never act, or says nothing."""
+    actions = get_args(WireAction)
+    if rule.action not in actions:
+        raise UsageError(
+            f"the wire knows no action {rule.action!r}{did_you_mean(rule.action, actions)}"
+        )
+    require_step(rule.step)
+    if rule.nth < 1:
+        raise UsageError(f"nth counts from 1, and is {rule.nth}")
+    if rule.span_s is not None and rule.span_s <= 0:
+        raise UsageError(f"a span is longer than 0 s: {rule.span_s}")
+    if (rule.action == "delay") != (rule.delay_s > 0):
+        raise UsageError("delay needs a delay_s above 0, and the other actions none")
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):

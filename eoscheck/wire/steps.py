@@ -8,13 +8,27 @@ each of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
+from eoscheck.errors import UsageError, did_you_mean
+from eoscheck.wire.apis import API_NAMES
 from eoscheck.wire.request import Request
 
 Step: TypeAlias = str
+
+_READ = ("input", "restore", "internal", "output")
+PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Produce": ("output", "changelog", "internal", "input"),
+        "Fetch": _READ,
+        "ListOffsets": _READ,
+        "EndTxn": ("commit", "abort"),
+    }
+)
+"""By API: what its steps may have in brackets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +42,46 @@ class TopicRoles:
 
 def steps_of(request: Request, roles: TopicRoles) -> Sequence[Step]:
     """At least one: the API's own name, where nothing more can be told."""
-    raise NotImplementedError
+    match request.api:
+        case "EndTxn" if request.committed is not None:
+            return (f"EndTxn({'commit' if request.committed else 'abort'})",)
+        case "Produce":
+            found = {_written(topic, roles) for topic in request.topics}
+        case "Fetch" | "ListOffsets":
+            found = {_read(topic, roles) for topic in request.topics}
+        case _:
+            return (request.api,)
+    parts = [part for part in PARTS[request.api] if part in found]
+    return tuple(f"{request.api}({part})" for part in parts) or (request.api,)
 
 
 def matches(step: Step, of: Sequence[Step]) -> bool:
     """Whether a rule for `step` is meant: `Produce` means every `Produce(...)`."""
     return any(step in (each, each.partition("(")[0]) for each in of)
+
+
+def require_step(step: Step) -> None:
+    """Raises UsageError where no request can be that step."""
+    api, bracket, _ = step.partition("(")
+    if api not in API_NAMES.values():
+        raise UsageError(f"Kafka has no API {api!r}{did_you_mean(api, API_NAMES.values())}")
+    whole = [f"{api}({part})" for part in PARTS.get(api, ())]
+    if bracket and step not in whole:
+        steps = ", ".join([api, *whole])
+        raise UsageError(f"there is no step {step!r}, but {steps}{did_you_mean(step, whole)}")
+
+
+def _written(topic: str, roles: TopicRoles) -> str:
+    if topic in roles.outputs:
+        return "output"
+    if topic in roles.changelogs:
+        return "changelog"
+    return "input" if topic in roles.inputs else "internal"
+
+
+def _read(topic: str, roles: TopicRoles) -> str:
+    if topic in roles.inputs:
+        return "input"
+    if topic in roles.changelogs:
+        return "restore"
+    return "output" if topic in roles.outputs else "internal"

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.network.links import Link
-from eoscheck.wire.rules import Firing, Rule
+from eoscheck.wire.actions import act
+from eoscheck.wire.armed import Armed
+from eoscheck.wire.loop import LoopThread
+from eoscheck.wire.rules import Rule, require_rule
+from eoscheck.wire.side import Side
+from eoscheck.wire.state import State
 from eoscheck.wire.steps import TopicRoles
 from eoscheck.wire.trace import Exchange
+from eoscheck.wire.tunnel import Tunnel
+
+_CLOSE_TIMEOUT_S = 5.0
+_CLOSE_EVERY_S = 0.005
 
 
 class Wire:
@@ -20,15 +32,27 @@ class Wire:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        raise NotImplementedError
+        self._state = State(clock=clock, call_soon=self._call_soon)
+        self._thread = LoopThread(name="wire proxy", failed=self._state.fail)
+        self._servers: dict[Link, asyncio.Server] = {}
+        self._began = self._closed = False
 
     def connect(self, links: Sequence[Link]) -> None:
-        """A proxy takes connections on each client link (other roles are refused)."""
-        raise NotImplementedError
+        """A proxy takes connections on each client link (other roles are refused); those of an
+        earlier call are gone.
+
+        Raises InfrastructureError where one cannot listen.
+        """
+        other = next((link for link in links if link.role != "client"), None)
+        if other is not None:
+            raise UsageError(
+                f"the wire proxy stands between instances and brokers, not on a {other.role} link"
+            )
+        self._thread.run(self._connect(links))
 
     @property
     def links(self) -> Collection[Link]:
-        raise NotImplementedError
+        return tuple(self._servers)
 
     def begin(
         self,
@@ -38,22 +62,52 @@ class Wire:
         listener: Callable[[Exchange], None] | None = None,
     ) -> None:
         """A run begins (or, on a live cluster, the next one): `crash` kills an instance, and has
-        killed it when it returns (called in a thread of its own, while the frame is kept);
-        `listener` is told of every exchange, in the proxy's thread: it must be quick."""
-        raise NotImplementedError
+        killed it when it returns (called in a thread of its own, while the frame is kept, and
+        nothing else of that instance goes on either); `listener` is told of every exchange, in the
+        proxy's thread: it must be quick. What is armed is healed; connections are numbered anew."""
+
+        def begin() -> None:
+            self._heal()
+            self._state.roles, self._state.crash = roles, crash
+            self._state.listener, self._state.numbered = listener, 0
+            self._began = True
+
+        self._thread.call(begin)
 
     def arm(self, rule: Rule) -> Armed:
         """From now on it counts. Rules are independent; the first armed of those that meet a
-        request acts."""
-        raise NotImplementedError
+        request acts. Raises UsageError for a rule that can never act."""
+        require_rule(rule)
+        if rule.action.startswith("crash") and not self._began:
+            raise UsageError("a rule that crashes an instance needs a run: call begin before")
+        for what, chosen, known in (
+            ("instance", rule.instance, {link.source for link in self._servers}),
+            ("broker", rule.broker, {link.broker for link in self._servers}),
+        ):
+            if chosen is not None and chosen not in known:
+                raise UsageError(f"no wire leads from or to {what} {chosen}, but {sorted(known)}")
+        armed = Armed(rule, in_loop=self._in_loop, check=self.check)
+        self._thread.call(partial(self._state.arm, armed))
+        return armed
+
+    def check(self) -> None:
+        """Raises the first thing that went wrong in the proxy: UsageError where a client speaks
+        TLS, or what `crash` or `listener` raised."""
+        self._state.check()
 
     def heal_all(self) -> None:
-        """Every rule is disarmed, what is held is let go."""
-        raise NotImplementedError
+        """Every rule is disarmed, what is held is dropped, what is delayed goes on; connections
+        that miss an answer are closed, so that no client waits for it any longer."""
+        self._in_loop(self._heal)
 
     def close(self) -> None:
-        """Idempotent."""
-        raise NotImplementedError
+        """No thread, socket or rule is left. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._state.wait_crashes()
+        self._thread.run(self._disconnect())
+        self._thread.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -66,26 +120,53 @@ class Wire:
     ) -> None:
         self.close()
 
+    # ---------------------------------------------------------------- in the proxy's thread
 
-class Armed:
-    """A rule on the wire, until `disarm`."""
+    async def _connect(self, links: Sequence[Link]) -> None:
+        await self._disconnect()
+        self._state.forget_topics()
+        loop = asyncio.get_running_loop()
+        for link in links:
+            try:
+                server = await loop.create_server(partial(self._accept, link), *link.listen)
+            except OSError as error:
+                await self._disconnect()
+                raise InfrastructureError(
+                    f"no wire proxy can listen on {link.listen[0]}:{link.listen[1]}: {error}"
+                ) from error
+            self._servers[link] = server
 
-    rule: Rule
+    def _accept(self, link: Link) -> Side:
+        return Tunnel(self._state, link, act=act).client
 
-    def wait(self, *, timeout_s: float, stop: Callable[[], bool] = lambda: False) -> Firing | None:
-        """Its first firing, once what it does is done (the instance dead, the request dropped);
-        None where none came in time, or `stop` said so."""
-        raise NotImplementedError
+    async def _disconnect(self) -> None:
+        """Returns when every socket is closed."""
+        self._state.disarm_all()
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
+        for connection in tuple(self._state.connections):
+            connection.abort()
+        give_up_at = time.monotonic() + _CLOSE_TIMEOUT_S
+        while self._state.sockets:
+            if time.monotonic() > give_up_at:
+                raise InfrastructureError(f"{len(self._state.sockets)} connections did not close")
+            for side in tuple(self._state.sockets):
+                side.abort()
+            await asyncio.sleep(_CLOSE_EVERY_S)
 
-    @property
-    def firings(self) -> Sequence[Firing]:
-        """All so far."""
-        raise NotImplementedError
+    def _heal(self) -> None:
+        self._state.disarm_all()
+        for connection in tuple(self._state.connections):
+            if connection.stalled:
+                connection.end()
 
-    def release(self) -> None:
-        """A held request goes on to the broker, on its old connection; its answer is swallowed."""
-        raise NotImplementedError
+    # ---------------------------------------------------------------- from other threads
 
-    def disarm(self) -> None:
-        """No more firings; what is held is dropped, not sent. Idempotent."""
-        raise NotImplementedError
+    def _in_loop(self, function: Callable[[], Any]) -> Any:
+        """Nothing is left to do once it is closed; what is asked for then is the empty answer of
+        `Armed`."""
+        return [] if self._closed else self._thread.call(function)
+
+    def _call_soon(self, function: Callable[[], None]) -> None:
+        self._thread.loop.call_soon_threadsafe(function)

@@ -1,0 +1,213 @@
+"""Requests and answers of one connection, read: header, and the fields that a step needs."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from eoscheck.wire import apis
+from eoscheck.wire.produce import read_produce
+from eoscheck.wire.request import Request
+from eoscheck.wire.sessions import FetchSessions
+from eoscheck.wire.varint import read_uvarint, skip_tags
+
+REQUEST_LEAST = 10
+"""Bytes of the smallest request: API key, version, correlation id and no client id."""
+_HEADER = struct.Struct(">ihhih")
+_EPOCH = struct.Struct(">i")
+_HEARTBEAT_ANSWER = struct.Struct(">ih")  # throttle time, error
+_FETCH_ANSWER = struct.Struct(">ihi")  # throttle time, error, session
+_FETCH_WITH_SESSION = 7
+_FETCH_FLEXIBLE = 12
+_METADATA_WITH_IDS = 10
+_UNREADABLE = (IndexError, ValueError, KeyError, TypeError, AttributeError, struct.error)
+"""What codecs raise at bytes that are not as the version says."""
+
+TopicName = Callable[[UUID], str | None]
+
+
+class Reader:
+    """Of one connection. `name` tells a topic's name by its id, `learn` is told of new ones."""
+
+    def __init__(self, *, name: TopicName, learn: Callable[[UUID, str], None]) -> None:
+        self._name, self._learn = name, learn
+        self._sessions = FetchSessions()
+
+    def read(self, frame: bytes) -> Request:
+        """A whole frame with its size. Where the API or version is not known, or its fields are not
+        as they should be, the header's fields alone. Raises struct.error where it has no header."""
+        header, at = read_header(frame)
+        with suppress(*_UNREADABLE):
+            fields = self._fields(frame, at, header["api_key"], header["api_version"], header)
+            return Request(**header, **fields)
+        return Request(**header)
+
+    def answered(self, request: Request, frame: bytes) -> int | None:
+        """The first error code in the answer to it, 0: none; None where it is not read. `frame`:
+        whole, but of Fetch the first `ANSWER_HEAD` bytes do."""
+        with suppress(*_UNREADABLE):
+            return self._error(request, frame)
+        return None
+
+    def _fields(
+        self, frame: bytes, at: int, key: int, version: int, header: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        if key == apis.PRODUCE:
+            produce = read_produce(frame, at, version=version)
+            return {
+                "transactional_id": produce.transactional_id,
+                "acks": produce.acks,
+                "topics": self._names(produce.topics),
+            }
+        if key in apis.NEW_HEARTBEATS:
+            return _new_heartbeat(frame, skip_tags(frame, at))
+        codec = apis.REQUESTS.get(key)
+        if codec is None or not apis.knows(codec, version):
+            return {}
+        if codec.flexible_version_q(version):
+            at = skip_tags(frame, at)
+        message = codec.decode(memoryview(frame)[at:], version=version)
+        if key == apis.FETCH:
+            topics = self._sessions.asked(
+                header["correlation_id"],
+                message,
+                key=lambda topic: topic.topic_id or topic.topic,
+            )
+            return {"topics": self._names(topics)}
+        return self._plain_fields(message)
+
+    def _plain_fields(self, message: Any) -> Mapping[str, Any]:
+        """By the names that the codecs give them. AddPartitionsToTxn is a list from version 4, as
+        OffsetFetch is from 8: of their first."""
+        first = next(iter([*_list(message, "transactions"), *_list(message, "groups")]), None)
+        committed = getattr(message, "committed", None)
+        return {
+            "transactional_id": _field(
+                message, first, "transactional_id", "v3_and_below_transactional_id"
+            ),
+            "producer_id": _field(message, first, "producer_id", "v3_and_below_producer_id"),
+            "producer_epoch": _field(
+                message, first, "producer_epoch", "v3_and_below_producer_epoch"
+            ),
+            "committed": None if committed is None else bool(committed),
+            "group": _field(message, first, "group_id"),
+            "member_id": _field(message, first, "member_id"),
+            "generation": _field(
+                message, first, "generation_id", "generation_id_or_member_epoch", "member_epoch"
+            ),
+            "requires_stable": getattr(message, "require_stable", None),
+            "topics": self._names(_topics(message)),
+        }
+
+    def _names(self, topics: Iterable[UUID | str]) -> tuple[str, ...]:
+        named = (
+            topic if isinstance(topic, str) else self._name(topic) or str(topic) for topic in topics
+        )
+        return tuple(dict.fromkeys(named))
+
+    def _error(self, request: Request, frame: bytes) -> int | None:
+        key, version = request.api_key, request.api_version
+        if key == apis.FETCH:
+            return self._fetch_error(request, frame)
+        if key in apis.NEW_HEARTBEATS:
+            code: int = _HEARTBEAT_ANSWER.unpack_from(frame, skip_tags(frame, 8))[1]
+            return code
+        codec = apis.ANSWERS.get(key)
+        if codec is None or not apis.knows(codec, version):
+            return None
+        at = skip_tags(frame, 8) if codec.flexible_version_q(version) else 8
+        message = codec.decode(memoryview(frame)[at:], version=version)
+        if key == apis.METADATA and version >= _METADATA_WITH_IDS:
+            for topic in message.topics:
+                if topic.name is not None and topic.topic_id is not None:
+                    self._learn(topic.topic_id, topic.name)
+        return next((code for code in _errors(message.to_dict()) if code), 0)
+
+    def _fetch_error(self, request: Request, frame: bytes) -> int | None:
+        version = request.api_version
+        if version < _FETCH_WITH_SESSION or not apis.knows(apis.REQUESTS[apis.FETCH], version):
+            return None
+        at = skip_tags(frame, 8) if version >= _FETCH_FLEXIBLE else 8
+        error: int
+        _, error, session = _FETCH_ANSWER.unpack_from(frame, at)
+        self._sessions.answered(request.correlation_id, session, error=error)
+        return error
+
+
+ANSWER_HEAD = 64
+"""Of the broker's frames so many bytes come at once: enough for the header and a Fetch's session,
+whose header's tagged fields are none today."""
+
+
+def reads_answer(request: Request) -> bool:
+    """Whether the whole answer is needed to read it."""
+    return request.api_key in apis.ANSWERS or request.api_key in apis.NEW_HEARTBEATS
+
+
+def read_header(frame: bytes) -> tuple[dict[str, Any], int]:
+    """The fields of a Request, and where what follows begins (tagged fields, of flexible versions).
+
+    RequestHeader.json: the client id is never compact.
+    """
+    size, key, version, correlation, length = _HEADER.unpack_from(frame)
+    at = _HEADER.size + max(length, 0)
+    client_id = None if length < 0 else frame[_HEADER.size : at].decode(errors="replace")
+    header = {
+        "api": apis.API_NAMES.get(key, f"api {key}"),
+        "api_key": key,
+        "api_version": version,
+        "correlation_id": correlation,
+        "client_id": client_id,
+        "size": size,
+    }
+    return header, at
+
+
+def _new_heartbeat(data: bytes, at: int) -> Mapping[str, Any]:
+    group, at = _compact_string(data, at)
+    member, at = _compact_string(data, at)
+    return {"group": group, "member_id": member, "generation": _EPOCH.unpack_from(data, at)[0]}
+
+
+def _compact_string(data: bytes, at: int) -> tuple[str, int]:
+    length, at = read_uvarint(data, at)
+    end = at + max(length - 1, 0)
+    return data[at:end].decode(), end
+
+
+def _list(message: Any, name: str) -> Iterable[Any]:
+    return getattr(message, name, None) or ()
+
+
+def _field(message: Any, first: Any, *names: str) -> Any:
+    """The first that the message, or the first of its parts, has and that says something."""
+    for holder in (message, first):
+        for name in names:
+            value = getattr(holder, name, None)
+            if value not in (None, ""):
+                return value
+    return None
+
+
+def _topics(message: Any) -> Iterator[UUID | str]:
+    parts = [message, *_list(message, "transactions"), *_list(message, "groups")]
+    for part in parts:
+        for topic in [*_list(part, "topics"), *_list(part, "v3_and_below_topics")]:
+            named = getattr(topic, "name", None) or getattr(topic, "topic_id", None)
+            if named is not None:
+                yield named
+
+
+def _errors(value: Any) -> Iterator[int]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name.endswith("error_code") and isinstance(inner, int):
+                yield inner
+            else:
+                yield from _errors(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _errors(inner)

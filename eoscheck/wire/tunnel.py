@@ -1,0 +1,363 @@
+"""One connection of a client, and the one to the broker that stands for it."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from eoscheck.errors import UsageError
+from eoscheck.network.links import Link
+from eoscheck.wire import apis
+from eoscheck.wire.armed import Armed
+from eoscheck.wire.frames import Framer, NotKafkaError, Piece
+from eoscheck.wire.reader import ANSWER_HEAD, REQUEST_LEAST, Reader, reads_answer
+from eoscheck.wire.request import Request
+from eoscheck.wire.rules import Firing
+from eoscheck.wire.side import Side
+from eoscheck.wire.state import State
+from eoscheck.wire.steps import Step, steps_of
+from eoscheck.wire.trace import STALLED, Exchange, Outcome
+
+_CONNECT_TIMEOUT_S = 10.0
+_TLS_RECORD = 0x16  # a handshake; as the first byte of a size it would be 369 MB
+_CORRELATION = struct.Struct(">i")
+_CORRELATION_AT = 4
+_ANSWER_LEAST = 4
+
+Fate = Literal["deliver", "swallow", "crash"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """A request on its way, and what is to become of its answer."""
+
+    request: Request
+    steps: tuple[Step, ...]
+    sent: float
+    fate: Fate = "deliver"
+    action: str | None = None
+    armed: Armed | None = None
+    firing: Firing | None = None
+    """Where an action is not done before the answer."""
+    settled: Callable[[Exchange], None] | None = None
+    error: int | None = None
+
+
+class Tunnel:
+    """Bytes go on in order, a request when it is whole. What a rule does to one is in
+    `actions.act`."""
+
+    def __init__(self, state: State, link: Link, *, act: Act) -> None:
+        self.state, self.link = state, link
+        state.numbered += 1
+        self.number = state.numbered
+        self.client = Side(
+            made=self._begin,
+            data=self._from_client,
+            eof=self._client_eof,
+            lost=self._client_lost,
+            full=lambda full: self.broker.read(not full),
+            opened=state.sockets,
+        )
+        self.broker = Side(
+            made=self._connected,
+            data=self._from_broker,
+            eof=self._broker_eof,
+            lost=self.end,
+            full=self._broker_full,
+            opened=state.sockets,
+        )
+        self.stalled = False
+        self.detached = False
+        self.copies = 0
+        """Of requests that were duplicated."""
+        self._held: Asked | None = None
+        self._act = act
+        self._reader = Reader(name=state.topic_name, learn=state.learn_topic)
+        self._requests = Framer(least=REQUEST_LEAST)
+        self._answers = Framer(least=_ANSWER_LEAST, head=ANSWER_HEAD)
+        self._waiting: deque[bytes] = deque()
+        self._asked: deque[Asked] = deque()
+        self._answering: Asked | None = None
+        self._parts: list[bytes] = []
+        self._rest: bytes | None = None  # of a stream that is not Kafka's, behind what waits
+        self._blocked = True
+        self._full = self._plain = self._ended = False
+        self._eof = {"client": False, "broker": False}
+        self._dialing: asyncio.Task[None] | None = None
+
+    # ---------------------------------------------------------------- begin and end
+
+    def _begin(self) -> None:
+        self.state.connections.add(self)
+        self._read_client()
+        self._dialing = asyncio.get_running_loop().create_task(self._dial())
+
+    async def _dial(self) -> None:
+        host, port = self.link.upstream
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                await asyncio.get_running_loop().create_connection(lambda: self.broker, host, port)
+        except OSError:  # the broker is down: the client is told as a proxy can
+            self.end()
+
+    def _connected(self) -> None:
+        if self._ended:
+            self.broker.abort()
+            return
+        self.resume()
+
+    def end(self) -> None:
+        """Both sides are closed; what was written is still sent. Idempotent."""
+        if self._ended:
+            return
+        self._ended = True
+        self.state.connections.discard(self)
+        if self._dialing is not None:
+            self._dialing.cancel()
+        self.client.close()
+        self.broker.close()
+        if self._held is not None:
+            self._asked.append(self._held)
+        while self._asked:
+            self.settle(self._asked.popleft(), "unanswered")
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        self.end()
+        self.client.abort()
+        self.broker.abort()
+
+    def _client_lost(self) -> None:
+        if not self.detached:
+            self.end()
+
+    def _client_eof(self) -> None:
+        self._eof["client"] = True
+        self.pump()
+
+    def _broker_eof(self) -> None:
+        self._eof["broker"] = True
+        self.client.write_eof()
+        if self._eof["client"] or self.detached:
+            self.end()
+
+    # ---------------------------------------------------------------- flow
+
+    def block(self) -> None:
+        """No request goes on until `resume`."""
+        self._blocked = True
+        self._read_client()
+
+    def resume(self) -> None:
+        self._blocked = False
+        self.pump()
+
+    def _broker_full(self, full: bool) -> None:
+        self._full = full
+        self._read_client()
+
+    def _read_client(self) -> None:
+        self.client.read(not (self._blocked or self._full))
+
+    @property
+    def alive(self) -> bool:
+        """Something may still go through it: its instance is not dying."""
+        return not self._ended and (self.detached or not self.state.is_dying(self.link.source))
+
+    def detach(self, asked: Asked) -> None:
+        """The client's side is closed; the broker's waits for `release` of this request."""
+        self.detached = self.stalled = True
+        self._held = asked
+        self.block()
+        self._waiting.clear()
+        self.client.close()
+
+    def release(self, asked: Asked, frame: bytes) -> None:
+        if self._ended:
+            return  # the broker has closed it: it is settled
+        self._held, asked.fate = None, "swallow"
+        out: list[bytes] = []
+        self.forward(asked, frame, out)
+        self.flush(out)
+
+    # ---------------------------------------------------------------- requests
+
+    def _from_client(self, data: bytes) -> None:
+        if not self.alive:
+            return
+        if self._plain:
+            self.broker.write(data)
+            return
+        if self._rest is not None:
+            self._rest += data
+            return
+        try:
+            self._waiting.extend(piece.data for piece in self._requests.feed(data))
+        except NotKafkaError as error:
+            if error.rest[:1] == bytes([_TLS_RECORD]):
+                self._refuse_tls()
+                return
+            self._rest = error.rest
+        self.pump()
+
+    def _refuse_tls(self) -> None:
+        self.state.fail(
+            UsageError(
+                f"instance {self.link.source} speaks TLS, which hides the protocol from the wire "
+                "proxy: let it use PLAINTEXT or SASL_PLAINTEXT"
+            )
+        )
+        self.abort()
+
+    def pump(self) -> None:
+        """What waits goes on, as far as it may."""
+        out: list[bytes] = []
+        while self._waiting and not self._blocked and self.alive:
+            self._request(self._waiting.popleft(), out)
+        self.broker.write(b"".join(out))
+        if not self._waiting and not self._blocked and not self._ended:
+            if self._rest is not None:
+                self._go_plain()
+            if self._eof["client"]:
+                self.broker.write_eof()
+                if self._eof["broker"]:
+                    self.end()
+        self._read_client()
+
+    def _request(self, frame: bytes, out: list[bytes]) -> None:
+        request = self._reader.read(frame)
+        steps = tuple(steps_of(request, self.state.roles))
+        asked = Asked(request=request, steps=steps, sent=self.state.clock())
+        if self.stalled:
+            asked.fate, asked.action = "swallow", STALLED
+        met = self.state.meet(request, steps, self.link)
+        if met is None:
+            self.forward(asked, frame, out)
+        else:
+            asked.armed, asked.firing = met
+            asked.action = asked.firing.rule.action
+            self._act(self, asked, frame, out)
+
+    def forward(self, asked: Asked, frame: bytes, out: list[bytes]) -> None:
+        out.append(frame)
+        if asked.request.acks == 0:
+            self.settle(asked, "one-way")
+            return
+        self._asked.append(asked)
+        if asked.request.api_key == apis.SASL_HANDSHAKE and asked.request.api_version == 0:
+            # Tokens without headers follow.
+            self._rest = b"".join([*self._waiting, self._requests.drain()])
+            self._waiting.clear()
+
+    def flush(self, out: list[bytes]) -> None:
+        """To the broker, before something else happens."""
+        self.broker.write(b"".join(out))
+        out.clear()
+
+    def ask(self, asked: Asked) -> None:
+        """Its answer, or the connection's end, settles it."""
+        self._asked.append(asked)
+
+    def _go_plain(self) -> None:
+        """What follows is not read, and passes as it is, both ways."""
+        rest, self._rest, self._plain = self._rest or b"", None, True
+        self.broker.write(rest)
+        self._to_client([*self._parts, self._answers.drain()])
+        self._parts.clear()
+
+    # ---------------------------------------------------------------- answers
+
+    def _from_broker(self, data: bytes) -> None:
+        if not self.alive:
+            return
+        if self._plain:
+            self._to_client([data])
+            return
+        out: list[bytes] = []
+        try:
+            for piece in self._answers.feed(data):
+                self._answer(piece, out)
+                if not self.alive:
+                    return
+        except NotKafkaError as error:
+            out.append(error.rest)
+            self._plain = True
+        self._to_client(out)
+
+    def _to_client(self, out: Sequence[bytes]) -> None:
+        if not (self._plain and self.stalled):
+            self.client.write(b"".join(out))
+
+    def _answer(self, piece: Piece, out: list[bytes]) -> None:
+        if piece.first:
+            number: int = _CORRELATION.unpack_from(piece.data, _CORRELATION_AT)[0]
+            self._answering = self._find(number)
+        asked = self._answering
+        if asked is None:  # of a request that we did not see: as it is
+            if not self.stalled:
+                out.append(piece.data)
+            return
+        data = piece.data
+        if reads_answer(asked.request):
+            self._parts.append(data)
+            if not piece.last:
+                return
+            data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._parts.clear()
+            asked.error = self._reader.answered(asked.request, data)
+        elif piece.first:
+            asked.error = self._reader.answered(asked.request, data)
+        if asked.fate == "deliver":
+            out.append(data)
+        if piece.last:
+            self._answered(asked, out)
+
+    def _find(self, number: int) -> Asked | None:
+        """Brokers answer in order, but what they never answer is passed over."""
+        for asked in self._asked:
+            if asked.request.correlation_id == number:
+                self._asked.remove(asked)
+                return asked
+        return None
+
+    def _answered(self, asked: Asked, out: list[bytes]) -> None:
+        if asked.fate == "crash" and asked.armed is not None and asked.firing is not None:
+            armed, firing = asked.armed, asked.firing
+            asked.armed = asked.firing = None
+            self._to_client(out)
+            out.clear()
+            self.state.kill(armed, firing)
+        self.settle(asked, "answered")
+
+    # ---------------------------------------------------------------- what became of it
+
+    def settle(self, asked: Asked, outcome: Outcome) -> None:
+        now = self.state.clock()
+        exchange = Exchange(
+            sent=asked.sent,
+            answered=now if outcome == "answered" else None,
+            instance=self.link.source,
+            broker=self.link.broker,
+            connection=self.number,
+            steps=asked.steps,
+            request=asked.request,
+            outcome=outcome,
+            error=asked.error,
+            action=asked.action,
+        )
+        if asked.armed is not None and asked.firing is not None:
+            if outcome == "unanswered":
+                asked.armed.missed()
+            else:
+                asked.armed.done(asked.firing)
+        self.state.tell(exchange)
+        if asked.settled is not None:
+            asked.settled(exchange)
+
+
+Act = Callable[[Tunnel, Asked, bytes, list[bytes]], None]
