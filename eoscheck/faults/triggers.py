@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eoscheck.errors import EoscheckError
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import Condition
 from eoscheck.history.progress import Progress
-from eoscheck.history.restores import RestoreStarted
 from eoscheck.subject.readiness import STABLE, look_at_group
+from eoscheck.subject.restores import RestoresUnderWay
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Whether a condition holds at this moment, and what was seen, in words."""
+    """Whether a condition holds at this moment, and what was seen, in words. For one thread; it
+    remembers how far it has read what the subject prints."""
 
     scene: Scene
     progress: Progress
+    _followed: dict[int, RestoresUnderWay] = field(default_factory=dict, init=False)
 
     def __call__(self, condition: Condition) -> tuple[bool, str]:
         """A cluster that does not answer shows nothing: it is asked again at the next look."""
@@ -48,19 +50,22 @@ class Look:
         return seen >= condition.at_least, f"{seen} {condition.what}"
 
     def _restoring(self) -> list[str]:
-        """Stores whose restore has begun, by what the subject printed, and has not ended."""
-        under_way: dict[tuple[int, str, int], str] = {}
-        for event in self.scene.subject.restores(since_start=float):
-            place = (event.instance, event.store, event.partition)
-            if isinstance(event, RestoreStarted):
-                under_way[place] = f"instance {event.instance}, {event.store}/{event.partition}"
-            else:
-                under_way.pop(place, None)
-        return sorted(
-            words
-            for (instance, *_), words in under_way.items()
-            if self.scene.subject.is_up(instance)
-        )
+        """Restores that have begun, by what the processes that run now printed, and not ended. A
+        process that ends ends its restores with it, and the next one prints into another log."""
+        subject = self.scene.subject
+        found = []
+        for instance in (*subject.instances, *subject.spares):
+            log = subject.output(instance)
+            if log is None or not subject.is_up(instance):
+                continue
+            followed = self._followed.get(instance)
+            if followed is None or followed.log != log:
+                followed = self._followed[instance] = RestoresUnderWay(log, instance=instance)
+            found += [
+                f"instance {instance}, {store}/{partition}"
+                for store, partition in sorted(followed.look())
+            ]
+        return found
 
     def _lag(self) -> int:
         """Acknowledged inputs that the group has not committed."""

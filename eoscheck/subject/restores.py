@@ -38,6 +38,44 @@ def restores_in(
         return
 
 
+class RestoresUnderWay:
+    """Follows one process's log: which of its restores have begun and not ended. What has been
+    read is not read again. What it has not ended, its end does: ask only while it runs."""
+
+    def __init__(self, log: Path, *, instance: int) -> None:
+        self.log = log
+        self._instance = instance
+        self._read_to = 0
+        self._begun = b""
+        """A line whose end is not written yet."""
+        self._under_way: set[tuple[str, int]] = set()
+
+    def look(self) -> set[tuple[str, int]]:
+        """Store and partition of each, by what is printed until now."""
+        for line in self._new_lines():
+            if _MARK not in line:
+                continue
+            event = parse_restore(
+                line.decode(errors="replace"), instance=self._instance, since_start=float
+            )
+            if isinstance(event, RestoreStarted):
+                self._under_way.add((event.store, event.partition))
+            elif event is not None:
+                self._under_way.discard((event.store, event.partition))
+        return set(self._under_way)
+
+    def _new_lines(self) -> list[bytes]:
+        try:
+            with self.log.open("rb") as file:
+                file.seek(self._read_to)
+                new = file.read()
+        except FileNotFoundError:
+            return []
+        self._read_to += len(new)
+        *lines, self._begun = (self._begun + new).split(b"\n")
+        return lines
+
+
 def parse_restore(
     line: str, *, instance: int, since_start: Callable[[float], float]
 ) -> RestoreEvent | None:

@@ -155,6 +155,10 @@ class Subject:
         self._supervisor.remove_at_exit(copy)  # should we be killed
         return copy, self._at(instance).snapshot(copy)
 
+    def output(self, instance: int) -> Path | None:
+        """What its latest process prints into; None before the first start."""
+        return self._at(instance).output
+
     def state_dir(self, instance: int) -> Path:
         return self._at(instance).state_dir
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,21 +13,25 @@ from eoscheck.faults.spec import Condition
 from eoscheck.faults.triggers import Look
 from eoscheck.history import OutputsObserved, SendsAcknowledged
 from eoscheck.history.progress import Progress
-from eoscheck.history.restores import RestoreEnded, RestoreStarted
 from eoscheck.subject import SubjectSpec
 
 
 class FakeSubject:
-    def __init__(self, *restores: Any, up: bool = True) -> None:
-        self.spec = SubjectSpec(command=["app"], group="g")
-        self._restores = restores
-        self._up = up
+    """One instance and one spare; `log` is what the instance's latest process prints into."""
 
-    def restores(self, **_: Any) -> tuple[Any, ...]:
-        return self._restores
+    instances = range(1)
+    spares = range(1, 2)
+
+    def __init__(self) -> None:
+        self.spec = SubjectSpec(command=["app"], group="g")
+        self.log: Path | None = None
+        self.up = True
+
+    def output(self, instance: int) -> Path | None:
+        return self.log if instance == 0 else None
 
     def is_up(self, instance: int) -> bool:
-        return self._up
+        return self.up
 
 
 class FakeView:
@@ -100,11 +105,62 @@ def test_a_group_that_is_not_stable_rebalances() -> None:
     assert looks(Condition(what="rebalancing"))[0] is True
 
 
-def test_a_restore_is_under_way_from_its_begin_to_its_end_while_its_instance_runs() -> None:
-    began = RestoreStarted(t=1.0, instance=0, store="s", partition=2, start=0, end=9)
-    ended = RestoreEnded(t=2.0, instance=0, store="s", partition=2, restored_to=9)
-    condition = Condition(what="restoring")
-    assert look(FakeSubject())(condition)[0] is False
-    assert look(FakeSubject(began))(condition) == (True, "restoring: ['instance 0, s/2']")
-    assert look(FakeSubject(began, ended))(condition)[0] is False
-    assert look(FakeSubject(began, up=False))(condition)[0] is False
+START = "2026-11-27T10:00:00+00:00 INFO event=restore_start store=s partition=2 start=0 end=9\n"
+END = "2026-11-27T10:00:01+00:00 INFO event=restore_end store=s partition=2 end=9\n"
+RESTORING = Condition(what="restoring")
+
+
+def add(log: Path, text: str) -> None:
+    with log.open("a") as file:
+        file.write(text)
+
+
+def test_a_restore_is_under_way_from_its_begin_to_its_end_while_its_instance_runs(
+    tmp_path: Path,
+) -> None:
+    subject = FakeSubject()
+    looks = look(subject)
+    assert looks(RESTORING)[0] is False  # it has printed nothing yet
+    subject.log = tmp_path / "attempt-1.log"
+    assert looks(RESTORING)[0] is False  # nor made the file
+    add(subject.log, "something else\n" + START)
+    assert looks(RESTORING) == (True, "restoring: ['instance 0, s/2']")
+    subject.up = False
+    assert looks(RESTORING)[0] is False
+    subject.up = True
+    assert looks(RESTORING)[0] is True
+    add(subject.log, END)
+    assert looks(RESTORING) == (False, "restoring: nothing")
+
+
+def test_a_restore_ends_with_its_process(tmp_path: Path) -> None:
+    subject = FakeSubject()
+    looks = look(subject)
+    subject.log = tmp_path / "attempt-1.log"
+    add(subject.log, START)
+    assert looks(RESTORING)[0] is True
+    subject.log = tmp_path / "attempt-2.log"
+    assert looks(RESTORING)[0] is False
+    add(subject.log, START)
+    assert looks(RESTORING)[0] is True
+    assert look(subject)(RESTORING)[0] is True
+
+
+def test_a_line_that_is_written_in_two_goes_is_one(tmp_path: Path) -> None:
+    subject = FakeSubject()
+    looks = look(subject)
+    subject.log = tmp_path / "attempt-1.log"
+    add(subject.log, START[:50])
+    assert looks(RESTORING)[0] is False
+    add(subject.log, START[50:])
+    assert looks(RESTORING)[0] is True
+
+
+def test_what_was_read_of_a_log_is_not_read_again(tmp_path: Path) -> None:
+    subject = FakeSubject()
+    looks = look(subject)
+    subject.log = tmp_path / "attempt-1.log"
+    add(subject.log, START)
+    assert looks(RESTORING)[0] is True
+    subject.log.write_text(END + "x" * (len(START) - len(END) - 1) + "\n")  # as long: nothing new
+    assert looks(RESTORING)[0] is True
