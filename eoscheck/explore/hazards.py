@@ -1,0 +1,21 @@
+"""Cells that are red on a healthy app, because the protocol itself has a gap there."""
+
+from __future__ import annotations
+
+from eoscheck.explore.cells import Cell
+
+_HELD = {
+    "EndTxn": "a late EndTxn ends the next transaction of its producer (the class of KAFKA-17754; "
+    "clients that speak EndTxn 5 on brokers with transaction.version 2 are safe)",
+    "TxnOffsetCommit": "a late TxnOffsetCommit moves the offsets back within the next transaction",
+    "OffsetCommit": "a late OffsetCommit moves the group's offsets back",
+    "Produce": "a late Produce of an aborted transaction opens one that nobody ends, or falls into "
+    "the next one",
+}
+
+
+def known_hazard(cell: Cell) -> str:
+    """Which one it is, in words; empty where the app is to blame."""
+    if cell.action not in ("hold", "duplicate"):
+        return ""
+    return _HELD.get(cell.step.partition("(")[0], "")

@@ -1,0 +1,304 @@
+"""The crash point matrix of one app: cell by cell on a live cluster, each judged, each red one
+tried alone."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from eoscheck.audit.findings import AuditReport, Code, Finding, Verdict
+from eoscheck.explore.agenda import Agenda
+from eoscheck.explore.attribution import cleared, suspects
+from eoscheck.explore.block import Block, Site, run_block
+from eoscheck.explore.cells import Cell
+from eoscheck.explore.course import Orders, request_of
+from eoscheck.explore.hazards import known_hazard
+from eoscheck.explore.learn import LearnedStep
+from eoscheck.explore.perform import Bounds, Outcome
+from eoscheck.explore.result import MATRIX_FILE, CellResult, Colour, MatrixResult, judge_matrix
+from eoscheck.run.naming import new_run_id
+from eoscheck.run.scenario import Scenario
+
+_FINDINGS = 5
+"""Kept of each red cell."""
+CLIENT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """`cells` by name instead of the matrix of what is learned; `full`: every action and dimension.
+    `client_timeout_s`: what a client whose requests are lost waits at most. `red_enough`: so many
+    red cells end it. `confirm`: each red one is tried alone."""
+
+    cells: Sequence[Cell] = ()
+    full: bool = False
+    seed: int | None = None
+    client_timeout_s: float = CLIENT_TIMEOUT_S
+    red_enough: int | None = None
+    confirm: bool = True
+
+
+class Listener:
+    """Hears how a matrix goes; all of it may be left as it is."""
+
+    def learned(self, steps: Sequence[LearnedStep], cells: int) -> None:
+        """Once: what the app performs, and how many cells that is."""
+
+    def tried(self, outcome: Outcome, left: int) -> None:
+        """A cell is over; red ones are found later."""
+
+    def judged(self, result: CellResult) -> None:
+        """A red cell, once it was tried alone."""
+
+    def note(self, line: str) -> None:
+        """Something else that takes time."""
+
+
+def run_matrix(
+    load: Callable[[str], Scenario],
+    *,
+    site: Site,
+    folder: Path,
+    repeat: Callable[[Cell | None], str],
+    options: Options = Options(),
+    listener: Listener | None = None,
+) -> MatrixResult:
+    """Runs the matrix of the scenario that `load(run_id)` gives, with fresh topics for each run id;
+    leaves `matrix.json`, and a folder for each of its runs, in `folder`.
+
+    `repeat` is the command that does it again, or one cell of it alone. The cluster of `site` was
+    started with its wire before the scenario's instances. Raises UsageError or InfrastructureError
+    where it cannot be run.
+    """
+    return _Matrix(
+        load,
+        site=site,
+        folder=folder,
+        repeat=repeat,
+        options=options,
+        listener=listener or Listener(),
+    ).run()
+
+
+@dataclass
+class _Tally:
+    results: dict[Cell, CellResult] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+    allowed: Counter[Code] = field(default_factory=Counter)
+    folders: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+class _Matrix:
+    def __init__(
+        self,
+        load: Callable[[str], Scenario],
+        *,
+        site: Site,
+        folder: Path,
+        repeat: Callable[[Cell | None], str],
+        options: Options,
+        listener: Listener,
+    ) -> None:
+        self._load = load
+        self._scenario = load("{run_id}")
+        self._site = site
+        self._folder = folder
+        self._repeat = repeat
+        self._options = options
+        self._listener = listener
+        self._seed = self._scenario.seed if options.seed is None else options.seed
+        self._agenda = Agenda(cells=options.cells, full=options.full, seed=self._seed)
+        self._bounds = Bounds(
+            give_up_s=options.client_timeout_s,
+            recover_s=self._scenario.timing.seconds("liveness"),
+        )
+        self._tally = _Tally()
+
+    def run(self) -> MatrixResult:
+        began, started_at = time.monotonic(), datetime.now(UTC)
+        while self._agenda.needs_learning or (self._agenda.left and not self._enough()):
+            before = len(self._tally.results)
+            self._take(self._run(self._agenda))
+            if len(self._tally.results) == before and not self._agenda.needs_learning:
+                break  # not one cell further: the reason stands among the doubts
+        tally, scenario = self._tally, self._scenario
+        cells = list(tally.results.values())
+        verdict, reasons = judge_matrix(cells, doubts=tally.doubts)
+        result = MatrixResult(
+            matrix_id=self._folder.name,
+            scenario=scenario.name,
+            title=scenario.title,
+            guarantee=scenario.audit.expect,
+            seed=self._seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            verdict=verdict,
+            reasons=reasons,
+            steps=self._agenda.steps,
+            cells=cells,
+            left=self._agenda.left,
+            allowed=dict(tally.allowed),
+            duration_s=time.monotonic() - began,
+            environment=tally.environment,
+            repeat=self._repeat(None),
+            folder=str(self._folder),
+            runs=tally.folders,
+        )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / MATRIX_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        return result
+
+    def _enough(self) -> bool:
+        red = sum(each.colour is Colour.RED for each in self._tally.results.values())
+        return self._options.red_enough is not None and red >= self._options.red_enough
+
+    def _run(self, agenda: Agenda, cell: Cell | None = None) -> Block:
+        """One block; `cell`: of one alone."""
+        run_id = new_run_id(self._scenario.name)
+        folder = self._folder / run_id
+
+        def tell(outcome: Outcome) -> None:
+            self._listener.tried(outcome, len(agenda.left))
+
+        block = run_block(
+            self._load(run_id),
+            orders=Orders(
+                agenda=agenda,
+                bounds=self._bounds,
+                seed=self._seed,
+                learned=lambda steps: self._listener.learned(steps, len(agenda.left)),
+                tell=tell if cell is None else lambda _outcome: None,
+            ),
+            site=self._site,
+            folder=folder,
+            run_id=run_id,
+            repeat=self._repeat(cell),
+        )
+        tally = self._tally
+        tally.folders.append(str(folder))
+        tally.allowed.update(block.result.audit.allowed)
+        tally.environment = block.result.environment
+        return block
+
+    def _take(self, block: Block) -> None:
+        """Sorts out a block: what is known, what is tried alone, what is tried again."""
+        known = cleared(block)
+        doubted = block.result.verdict is Verdict.UNKNOWN and block.red is None
+        for outcome in known:
+            self._tally.results[outcome.cell] = self._plain(outcome)
+        if doubted and not suspects(block):
+            self._tally.doubts += block.result.reasons
+        blamed = suspects(block)
+        if blamed:
+            self._blame(block, blamed)
+        rest = [each.cell for each in block.outcomes if each.cell not in self._tally.results]
+        self._agenda.again(rest)
+
+    def _blame(self, block: Block, blamed: Sequence[Outcome]) -> None:
+        """The first that is red alone is the culprit; else all of them together, or none."""
+        if not self._options.confirm:
+            self._red(blamed[0], block, culprits=[blamed[0].cell.name])
+            return
+        for outcome in blamed:
+            self._listener.note(f"{outcome.cell.name} is tried alone, on fresh topics")
+            alone = self._alone([outcome.cell])
+            if suspects(alone):
+                again = next(e for e in alone.outcomes if e.cell == outcome.cell)
+                self._red(again, alone, culprits=[outcome.cell.name], confirmed=True)
+                return
+        together = self._narrowed([outcome.cell for outcome in reversed(blamed)])
+        names = [cell.name for cell in together]
+        self._red(blamed[0], block, culprits=names, confirmed=bool(names))
+
+    def _narrowed(self, cells: Sequence[Cell]) -> list[Cell]:
+        """The fewest of them that are red together; none where they are not."""
+        if len(cells) < 2 or not suspects(self._alone(cells)):
+            return []
+        left = list(cells)
+        for cell in cells:
+            fewer = [each for each in left if each != cell]
+            if len(fewer) >= 2 and suspects(self._alone(fewer)):
+                left = fewer
+        return left
+
+    def _alone(self, cells: Sequence[Cell]) -> Block:
+        agenda = Agenda(cells=cells, seed=self._seed)
+        agenda.steps = list(self._agenda.steps)
+        return self._run(agenda, cells[0])
+
+    def _plain(self, outcome: Outcome) -> CellResult:
+        if outcome.firing is None:
+            return self._of(outcome, colour=Colour.UNREACHED, reason=outcome.reason)
+        if outcome.unsure:
+            return self._of(outcome, colour=Colour.UNKNOWN, reason=outcome.unsure)
+        return self._of(outcome, colour=Colour.GREEN)
+
+    def _red(
+        self, outcome: Outcome, block: Block, *, culprits: list[str], confirmed: bool = False
+    ) -> None:
+        report = block.red[1] if block.red is not None else None
+        codes, findings = _found(report)
+        if outcome.stalled and not codes:
+            codes = {Code.STALLED: 1}
+        said = ", ".join(f"{count} × {code.value}" for code, count in codes.items())
+        parts = [said, outcome.stalled]
+        if self._options.confirm and not confirmed:
+            parts.append("seen once: it did not come out red again alone")
+        elif len(culprits) > 1:
+            parts.append(f"it takes {len(culprits)} cells: {', '.join(culprits)}")
+        result = self._of(
+            outcome,
+            colour=Colour.RED,
+            reason="; ".join(part for part in parts if part),
+            codes=codes,
+            findings=findings,
+            confirmed=confirmed,
+            culprits=culprits,
+            known=known_hazard(outcome.cell),
+        )
+        self._tally.results[outcome.cell] = result
+        self._listener.judged(result)
+
+    def _of(
+        self,
+        outcome: Outcome,
+        *,
+        colour: Colour,
+        reason: str = "",
+        codes: dict[Code, int] | None = None,
+        findings: Sequence[Finding] = (),
+        confirmed: bool = False,
+        culprits: Sequence[str] = (),
+        known: str = "",
+    ) -> CellResult:
+        return CellResult(
+            cell=outcome.cell,
+            colour=colour,
+            repeat=self._repeat(outcome.cell),
+            reason=reason,
+            instance=outcome.instance,
+            nth=outcome.nth,
+            request=request_of(outcome),
+            rolled_back=outcome.rolled_back,
+            took_over_s=outcome.took_over_s,
+            back_s=outcome.back_s,
+            seconds=outcome.ended - outcome.began,
+            codes=codes or {},
+            findings=list(findings),
+            confirmed=confirmed,
+            culprits=list(culprits),
+            known=known,
+        )
+
+
+def _found(report: AuditReport | None) -> tuple[dict[Code, int], list[Finding]]:
+    if report is None:
+        return {}, []
+    codes = {code: count for code, count in report.anomalies.items() if count}
+    return codes, [each for each in report.findings if not each.allowed][:_FINDINGS]
