@@ -26,6 +26,11 @@ from eoscheck.run.scenario import load_scenario
     metavar="IMAGE",
     help="Run it on brokers in containers of this image (provider 'docker').",
 )
+@click.option(
+    "--trace",
+    is_flag=True,
+    help="Write down what the subject's instances ask of brokers, for `eoscheck trace`.",
+)
 @run_options
 @click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -36,6 +41,7 @@ def command(
     base: Path | None,
     guarantee: str | None,
     kafka_image: str | None,
+    trace: bool,
     report: Path,
     output_format: str,
     subject: tuple[str, ...],
@@ -49,6 +55,8 @@ def command(
     """
     if kafka_image is not None:
         overrides = (*overrides, "cluster.provider=docker", f"cluster.image={kafka_image}")
+    if trace:
+        overrides = (*overrides, "trace=true")
     load = partial(
         load_scenario,
         scenario,
@@ -80,6 +88,7 @@ def command(
             seed=seed,
             repeat=repeat,
             network=session.network,
+            wire=session.wire,
             listener=listener,
         )
     show(

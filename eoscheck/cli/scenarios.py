@@ -136,6 +136,7 @@ def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> R
                 overrides=entry.overrides,
             ),
             network=session.network,
+            wire=session.wire,
             listener=listener,
         )
 

@@ -26,8 +26,10 @@ from eoscheck.report.html import write_html
 from eoscheck.report.live import LiveView
 from eoscheck.report.terminal import print_demo
 from eoscheck.run.needs import ClusterNeeds
+from eoscheck.run.proxies import connected
 from eoscheck.run.result import DemoResult
 from eoscheck.run.scenario import ClusterSpec
+from eoscheck.wire import Wire
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -87,6 +89,7 @@ class Session:
     supervisor: Supervisor
     console: Console
     network: Network | None
+    wire: Wire | None
 
     def watch(self, title: str) -> AbstractContextManager[Callable[[Event], None]]:
         return LiveView(title, console=self.console)
@@ -114,6 +117,7 @@ def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[
             network = stack.enter_context(
                 start_network(supervisor=supervisor, folder=folder, progress=progress)
             )
+        wire = stack.enter_context(Wire()) if needs.wire else None
         cluster = open_cluster(
             supervisor=supervisor,
             provider=spec.provider,
@@ -128,11 +132,13 @@ def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[
             image=spec.image,
             slots=needs.slots,
             broker_links=needs.broker_links,
-            connect=network.connect if network else None,
+            connect=connected(wire=wire, network=network),
             progress=progress,
         )
         stack.callback(cluster.close)
-        yield Session(cluster=cluster, supervisor=supervisor, console=console, network=network)
+        yield Session(
+            cluster=cluster, supervisor=supervisor, console=console, network=network, wire=wire
+        )
 
 
 def show(result: DemoResult, *, path: Path, output_format: str) -> None:

@@ -168,7 +168,8 @@ class Delay(LastingFault, frozen=True, kw_only=True, tag="delay"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.delay_s
+        if self.delay_s == 0:
+            raise UsageError("faults.delay must be above 0")
 
     @property
     def delay_s(self) -> float:

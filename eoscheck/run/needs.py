@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eoscheck.errors import UsageError
 from eoscheck.faults import needs_of
 from eoscheck.run.scenario import Scenario
 
@@ -11,21 +12,30 @@ from eoscheck.run.scenario import Scenario
 @dataclass(frozen=True, kw_only=True)
 class ClusterNeeds:
     """`slots`: instances that reach each broker through a proxy of their own; `broker_links`:
-    brokers reach each other through proxies. With either there is a network."""
+    brokers reach each other through proxies. Those proxies are a `network`'s, which can be
+    disturbed, a `wire`'s, which read the protocol (on slots), or both, one behind the other."""
 
     slots: int = 0
     broker_links: bool = False
-
-    @property
-    def network(self) -> bool:
-        return self.slots > 0 or self.broker_links
+    network: bool = False
+    wire: bool = False
 
 
 def cluster_needs(scenario: Scenario) -> ClusterNeeds:
+    """Raises UsageError where a wire is wanted that its cluster cannot have."""
     needs = needs_of(scenario.faults)
+    wire = "wire" in needs or scenario.trace
+    if wire and scenario.cluster.provider != "embedded":
+        raise UsageError(
+            f"the provider {scenario.cluster.provider!r} has no place for proxies that read the "
+            "protocol (a trace, faults at its steps): leave out cluster.provider, or set it to "
+            "'embedded'"
+        )
     return ClusterNeeds(
-        slots=scenario.subject.instances + spares(scenario) if "network" in needs else 0,
+        slots=scenario.subject.instances + spares(scenario) if wire or "network" in needs else 0,
         broker_links="broker links" in needs,
+        network=bool(needs & {"network", "broker links"}),
+        wire=wire,
     )
 
 

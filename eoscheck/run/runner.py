@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from eoscheck.cluster.transactions import TransactionView
 from eoscheck.cluster.view import ClusterView
 from eoscheck.faults import PlannedFault, Scene, plan, run_faults
 from eoscheck.faults.preparing import check_machine, prepare
+from eoscheck.faults.witness import Witness
 from eoscheck.history import (
     Event,
     PhaseStarted,
@@ -47,7 +48,9 @@ from eoscheck.run.observer import (
 )
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
+from eoscheck.run.trace import topic_roles, tracing
 from eoscheck.subject import Subject
+from eoscheck.wire import Wire
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class Stage:
     recorder: Recorder
     progress: Progress
     network: Network | None
+    wire: Wire | None
 
 
 def run_scenario(
@@ -75,14 +79,15 @@ def run_scenario(
     repeat: str,
     seed: int | None = None,
     network: Network | None = None,
+    wire: Wire | None = None,
     listener: Callable[[Event], None] | None = None,
 ) -> RunResult:
     """Runs `scenario` on `cluster`, audits it, and leaves `history.ndjson` and `result.json` in
     `folder`.
 
     `scenario` is as `load_scenario(..., run_id=run_id)` gave it; `seed` replaces its own; `repeat`
-    is the command that does this run again; `network` has the proxies that `cluster` was started
-    with, where it was; `listener` gets each event as it happens.
+    is the command that does this run again; `network` and `wire` have the proxies that `cluster`
+    was started with, where it was; `listener` gets each event as it happens.
     Raises UsageError or InfrastructureError where the run cannot be made; whatever was started is
     stopped on every way out.
     """
@@ -130,6 +135,7 @@ def run_scenario(
             recorder=recorder,
             progress=progress,
             network=network,
+            wire=wire,
         )
         try:
             _conduct(stage, faults=faults)
@@ -178,7 +184,7 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
     """Load, faults, heal, drain: whatever happens, the subject is stopped at the end."""
     timing, recorder = stage.scenario.timing, stage.recorder
     try:
-        with _observing(stage):
+        with _tracing(stage) as witness, _observing(stage):
             recorder.record(PhaseStarted(t=recorder.now(), phase="start"))
             stage.subject.start_all()
             stage.subject.wait_ready(view=stage.view, topic=stage.scenario.load.topic)
@@ -187,7 +193,7 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
                 recorder.record(PhaseStarted(t=recorder.now(), phase="steady"))
                 load.pause(timing.seconds("steady"))
                 recorder.record(PhaseStarted(t=recorder.now(), phase="faults"))
-                _inject(stage, faults=faults)
+                _inject(stage, faults=faults, witness=witness)
                 load.pause(timing.seconds("settle"))
             recorder.record(PhaseStarted(t=recorder.now(), phase="drain"))
             drained, reason = wait_drained(
@@ -208,6 +214,18 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
             recorder.record(RunFinished(t=recorder.now(), drained=drained, reason=reason))
     finally:
         stage.subject.stop_all()
+
+
+def _tracing(stage: Stage) -> AbstractContextManager[Witness | None]:
+    """From before the subject starts until it has stopped."""
+    if stage.wire is None:
+        return nullcontext()
+    return tracing(
+        stage.wire,
+        roles=topic_roles(stage.scenario),
+        subject=stage.subject,
+        recorder=stage.recorder,
+    )
 
 
 @contextmanager
@@ -271,7 +289,7 @@ def _loading(stage: Stage) -> Iterator[Background]:
         yield background
 
 
-def _inject(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
+def _inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | None) -> None:
     """The faults phase: every fault is healed when it is over, however it ends."""
     config = stage.cluster.client_config
     with TransactionView(config) as transactions:
@@ -286,6 +304,8 @@ def _inject(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
                 brokers=stage.cluster.brokers,
                 roles=Roles(config),
                 network=stage.network,
+                wire=stage.wire,
+                witness=witness,
             ),
             recorder=stage.recorder,
             progress=stage.progress,

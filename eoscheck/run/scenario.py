@@ -88,7 +88,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run. `{run_id}` in any string becomes the run's id, so topics are fresh each time; in
     `faults`, `{input}` and `{output}` are the topics' names. A file may begin with
-    `extends = "other.toml"`: then it says only what is different there."""
+    `extends = "other.toml"`: then it says only what is different there. `trace`: what its instances
+    ask of brokers is written down, also where no fault needs that (docs/trace.md)."""
 
     name: str
     title: str
@@ -100,6 +101,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     load: LoadSpec
     timing: Timing = Timing()
     faults: list[FaultSpec] = []
+    trace: bool = False
     audit: AuditSpec
     expect: Expectation = Expectation()
     guarantees: dict[Guarantee, Variant] = {}

@@ -88,6 +88,7 @@ def test_a_hundred_faults_leave_nothing_behind(
             seed=seed,
             repeat="",
             network=session.network,
+            wire=session.wire,
         )
         assert not result.audit.anomalies, (entry.name, seed, result.reasons)
         injected += result.tally.injected

@@ -62,9 +62,9 @@ class FakeArmed:
         self._wire.waited_s = timeout_s
         return self._wire.firings[0] if self._wire.firings else None
 
-    def release(self) -> None:
+    def release(self) -> Sequence[Exchange]:
         self._wire.log.append("release")
-        self._wire.on_release()
+        return self._wire.late
 
     def disarm(self) -> None:
         self._wire.log.append("disarm")
@@ -79,7 +79,7 @@ class FakeWire:
         self.waited_s = 0.0
         self.firings: list[Firing] = []
         self.meets = True
-        self.on_release: Callable[[], None] = lambda: None
+        self.late: list[Exchange] = []
 
     def arm(self, rule: Rule) -> FakeArmed:
         self.rules.append(rule)
@@ -264,10 +264,7 @@ def test_a_held_request_is_released_once_another_step_was_answered(bench: Bench)
     assert action._awaited.found is None
     bench.witness(exchange("Produce(output)", sent=103.0))
     action.wait_over(timeout_s=60.0, stop=never)
-    late = exchange(
-        "EndTxn(commit)", sent=100.0, answered=104.0, request=COMMIT, action="hold", error=0
-    )
-    bench.wire.on_release = lambda: bench.witness(late)
+    bench.wire.late = [exchange("EndTxn(commit)", sent=100.0, answered=104.0, error=0)]
     assert action.heal() == {"held_s": 4.0, "error": 0}
     assert bench.wire.log == ["release", "disarm"]
     assert action.heal() == {"held_s": 4.0, "error": 0}
@@ -281,10 +278,8 @@ def test_a_held_request_that_nothing_releases_is_dropped_and_the_fault_missed(be
     assert bench.wire.log == ["disarm"]
 
 
-def test_missed_where_the_broker_does_not_answer_what_was_released(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("eoscheck.faults.wire_action._ANSWER_S", 0.01)
+def test_missed_where_the_broker_does_not_answer_what_was_released(bench: Bench) -> None:
+    bench.wire.late = [exchange("EndTxn(commit)", sent=100.0, outcome="unanswered", answered=None)]
     action = struck(bench, Hold(step="EndTxn(commit)", release="1s"))
     with pytest.raises(DidNotBiteError, match="did not answer"):
         action.heal()

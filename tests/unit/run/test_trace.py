@@ -1,10 +1,14 @@
-"""The protocol trace: which steps are learned from it."""
+"""The protocol trace: written and read back, repeated idle requests as one, and steps learned."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from eoscheck.run.trace import Traced, learned_steps
+import pytest
+
+from eoscheck.errors import UsageError
+from eoscheck.run.trace import TRACE_FILE, Traced, TraceWriter, learned_steps, read_trace
 from eoscheck.wire import Exchange, Request
 
 
@@ -53,3 +57,63 @@ def test_what_a_fault_touched_or_nobody_answered_is_no_step_of_the_app() -> None
         exchange("TxnOffsetCommit", outcome="unanswered", answered=None),
     ]
     assert learned_steps(trace) == {}
+
+
+def written(folder: Path, *exchanges: Exchange) -> list[Traced]:
+    with TraceWriter(folder, since_start=lambda t: t - 100.0) as writer:
+        for each in exchanges:
+            writer(each)
+    writer(exchange("EndTxn(abort)", sent=999.0))  # too late
+    return read_trace(folder)
+
+
+def test_what_is_told_is_read_back_in_the_run_s_time_in_the_order_of_sending(
+    tmp_path: Path,
+) -> None:
+    later, first = written(
+        tmp_path,
+        exchange("EndTxn(commit)", sent=102.0, error=0),
+        exchange("Produce(output)", sent=101.5, action="drop-request", answered=None),
+    )[::-1]
+    assert (first.sent, first.answered, first.action) == (1.5, None, "drop-request")
+    assert (later.sent, later.answered, later.error) == (2.0, 2.001, 0)
+    assert later.request.api == "EndTxn"
+
+
+def test_idle_requests_of_a_connection_are_one_until_the_instance_does_something(
+    tmp_path: Path,
+) -> None:
+    trace = written(
+        tmp_path,
+        *(exchange("Heartbeat", sent=100.0 + n, connection=n % 2) for n in range(6)),
+        exchange("Heartbeat", sent=106.0, connection=0, error=27),
+        exchange("Produce(output)", sent=106.5, instance=1),
+        exchange("EndTxn(commit)", sent=107.0),
+        exchange("Heartbeat", sent=108.0, connection=0),
+        exchange("Heartbeat", sent=109.0, connection=0, action="drop-response"),
+    )
+    assert [(each.steps[0], each.sent, each.times, each.last) for each in trace] == [
+        ("Heartbeat", 0.0, 3, 4.0),
+        ("Heartbeat", 1.0, 3, 5.0),
+        ("Heartbeat", 6.0, 1, None),  # answered with an error
+        ("Produce(output)", 6.5, 1, None),
+        ("EndTxn(commit)", 7.0, 1, None),
+        ("Heartbeat", 8.0, 1, None),
+        ("Heartbeat", 9.0, 1, None),
+    ]
+
+
+def test_a_folder_without_a_trace_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="eoscheck run --trace"):
+        read_trace(tmp_path)
+
+
+def test_a_last_line_cut_short_is_left_out_and_any_other_damage_is_told(tmp_path: Path) -> None:
+    written(tmp_path, exchange("EndTxn(commit)", sent=101.0))
+    path = tmp_path / TRACE_FILE
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:20])
+    assert len(read_trace(tmp_path)) == 1
+    path.write_bytes(whole[:20] + b"\n" + whole)
+    with pytest.raises(UsageError, match="line 1 is no exchange"):
+        read_trace(tmp_path)
