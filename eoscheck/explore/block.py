@@ -64,7 +64,7 @@ def run_block(
         run_id=run_id,
         repeat=repeat,
         seed=orders.seed,
-        act=lambda stage: Course(stage, orders, log).run(),
+        act=lambda stage, witness: Course(stage, witness, orders, log).run(),
     )
     red = log.red
     if red is None and any(result.audit.anomalies.values()):

@@ -18,6 +18,7 @@ from eoscheck.explore.learning import learn_from
 from eoscheck.explore.perform import Bounds, Outcome, Performer, choose
 from eoscheck.explore.watch import Watch
 from eoscheck.faults.wire_action import identity
+from eoscheck.faults.witness import Witness
 from eoscheck.history import FaultHealed, FaultInjected
 from eoscheck.run.background import Background
 from eoscheck.run.runner import Stage
@@ -52,16 +53,16 @@ class Log:
 class Course:
     """`run` is given to `run_scenario` as what is to be done in place of its faults."""
 
-    def __init__(self, stage: Stage, orders: Orders, log: Log) -> None:
+    def __init__(self, stage: Stage, witness: Witness | None, orders: Orders, log: Log) -> None:
         assert stage.wire is not None
-        assert stage.witness is not None
+        assert witness is not None
         self._stage = stage
         self._orders = orders
         self._log = log
         self._stop = threading.Event()
         self._told = 0
         self._watch = Watch()
-        self._wire, self._witness = stage.wire, stage.witness
+        self._wire, self._witness = stage.wire, witness
         scenario = stage.scenario
         self._performer = Performer(
             subject=stage.subject,

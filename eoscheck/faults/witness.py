@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from eoscheck.wire import Exchange
 
@@ -17,9 +18,12 @@ class Witness:
 
     def __init__(self) -> None:
         self._expected: tuple[Expected, ...] = ()
+        self._listeners: tuple[Callable[[Exchange], None], ...] = ()
         self._lock = threading.Lock()
 
     def __call__(self, exchange: Exchange) -> None:
+        for listener in self._listeners:
+            listener(exchange)
         for each in self._expected:
             each.look(exchange)
 
@@ -29,6 +33,17 @@ class Witness:
         with self._lock:
             self._expected += (expected,)
         return expected
+
+    @contextmanager
+    def hearing(self, listener: Callable[[Exchange], None]) -> Iterator[None]:
+        """It hears of every exchange meanwhile, in the proxy's thread: it must be quick."""
+        with self._lock:
+            self._listeners += (listener,)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
 
     def _forget(self, expected: Expected) -> None:
         with self._lock:

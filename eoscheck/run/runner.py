@@ -69,6 +69,9 @@ class Stage:
     wire: Wire | None
 
 
+Act = Callable[[Stage, Witness | None], None]
+
+
 def run_scenario(
     scenario: Scenario,
     *,
@@ -81,18 +84,20 @@ def run_scenario(
     network: Network | None = None,
     wire: Wire | None = None,
     listener: Callable[[Event], None] | None = None,
+    act: Act | None = None,
 ) -> RunResult:
     """Runs `scenario` on `cluster`, audits it, and leaves `history.ndjson` and `result.json` in
     `folder`.
 
     `scenario` is as `load_scenario(..., run_id=run_id)` gave it; `seed` replaces its own; `repeat`
     is the command that does this run again; `network` and `wire` have the proxies that `cluster`
-    was started with, where it was; `listener` gets each event as it happens.
+    was started with, where it was; `listener` gets each event as it happens; `act` is done in
+    place of the scenario's faults, and heals what it does (`wire` is needed for its witness).
     Raises UsageError or InfrastructureError where the run cannot be made; whatever was started is
     stopped on every way out.
     """
     seed = scenario.seed if seed is None else seed
-    faults = plan_faults(scenario, seed=seed)
+    faults = [] if act is not None else plan_faults(scenario, seed=seed)
     started_at = datetime.now(UTC)
     environment = describe_environment(cluster)
     progress = Progress()
@@ -138,7 +143,7 @@ def run_scenario(
             wire=wire,
         )
         try:
-            _conduct(stage, faults=faults)
+            _conduct(stage, faults=faults, act=act)
         finally:
             subject.discard_state()
         audit = _audit(stage)
@@ -180,7 +185,7 @@ def _prepare_topics(scenario: Scenario, *, cluster: Cluster, view: ClusterView) 
         view.partitions(topic)
 
 
-def _conduct(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
+def _conduct(stage: Stage, *, faults: Sequence[PlannedFault], act: Act | None) -> None:
     """Load, faults, heal, drain: whatever happens, the subject is stopped at the end."""
     timing, recorder = stage.scenario.timing, stage.recorder
     try:
@@ -193,7 +198,10 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault]) -> None:
                 recorder.record(PhaseStarted(t=recorder.now(), phase="steady"))
                 load.pause(timing.seconds("steady"))
                 recorder.record(PhaseStarted(t=recorder.now(), phase="faults"))
-                _inject(stage, faults=faults, witness=witness)
+                if act is None:
+                    _inject(stage, faults=faults, witness=witness)
+                else:
+                    act(stage, witness)
                 load.pause(timing.seconds("settle"))
             recorder.record(PhaseStarted(t=recorder.now(), phase="drain"))
             drained, reason = wait_drained(
