@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from eoscheck.audit.forensics.explain import explain, parse_place
 from eoscheck.cli.audit_options import HeadedCommand, audit_options, spec_of
 from eoscheck.cli.audit_progress import AuditProgress
 from eoscheck.cli.audit_text import as_json, print_report, print_story
+from eoscheck.cli.repeat import repeat_of
 from eoscheck.cluster.external import ExternalCluster
 from eoscheck.history import read_history
 
@@ -43,7 +43,7 @@ def command(context: click.Context, /, **options: Any) -> int:
         report = run_audit(
             spec, client_config=cluster.client_config, history=events, progress=progress
         )
-    repeat = _repeat(context)
+    repeat = repeat_of(context)
     if options["output_format"] == "json":
         click.echo(as_json(report, repeat=repeat))
     else:
@@ -59,16 +59,3 @@ def _explain(text: str, *, cluster: ExternalCluster, output_format: str) -> int:
     else:
         print_story(story.lines(), console=Console())
     return 0
-
-
-def _repeat(context: click.Context) -> str:
-    """The command that does the same again, from what it was given: no secret is among it."""
-    words = ["eoscheck", "audit"]
-    for option in context.command.params:
-        value = context.params.get(option.name or "")
-        if value is None or value == option.get_default(context):
-            continue
-        words.append(option.opts[0])
-        if value is not True:
-            words.append(str(value))
-    return shlex.join(words)

@@ -14,6 +14,7 @@ from eoscheck.errors import EoscheckError, did_you_mean
 # Imported only when asked for: `eoscheck --help` and completion stay quick.
 _COMMANDS = {
     "audit": "eoscheck.cli.audit",
+    "certify": "eoscheck.cli.certify",
     "cluster": "eoscheck.cli.cluster",
     "demo": "eoscheck.cli.demo",
     "doctor": "eoscheck.cli.doctor",

@@ -23,8 +23,9 @@ import numpy as np
 from kafka import errors as kafka_errors
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
+from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest
-from kafka.protocol.metadata import MetadataRequest
+from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 
 from eoscheck.cluster.admin_client import admin_config
 from eoscheck.errors import InfrastructureError
@@ -37,6 +38,9 @@ _SLOWEST = 32 * 1024
 """Bytes a second of a connection that is still worth waiting for."""
 _NO_ID = UUID(int=0)
 _FRAME = struct.Struct(">i")
+_API_VERSIONS = ApiVersionsRequest.API_KEY
+# Later than all, so that what the broker says of itself takes its place.
+_UNKNOWN_BROKER = BrokerVersionData(broker_version=(99,), api_versions={_API_VERSIONS: (0, 2)})
 
 
 class BrokenConnectionError(Exception):
@@ -59,7 +63,11 @@ class RawClient:
     Raises InfrastructureError where no broker answers within `timeout_s`.
     """
 
-    def __init__(self, client_config: Mapping[str, str], *, timeout_s: float) -> None:
+    def __init__(
+        self, client_config: Mapping[str, str], *, timeout_s: float, any_broker: bool = False
+    ) -> None:
+        """`any_broker`: asks for the broker's versions as clients before Kafka 2.4 did: not every
+        Kafka-compatible broker answers a newer question so that one can read it (KIP-511)."""
         self._timeout_ms = max(1, int(timeout_s * 1000))
         self._lock = threading.Lock()
         self._closed = False
@@ -68,6 +76,8 @@ class RawClient:
             request_timeout_ms=self._timeout_ms,
             receive_message_max_bytes=_LARGEST_ANSWER,
         )
+        if any_broker:
+            self._client._manager.broker_version_data = _UNKNOWN_BROKER  # noqa: SLF001
         try:
             self._client.check_version(timeout_ms=self._timeout_ms)
         except (KafkaError, OSError) as error:
@@ -111,6 +121,13 @@ class RawClient:
         if found.error_code:
             raise kafka_errors.for_code(found.error_code)
         return int(found.offset)
+
+    def ask(self, request: Any, *, node: int | None = None) -> Any:
+        """One request, sent once, to that broker or to any. Raises KafkaError or OSError."""
+        with self._lock:
+            if node is None:
+                node = self._client.least_loaded_node(bootstrap_fallback=True)
+            return self._ask(node, request)
 
     def connect(self, node: int) -> RawConnection:
         """A connection to that broker, opened and authenticated. Raises KafkaError or OSError."""
