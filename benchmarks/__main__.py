@@ -25,6 +25,7 @@ from benchmarks.subjects import Who, peer_is_built
 from benchmarks.table import print_table
 from eoscheck.cluster import ClusterView, open_cluster
 from eoscheck.cluster.provider import Cluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import EoscheckError
 from eoscheck.process import Supervisor
 from eoscheck.run.environment import describe_environment
@@ -124,9 +125,8 @@ def _open(
 ) -> Bench:
     supervisor = stack.enter_context(Supervisor())
     cluster: Cluster = open_cluster(
+        ClusterSpec(provider="embedded" if server is None else "external", bootstrap_server=server),
         supervisor=supervisor,
-        provider="embedded" if server is None else "external",
-        bootstrap_server=server,
         progress=say,
     )
     stack.callback(cluster.close)

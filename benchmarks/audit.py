@@ -29,6 +29,7 @@ from benchmarks.audit_sizes import FULL, QUICK, Sizes, forecast_s
 from benchmarks.figures import Section
 from benchmarks.table import print_table
 from eoscheck.cluster import open_cluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import EoscheckError
 from eoscheck.process import Supervisor
 from eoscheck.run.environment import describe_environment
@@ -62,9 +63,11 @@ def main(only: Sequence[str], quick: bool, bootstrap_server: str | None) -> None
         with ExitStack() as stack:
             supervisor = stack.enter_context(Supervisor())
             cluster = open_cluster(
+                ClusterSpec(
+                    provider="embedded" if bootstrap_server is None else "external",
+                    bootstrap_server=bootstrap_server,
+                ),
                 supervisor=supervisor,
-                provider="embedded" if bootstrap_server is None else "external",
-                bootstrap_server=bootstrap_server,
                 progress=say,
             )
             stack.callback(cluster.close)

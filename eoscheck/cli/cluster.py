@@ -15,6 +15,7 @@ from eoscheck.cluster.keeper import (
     stop_kept,
 )
 from eoscheck.cluster.settings import PROFILES
+from eoscheck.cluster.spec import ClusterSpec, Profile
 from eoscheck.errors import InfrastructureError, UsageError
 
 
@@ -63,18 +64,18 @@ def up(
     brokers: int,
     kafka_version: str,
     transaction_version: int | None,
-    profile: str,
+    profile: Profile,
     foreground: bool,
 ) -> None:
     """Start Kafka; its data is thrown away when it stops."""
-    wanted = Wanted(
-        port=port,
+    spec = ClusterSpec(
         settings=dict(_setting(text) for text in settings),
         brokers=brokers,
-        version=kafka_version,
+        kafka_version=kafka_version,
         transaction_version=transaction_version,
         profile=profile,
     )
+    wanted = Wanted(cluster=spec, port=port)
     if not foreground:
         _show(start_kept(wanted, progress=_progress))
         click.echo("stop it with: eoscheck cluster down")

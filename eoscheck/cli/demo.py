@@ -9,11 +9,11 @@ import click
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.cli.session import open_session, run_options, show
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError
 from eoscheck.run.demo import DemoPlan, run_demo
 from eoscheck.run.naming import new_run_id, repeat_command
 from eoscheck.run.result import DemoResult
-from eoscheck.run.scenario import ClusterSpec
 
 
 @click.command("demo", epilog="Example: eoscheck demo --seed 7")

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from eoscheck.audit.findings import Guarantee
-from eoscheck.cluster.distribution import KAFKA_VERSION
+from eoscheck.cluster.addresses import Proxies
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import open_cluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.history import Event
 from eoscheck.measure import require_extra
 from eoscheck.network import Network, start_network
@@ -28,7 +29,6 @@ from eoscheck.report.terminal import print_demo
 from eoscheck.run.needs import ClusterNeeds
 from eoscheck.run.proxies import connected
 from eoscheck.run.result import DemoResult
-from eoscheck.run.scenario import ClusterSpec
 from eoscheck.wire import Wire
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -118,23 +118,11 @@ def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[
                 start_network(supervisor=supervisor, folder=folder, progress=progress)
             )
         wire = stack.enter_context(Wire()) if needs.wire else None
-        cluster = open_cluster(
-            supervisor=supervisor,
-            provider=spec.provider,
-            bootstrap_server=spec.bootstrap_server,
-            command_config=Path(spec.command_config) if spec.command_config else None,
-            settings=spec.settings,
-            brokers=spec.brokers,
-            version=spec.kafka_version or KAFKA_VERSION,
-            transaction_version=spec.transaction_version,
-            profile=spec.profile,
-            data_size_mb=spec.data_size_mb,
-            image=spec.image,
-            slots=needs.slots,
-            broker_links=needs.broker_links,
-            connect=connected(wire=wire, network=network),
-            progress=progress,
-        )
+        proxies = None
+        connect = connected(wire=wire, network=network)
+        if connect is not None:
+            proxies = Proxies(connect=connect, slots=needs.slots, broker_links=needs.broker_links)
+        cluster = open_cluster(spec, supervisor=supervisor, proxies=proxies, progress=progress)
         stack.callback(cluster.close)
         yield Session(
             cluster=cluster, supervisor=supervisor, console=console, network=network, wire=wire

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -35,6 +35,41 @@ class Address:
     slots: tuple[Slot, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proxies:
+    """Links of a cluster on which proxies stand. `slots`: so many instances of the subject get a
+    listener of their own on each broker; `broker_links`: brokers reach each other by links too
+    (Linux).
+
+    `connect` is given all links before a node starts, and has a proxy take connections on each; it
+    is called again, with other links, where a port was lost to another program.
+    """
+
+    connect: Callable[[Sequence[Link]], None]
+    slots: int = 0
+    broker_links: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientListener:
+    """The listener that subjects without a slot are given. `port` is the first node's, None: a free
+    one, as all others are; `protocol` is what it speaks, with the settings of
+    `listener.name.client.*`; `advertised_port` is where clients are told to find it instead: a
+    proxy's."""
+
+    port: int | None = None
+    protocol: str = "PLAINTEXT"
+    advertised_port: int | None = None
+
+    @property
+    def secured(self) -> bool:
+        """It wants a login, or an encrypted connection."""
+        return self.protocol != "PLAINTEXT"
+
+
+PLAIN_LISTENER = ClientListener()
+
+
 def free_addresses(
     count: int, *, client_port: int | None = None, slots: int = 0, broker_links: bool = False
 ) -> list[Address]:
@@ -57,6 +92,25 @@ def free_addresses(
             )
             for number in range(1, count + 1)
         ]
+
+
+def connected_addresses(
+    count: int, *, listener: ClientListener, proxies: Proxies | None, broker_links: bool
+) -> list[Address]:
+    """`free_addresses`, with a proxy on each link that `proxies` stand on. `broker_links`: brokers
+    have ports and names for each other, whether or not there is something in between."""
+    addresses = free_addresses(
+        count,
+        client_port=listener.port,
+        slots=proxies.slots if proxies else 0,
+        broker_links=broker_links,
+    )
+    if proxies is not None:
+        wanted = [
+            each for each in links(addresses) if proxies.broker_links or each.role == "client"
+        ]
+        proxies.connect(wanted)
+    return addresses
 
 
 def _bound(stack: ExitStack, port: int) -> int:

@@ -20,8 +20,9 @@ import platformdirs
 import psutil
 from filelock import FileLock, Timeout
 
-from eoscheck.cluster.distribution import KAFKA_VERSION
-from eoscheck.cluster.embedded import start_embedded
+from eoscheck.cluster.addresses import ClientListener
+from eoscheck.cluster.providers import start_cluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.process import Supervisor, tail
 
@@ -42,14 +43,10 @@ class KeptCluster(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What cluster is to be kept, as `start_embedded` takes it; `port` is its `client_port`."""
+    """What cluster is to be kept, and the port of its first broker; None: a free one."""
 
+    cluster: ClusterSpec = ClusterSpec()
     port: int | None = None
-    settings: dict[str, str] = {}
-    brokers: int = 1
-    version: str = KAFKA_VERSION
-    transaction_version: int | None = None
-    profile: str = "fast"
 
 
 class _News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,7 +72,7 @@ def kept_cluster() -> KeptCluster | None:
 def start_kept(wanted: Wanted, *, progress: Callable[[str], None]) -> KeptCluster:
     """Starts a keeper and returns when its cluster answers.
 
-    Raises UsageError where one is up already, and what `start_embedded` raises.
+    Raises UsageError where one is up already, and what `start_cluster` raises.
     """
     options = msgspec.json.encode(wanted).decode()
     log = _state_file().with_name("keeper.log")
@@ -130,14 +127,10 @@ def keep(
         with (
             FileLock(state.with_suffix(".lock"), blocking=False),
             Supervisor() as supervisor,
-            start_embedded(
+            start_cluster(
+                wanted.cluster,
                 supervisor=supervisor,
-                settings=wanted.settings,
-                client_port=wanted.port,
-                brokers=wanted.brokers,
-                version=wanted.version,
-                transaction_version=wanted.transaction_version,
-                profile=wanted.profile,
+                listener=ClientListener(port=wanted.port),
                 progress=progress,
             ) as cluster,
         ):

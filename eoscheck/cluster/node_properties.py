@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from eoscheck.cluster.addresses import HOST, Address, host_of
+from eoscheck.cluster.addresses import HOST, PLAIN_LISTENER, Address, ClientListener, host_of
 
 
 def voters(addresses: Sequence[Address]) -> Sequence[Address]:
@@ -19,17 +19,15 @@ def node_properties(
     addresses: Sequence[Address],
     data: Path,
     settings: Mapping[str, str],
-    client_protocol: str = "PLAINTEXT",
-    advertised_port: int | None = None,
+    listener: ClientListener = PLAIN_LISTENER,
 ) -> dict[str, str]:
     """Of the node at `address`, a broker and, as one of the `voters`, a controller too.
 
-    `client_protocol` is what CLIENT speaks, SASL_SSL for example; its `settings` begin with
-    `listener.name.client.`. `advertised_port` is where clients are told to find it.
+    `listener` is how CLIENT speaks, and where it is told to be found.
     """
-    listeners = dict(_listeners(address, advertised_port or address.client))
+    listeners = dict(_listeners(address, listener.advertised_port or address.client))
     protocols = dict.fromkeys((*listeners, "CONTROLLER"), "PLAINTEXT")
-    protocols["CLIENT"] = client_protocol
+    protocols["CLIENT"] = listener.protocol
     bound = {name: port for name, (port, _) in listeners.items()}
     controllers = voters(addresses)
     votes = address in controllers

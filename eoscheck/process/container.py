@@ -57,19 +57,13 @@ class ContainerNetwork:
             self._network = client.networks.create(self.name, labels={LABEL: self.name})
         self._open = True
 
-    def disconnect(self, container: Container) -> None:
-        with docker_errors(f"{container.name} could not be taken off its network"):
-            self._network.disconnect(container.name)
+    def disconnect(self, container: str) -> None:
+        with docker_errors(f"{container} could not be taken off its network"):
+            self._network.disconnect(container)
 
-    def has(self, container: Container) -> bool:
-        with docker_errors(f"network {self.name} could not be asked who is in it"):
-            made = docker_client().containers.get(container.name)
-        return self.name in made.attrs["NetworkSettings"]["Networks"]
-
-    def connect(self, container: Container) -> None:
-        """Back, under its alias."""
-        with docker_errors(f"{container.name} could not be put on its network"):
-            self._network.connect(container.name, aliases=container.aliases)
+    def connect(self, container: str, *, aliases: Sequence[str]) -> None:
+        with docker_errors(f"{container} could not be put on its network"):
+            self._network.connect(container, aliases=list(aliases))
 
     def close(self) -> None:
         """Once no container is in it; idempotent."""
@@ -87,7 +81,7 @@ class Container:
     def __init__(self, spec: ContainerSpec, *, supervisor: Supervisor) -> None:
         self.spec = spec
         self.name = f"eoscheck-{uuid.uuid4().hex[:12]}"
-        self.aliases = [] if spec.alias is None else [spec.alias]
+        self._aliases = [] if spec.alias is None else [spec.alias]
         docker_client()  # a daemon that is not there is no reason for a removal at our end
         self._supervisor = supervisor
         self._forget = supervisor.run_at_exit(_removal("container", self.name))
@@ -108,10 +102,31 @@ class Container:
             self._made.reload()
         return ContainerChild(self, self._made, output=output, since=since, remove=remove)
 
+    def disconnect(self) -> str:
+        """Takes it off its network, whose name is returned."""
+        network = self._network()
+        network.disconnect(self.name)
+        return network.name
+
+    def connect(self) -> bool:
+        """Back on its network, under its alias; False where it was there."""
+        network = self._network()
+        with docker_errors(f"{self.name} could not be asked for its networks"):
+            made = docker_client().containers.get(self.name)
+        if network.name in made.attrs["NetworkSettings"]["Networks"]:
+            return False
+        network.connect(self.name, aliases=self._aliases)
+        return True
+
     def remove(self) -> None:
         """Idempotent."""
         remove_container(self.name)
         self._forget()
+
+    def _network(self) -> ContainerNetwork:
+        if self.spec.network is None:
+            raise InfrastructureError(f"{self.name} shares this machine's network")
+        return self.spec.network
 
     def _run(self) -> ApiContainer:
         from testcontainers.core.container import DockerContainer
@@ -132,7 +147,7 @@ class Container:
             ports: Any = {f"{port}/tcp": ("127.0.0.1", port) for port in spec.ports}
             container.ports = ports
             options["network"] = spec.network.name
-            endpoint = docker_client().api.create_endpoint_config(aliases=self.aliases)
+            endpoint = docker_client().api.create_endpoint_config(aliases=self._aliases)
             options["networking_config"] = {spec.network.name: endpoint}
         container.with_kwargs(**options)
         container.start()

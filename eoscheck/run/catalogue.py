@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from eoscheck.audit.findings import Verdict
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError, did_you_mean
 from eoscheck.run.needs import ClusterNeeds, cluster_needs
 from eoscheck.run.result import RunResult
-from eoscheck.run.scenario import ClusterSpec, Scenario, load_scenario, shipped_scenarios
+from eoscheck.run.scenario import Scenario, load_scenario, shipped_scenarios
 
 _Session = TypeVar("_Session")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import inspect
 
 from eoscheck.audit.findings import Guarantee
 from eoscheck.audit.spec import AuditSpec
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError, did_you_mean
 from eoscheck.faults.kinds import FaultSpec
@@ -24,29 +25,6 @@ from eoscheck.subject.spec import SubjectSpec
 SUFFIX = ".toml"
 BASE_MARK = "_"
 """What others extend, and is no scenario by itself, begins with it."""
-
-
-class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where Kafka comes from. `bootstrap_server` and `command_config` are an external cluster's,
-    all else is for one that is started for the run.
-
-    `brokers`: 1 or 3, each a controller too; `kafka_version`: one with a lock file;
-    `transaction_version` 0 to 2: the feature of that name, the newest where nothing is said;
-    `profile`: how quickly failures are noticed, `fast` or as Kafka's `default`s have it;
-    `data_size_mb`: each broker's disk is that small; `image`: of the provider `docker`, else
-    the official one; `settings` are broker properties.
-    """
-
-    provider: Literal["embedded", "external", "docker"] = "embedded"
-    bootstrap_server: str | None = None
-    command_config: str | None = None
-    brokers: int = 1
-    kafka_version: str | None = None
-    transaction_version: int | None = None
-    profile: Literal["fast", "default"] = "fast"
-    data_size_mb: int | None = None
-    image: str | None = None
-    settings: dict[str, str] = {}
 
 
 class TopicSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

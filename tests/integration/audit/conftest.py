@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from eoscheck.cluster import Cluster, open_cluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.process import Supervisor
 from tests.integration.audit.writing import Topics
 
@@ -30,5 +31,5 @@ def lenient_cluster(supervisor: Supervisor) -> Iterator[Cluster]:
         "transaction.partition.verification.enable": "false",
         "log.cleaner.backoff.ms": "100",
     }
-    with open_cluster(supervisor=supervisor, settings=settings) as started:
+    with open_cluster(ClusterSpec(settings=settings), supervisor=supervisor) as started:
         yield started

@@ -16,9 +16,12 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from eoscheck.audit import AuditReport, AuditSpec, Code, run_audit
 from eoscheck.cluster import NewTopic, create_topics
+from eoscheck.cluster.addresses import ClientListener
 from eoscheck.cluster.admin_client import open_admin
 from eoscheck.cluster.connection import while_moving
-from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
+from eoscheck.cluster.embedded import start_embedded
+from eoscheck.cluster.node_cluster import NodeCluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.process import Supervisor
 from tests.integration.audit.cutting import CuttingProxy, cutting_proxy
 from tests.integration.audit.writing import Topics
@@ -44,10 +47,13 @@ def proxy() -> Iterator[CuttingProxy]:
 
 
 @pytest.fixture(scope="module")
-def single(supervisor: Supervisor, proxy: CuttingProxy) -> Iterator[EmbeddedCluster]:
+def single(supervisor: Supervisor, proxy: CuttingProxy) -> Iterator[NodeCluster]:
     """One broker. Whoever comes by its client port is sent through the proxy."""
     with start_embedded(
-        supervisor=supervisor, settings=_QUICK, progress=_silent, advertised_port=proxy.port
+        ClusterSpec(settings=_QUICK),
+        supervisor=supervisor,
+        progress=_silent,
+        listener=ClientListener(advertised_port=proxy.port),
     ) as started:
         proxy.target = int(started.bootstrap_servers.rpartition(":")[2])
         _fill(started.client_config, replicas=1)
@@ -55,14 +61,16 @@ def single(supervisor: Supervisor, proxy: CuttingProxy) -> Iterator[EmbeddedClus
 
 
 @pytest.fixture(scope="module")
-def double(supervisor: Supervisor) -> Iterator[EmbeddedCluster]:
+def double(supervisor: Supervisor) -> Iterator[NodeCluster]:
     """Two brokers, each of them leads some partitions of every topic."""
     replicated = {
         "offsets.topic.replication.factor": "2",
         "transaction.state.log.replication.factor": "2",
     }
     with start_embedded(
-        supervisor=supervisor, settings={**_QUICK, **replicated}, progress=_silent, brokers=2
+        ClusterSpec(settings={**_QUICK, **replicated}, brokers=2),
+        supervisor=supervisor,
+        progress=_silent,
     ) as started:
         _fill(started.client_config, replicas=2)
         yield started
@@ -140,7 +148,7 @@ def _check(report: AuditReport, undisturbed: AuditReport) -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_broker_that_is_killed_and_comes_back_changes_nothing(
-    single: EmbeddedCluster, reader: Reader
+    single: NodeCluster, reader: Reader
 ) -> None:
     undisturbed = _audit(single.client_config, reader)
     _check(_audit(single.client_config, reader, disturb=single.restart), undisturbed)
@@ -148,7 +156,7 @@ def test_a_broker_that_is_killed_and_comes_back_changes_nothing(
 
 @pytest.mark.parametrize("reader", READERS)
 def test_connections_that_break_change_nothing(
-    single: EmbeddedCluster, proxy: CuttingProxy, reader: Reader
+    single: NodeCluster, proxy: CuttingProxy, reader: Reader
 ) -> None:
     undisturbed = _audit(single.client_config, reader)
     proxy.cuts, proxy.armed = 0, True
@@ -160,7 +168,7 @@ def test_connections_that_break_change_nothing(
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_leaders_that_move_change_nothing(double: EmbeddedCluster, reader: Reader) -> None:
+def test_leaders_that_move_change_nothing(double: NodeCluster, reader: Reader) -> None:
     undisturbed = _audit(double.client_config, reader)
 
     def move_away_and_back() -> None:
@@ -175,7 +183,7 @@ def test_leaders_that_move_change_nothing(double: EmbeddedCluster, reader: Reade
     _wait_for_leaders(double, {1, 2})
 
 
-def _wait_for_leaders(cluster: EmbeddedCluster, expected: set[int]) -> None:
+def _wait_for_leaders(cluster: NodeCluster, expected: set[int]) -> None:
     """Brokers take up what the controller decided one after another."""
     Retrying(
         retry=retry_if_result(lambda leaders: leaders != expected),
@@ -191,17 +199,17 @@ def _elect(client_config: Mapping[str, str]) -> None:
     admin.close()
 
 
-def _metadata(cluster: EmbeddedCluster) -> list[Any]:
+def _metadata(cluster: NodeCluster) -> list[Any]:
     admin = AdminClient({**cluster.client_config, "log_level": 0})
     topics = admin.list_topics(timeout=_WAIT_S).topics
     return [each for name in ("in", "out") for each in topics[name].partitions.values()]
 
 
-def _leaders(cluster: EmbeddedCluster) -> set[int]:
+def _leaders(cluster: NodeCluster) -> set[int]:
     return {partition.leader for partition in _metadata(cluster)}
 
 
-def _wait_in_sync(cluster: EmbeddedCluster) -> None:
+def _wait_in_sync(cluster: NodeCluster) -> None:
     def some_behind() -> bool:
         return any(len(partition.isrs) < 2 for partition in _metadata(cluster))
 

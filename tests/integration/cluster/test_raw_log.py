@@ -18,10 +18,12 @@ from kafka.structs import TopicPartition as Place
 
 from eoscheck.cluster import Cluster, NewTopic, create_topics, delete_topics
 from eoscheck.cluster.admin_client import open_admin
-from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
+from eoscheck.cluster.embedded import start_embedded
 from eoscheck.cluster.external import ExternalCluster
+from eoscheck.cluster.node_cluster import NodeCluster
 from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.cluster.raw_log import FetchedPart, RawLog, Reading
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError
 from eoscheck.logformat import read_batches, read_records
 from eoscheck.process import Supervisor
@@ -41,9 +43,9 @@ _SMALL = 10_000
 
 
 @pytest.fixture(scope="module")
-def two_brokers(supervisor: Supervisor) -> Iterator[EmbeddedCluster]:
+def two_brokers(supervisor: Supervisor) -> Iterator[NodeCluster]:
     with start_embedded(
-        supervisor=supervisor, settings={}, progress=lambda _: None, brokers=2
+        ClusterSpec(brokers=2), supervisor=supervisor, progress=lambda _: None
     ) as started:
         yield started
 
@@ -205,13 +207,13 @@ def test_nobody_there_is_one_line() -> None:
         RawLog({"bootstrap.servers": f"127.0.0.1:{port}"}, timeout_s=1.0)
 
 
-def test_each_leader_is_asked_for_its_own(two_brokers: EmbeddedCluster, topic_name: str) -> None:
+def test_each_leader_is_asked_for_its_own(two_brokers: NodeCluster, topic_name: str) -> None:
     spans = fill(two_brokers.client_config, topic_name, partitions=4)
     with RawLog(two_brokers.client_config) as log:
         assert everything(read_while(log, topic_name, spans, lambda _: None))
 
 
-def test_leaders_that_move_are_followed(two_brokers: EmbeddedCluster, topic_name: str) -> None:
+def test_leaders_that_move_are_followed(two_brokers: NodeCluster, topic_name: str) -> None:
     spans = fill(two_brokers.client_config, topic_name, replicas=2)
 
     def move(_: Reading) -> None:
@@ -232,7 +234,7 @@ def test_leaders_that_move_are_followed(two_brokers: EmbeddedCluster, topic_name
 
 
 def test_brokers_that_are_killed_and_come_back_are_waited_for(
-    two_brokers: EmbeddedCluster, topic_name: str
+    two_brokers: NodeCluster, topic_name: str
 ) -> None:
     spans = fill(two_brokers.client_config, topic_name, replicas=2)
     with RawLog(two_brokers.client_config) as log:
@@ -241,7 +243,7 @@ def test_brokers_that_are_killed_and_come_back_are_waited_for(
 
 
 def test_a_leader_that_stays_away_ends_it_in_one_line(supervisor: Supervisor) -> None:
-    with start_embedded(supervisor=supervisor, settings={}, progress=lambda _: None) as started:
+    with start_embedded(ClusterSpec(), supervisor=supervisor, progress=lambda _: None) as started:
         spans = fill(started.client_config, "t")
         with (
             RawLog(started.client_config, timeout_s=1.0) as log,
@@ -316,7 +318,7 @@ def _config(broker: Secured, file: Path) -> dict[str, str]:
     return ExternalCluster(bootstrap_server=broker.servers, command_config=file).client_config
 
 
-def _leaders(cluster: EmbeddedCluster, topic: str) -> dict[int, int]:
+def _leaders(cluster: NodeCluster, topic: str) -> dict[int, int]:
     admin = AdminClient({**cluster.client_config, "log_level": 0})
     found: Any = admin.list_topics(topic, timeout=_WAIT_S).topics[topic].partitions
     return {number: each.leader for number, each in found.items()}

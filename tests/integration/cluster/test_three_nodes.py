@@ -11,8 +11,11 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from eoscheck.cluster import ClusterView, NewTopic, create_topics
-from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
+from eoscheck.cluster.addresses import Proxies
+from eoscheck.cluster.embedded import start_embedded
+from eoscheck.cluster.node_cluster import NodeCluster
 from eoscheck.cluster.roles import Roles
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
@@ -29,21 +32,18 @@ def links() -> Iterator[Forwarders]:
 
 
 @pytest.fixture(scope="module")
-def three(supervisor: Supervisor, links: Forwarders) -> Iterator[EmbeddedCluster]:
+def three(supervisor: Supervisor, links: Forwarders) -> Iterator[NodeCluster]:
     with start_embedded(
+        ClusterSpec(brokers=3),
         supervisor=supervisor,
-        settings={},
         progress=lambda _: None,
-        brokers=3,
-        slots=2,
-        broker_links=True,
-        connect=links.connect,
+        proxies=Proxies(connect=links.connect, slots=2, broker_links=True),
     ) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def roles(three: EmbeddedCluster) -> Roles:
+def roles(three: NodeCluster) -> Roles:
     return Roles(three.client_config)
 
 
@@ -59,7 +59,7 @@ def write(servers: str, topic: str, *, records: int = 20) -> None:
 
 
 def test_each_record_is_on_three_brokers_and_two_must_have_it(
-    three: EmbeddedCluster, topic_name: str
+    three: NodeCluster, topic_name: str
 ) -> None:
     assert ", 3 nodes, fast failover," in three.description
     create_topics(three.client_config, [NewTopic(name=topic_name)])
@@ -74,7 +74,7 @@ def test_each_record_is_on_three_brokers_and_two_must_have_it(
 
 
 def test_an_instance_with_a_slot_goes_by_its_own_links(
-    three: EmbeddedCluster, links: Forwarders, topic_name: str
+    three: NodeCluster, links: Forwarders, topic_name: str
 ) -> None:
     assert three.bootstrap_for(2) == three.bootstrap_servers  # there are two slots
     create_topics(three.client_config, [NewTopic(name=topic_name, partitions=3)])
@@ -86,7 +86,7 @@ def test_an_instance_with_a_slot_goes_by_its_own_links(
 
 
 def test_brokers_reach_each_other_by_their_links(
-    three: EmbeddedCluster, links: Forwarders, topic_name: str
+    three: NodeCluster, links: Forwarders, topic_name: str
 ) -> None:
     create_topics(three.client_config, [NewTopic(name=topic_name, partitions=3)])
     before = links.bytes_by_source("replication")
@@ -99,7 +99,7 @@ def test_brokers_reach_each_other_by_their_links(
 
 
 def test_the_lost_leader_is_replaced_and_comes_back(
-    three: EmbeddedCluster, roles: Roles, topic_name: str
+    three: NodeCluster, roles: Roles, topic_name: str
 ) -> None:
     create_topics(three.client_config, [NewTopic(name=topic_name)])
     victim = roles.leader(topic_name, 0)
@@ -122,7 +122,7 @@ def test_the_lost_leader_is_replaced_and_comes_back(
 
 
 def test_a_paused_transaction_coordinator_is_replaced_and_goes_on(
-    three: EmbeddedCluster, roles: Roles, topic_name: str
+    three: NodeCluster, roles: Roles, topic_name: str
 ) -> None:
     create_topics(three.client_config, [NewTopic(name=topic_name)])
     write(three.direct_servers, topic_name)
@@ -141,9 +141,7 @@ def test_a_paused_transaction_coordinator_is_replaced_and_goes_on(
     assert three.pids == pids
 
 
-def test_the_stopped_controller_hands_over_and_comes_back(
-    three: EmbeddedCluster, roles: Roles
-) -> None:
+def test_the_stopped_controller_hands_over_and_comes_back(three: NodeCluster, roles: Roles) -> None:
     victim = roles.controller()
     assert three.brokers.stop(victim)["exit_code"] == 143  # Java's way to end after SIGTERM
     assert roles.controller() != victim
@@ -152,7 +150,7 @@ def test_the_stopped_controller_hands_over_and_comes_back(
 
 
 def test_the_coordinator_of_a_group_is_the_one_that_clients_find(
-    three: EmbeddedCluster, roles: Roles, topic_name: str, fresh_name: Callable[[str], str]
+    three: NodeCluster, roles: Roles, topic_name: str, fresh_name: Callable[[str], str]
 ) -> None:
     create_topics(three.client_config, [NewTopic(name=topic_name)])
     write(three.direct_servers, topic_name, records=1)
@@ -171,7 +169,7 @@ def test_the_coordinator_of_a_group_is_the_one_that_clients_find(
     consumer.close()
 
 
-def _ask_while_it_is_killed(three: EmbeddedCluster, group: str, topic: str, *, victim: int) -> None:
+def _ask_while_it_is_killed(three: NodeCluster, group: str, topic: str, *, victim: int) -> None:
     """librdkafka's admin client would abort this process here."""
     with ClusterView(three.client_config) as view, ThreadPoolExecutor(2) as askers:
         killed = threading.Event()
@@ -189,7 +187,7 @@ def _ask_while_it_is_killed(three: EmbeddedCluster, group: str, topic: str, *, v
         assert [answer.result(_WAIT_S) for answer in answers] == [{0: 1}, {0: 1}]
 
 
-def test_what_is_not_there_is_one_line(three: EmbeddedCluster, roles: Roles) -> None:
+def test_what_is_not_there_is_one_line(three: NodeCluster, roles: Roles) -> None:
     with pytest.raises(InfrastructureError, match="no broker 4: there are 1, 2, 3"):
         three.brokers.kill(4)
     with pytest.raises(UsageError, match="no partition 0 of a topic 'nowhere'"):

@@ -9,7 +9,9 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from eoscheck.cluster import NewTopic, create_topics
-from eoscheck.cluster.docker import DockerCluster, environment_name, start_docker
+from eoscheck.cluster.docker import environment_name, start_docker
+from eoscheck.cluster.node_cluster import NodeCluster
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
 from eoscheck.process.container import LABEL, docker_client
@@ -22,18 +24,16 @@ def _silent(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster(image: str, supervisor: Supervisor) -> Iterator[DockerCluster]:
+def cluster(image: str, supervisor: Supervisor) -> Iterator[NodeCluster]:
     with start_docker(
+        ClusterSpec(provider="docker", image=image, brokers=3, settings={"num.io.threads": "3"}),
         supervisor=supervisor,
-        settings={"num.io.threads": "3"},
         progress=_silent,
-        image=image,
-        brokers=3,
     ) as started:
         yield started
 
 
-def _write(cluster: DockerCluster, topic: str, value: bytes) -> None:
+def _write(cluster: NodeCluster, topic: str, value: bytes) -> None:
     producer = Producer(
         {**cluster.client_config, "acks": "all", "transactional.id": topic, "log_level": 0}
     )
@@ -59,7 +59,7 @@ def _read(servers: str, topic: str, count: int) -> list[bytes | None]:
 
 
 def test_a_killed_broker_comes_back_with_its_ports_and_its_records(
-    cluster: DockerCluster, fresh_name: Callable[[str], str]
+    cluster: NodeCluster, fresh_name: Callable[[str], str]
 ) -> None:
     topic = fresh_name("t")
     create_topics(cluster.client_config, [NewTopic(name=topic, replication_factor=3)])
@@ -80,7 +80,7 @@ def test_a_killed_broker_comes_back_with_its_ports_and_its_records(
 
 
 def test_a_paused_broker_is_silent_until_it_is_healed(
-    cluster: DockerCluster, until: Callable[[str, Callable[[], Any]], None]
+    cluster: NodeCluster, until: Callable[[str, Callable[[], Any]], None]
 ) -> None:
     assert cluster.brokers.pause(2)["signal"] == "docker pause"
     assert not cluster.brokers.is_up(2)
@@ -96,7 +96,7 @@ def test_a_paused_broker_is_silent_until_it_is_healed(
 
 
 def test_a_disconnected_broker_runs_and_nobody_reaches_it(
-    cluster: DockerCluster, until: Callable[[str, Callable[[], Any]], None]
+    cluster: NodeCluster, until: Callable[[str, Callable[[], Any]], None]
 ) -> None:
     before = cluster.pids
     assert cluster.brokers.disconnect(3)["docker"] == "network disconnect"
@@ -110,7 +110,7 @@ def test_a_disconnected_broker_runs_and_nobody_reaches_it(
 
 
 @pytest.mark.accept
-def test_a_clean_stop_is_one(cluster: DockerCluster) -> None:
+def test_a_clean_stop_is_one(cluster: NodeCluster) -> None:
     assert cluster.brokers.stop(1)["exit_code"] in (0, 143)
     with pytest.raises(InfrastructureError, match="broker 1 is down already"):
         cluster.brokers.kill(1)
@@ -118,7 +118,7 @@ def test_a_clean_stop_is_one(cluster: DockerCluster) -> None:
     cluster.brokers.wait_ready(1, timeout_s=_WAIT_S)
 
 
-def test_ports_are_open_on_this_machine_only(cluster: DockerCluster) -> None:
+def test_ports_are_open_on_this_machine_only(cluster: NodeCluster) -> None:
     bound = [
         binding["HostIp"]
         for container in docker_client().containers.list(filters={"label": LABEL})
@@ -131,14 +131,14 @@ def test_ports_are_open_on_this_machine_only(cluster: DockerCluster) -> None:
 
 def test_what_cannot_be_had_is_told(image: str, supervisor: Supervisor) -> None:
     def start(**arguments: Any) -> None:
-        start_docker(supervisor=supervisor, progress=_silent, **arguments).close()
+        start_docker(ClusterSpec(**arguments), supervisor=supervisor, progress=_silent).close()
 
     with pytest.raises(InfrastructureError, match="image 'eoscheck/none:1' could not be started"):
-        start(settings={}, image="eoscheck/none:1")
+        start(image="eoscheck/none:1")
     with pytest.raises(UsageError, match=r"sets 'node\.id' itself"):
         start(settings={"node.id": "7"}, image=image)
     with pytest.raises(UsageError, match="no such failover profile 'slow'"):
-        start(settings={}, image=image, profile="slow")
+        start(image=image, profile="slow")
 
 
 def test_names_of_variables() -> None:

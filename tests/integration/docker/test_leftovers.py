@@ -14,11 +14,13 @@ from eoscheck.process.container import LABEL, docker_client
 _HARNESS = """
 import sys, time
 from eoscheck.cluster.docker import start_docker
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.process import Supervisor
 cluster = start_docker(
-    supervisor=Supervisor(), settings={}, progress=lambda _: None, image=sys.argv[1]
+    ClusterSpec(image=sys.argv[1]), supervisor=Supervisor(), progress=lambda _: None
 )
-print(cluster._containers[1].name, cluster._network.name, flush=True)
+(container,) = cluster.brokers._containers.values()
+print(container.name, container.spec.network.name, flush=True)
 time.sleep(600)
 """
 

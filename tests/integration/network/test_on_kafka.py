@@ -15,10 +15,13 @@ from confluent_kafka.admin import NewTopic as Placed
 from kafka.errors import KafkaError
 
 from eoscheck.cluster import NewTopic, create_topics
+from eoscheck.cluster.addresses import Proxies
 from eoscheck.cluster.admin_client import open_admin
-from eoscheck.cluster.embedded import EmbeddedCluster, start_embedded
+from eoscheck.cluster.embedded import start_embedded
+from eoscheck.cluster.node_cluster import NodeCluster
 from eoscheck.cluster.quorum import Claim, claims
 from eoscheck.cluster.roles import Roles
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError
 from eoscheck.faults.action import Action
 from eoscheck.faults.kinds import action_for
@@ -43,26 +46,23 @@ def network(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def three(supervisor: Supervisor, network: Network) -> Iterator[EmbeddedCluster]:
+def three(supervisor: Supervisor, network: Network) -> Iterator[NodeCluster]:
     with start_embedded(
+        ClusterSpec(brokers=3),
         supervisor=supervisor,
-        settings={},
         progress=lambda _: None,
-        brokers=3,
-        slots=2,
-        broker_links=True,
-        connect=network.connect,
+        proxies=Proxies(connect=network.connect, slots=2, broker_links=True),
     ) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def roles(three: EmbeddedCluster) -> Roles:
+def roles(three: NodeCluster) -> Roles:
     return Roles(three.client_config)
 
 
 @pytest.fixture
-def topic(three: EmbeddedCluster, topic_name: str, network: Network) -> Iterator[str]:
+def topic(three: NodeCluster, topic_name: str, network: Network) -> Iterator[str]:
     create_topics(three.client_config, [NewTopic(name=topic_name)])
     yield topic_name
     network.heal_all()  # what a failed test left
@@ -72,7 +72,7 @@ class Writer:
     """A transactional producer of one instance of the subject; `request_s` bounds what it waits
     for an answer."""
 
-    def __init__(self, cluster: EmbeddedCluster, topic: str, *, instance: int) -> None:
+    def __init__(self, cluster: NodeCluster, topic: str, *, instance: int) -> None:
         self.topic = topic
         self._producer = Producer(
             {
@@ -99,7 +99,7 @@ class Writer:
         self._producer.commit_transaction(timeout_s)
 
 
-def committed(cluster: EmbeddedCluster, topic: str, *, records: int) -> list[str]:
+def committed(cluster: NodeCluster, topic: str, *, records: int) -> list[str]:
     """What a read_committed reader is given until `records` came, and a moment longer."""
     consumer = Consumer(
         {
@@ -124,7 +124,7 @@ def committed(cluster: EmbeddedCluster, topic: str, *, records: int) -> list[str
         assert time.monotonic() < give_up_at, f"only {found} within {_WAIT_S} s"
 
 
-def others_of(cluster: EmbeddedCluster, broker: int) -> str:
+def others_of(cluster: NodeCluster, broker: int) -> str:
     """The servers of all brokers but that one."""
     servers = enumerate(cluster.direct_servers.split(","), start=1)
     return ",".join(server for number, server in servers if number != broker)
@@ -145,7 +145,7 @@ def is_clean(network: Network) -> bool:
     "streams", [("upstream",), ("downstream",), _BOTH], ids=["to-broker", "from-broker", "both"]
 )
 def test_one_instance_is_cut_off_while_the_other_is_well(
-    three: EmbeddedCluster, network: Network, topic: str, streams: tuple[Stream, ...]
+    three: NodeCluster, network: Network, topic: str, streams: tuple[Stream, ...]
 ) -> None:
     victim, other = Writer(three, topic, instance=0), Writer(three, topic, instance=1)
     victim.write("before")
@@ -168,7 +168,7 @@ def test_one_instance_is_cut_off_while_the_other_is_well(
 
 
 def test_an_instance_whose_way_is_down_goes_on_after_the_heal(
-    three: EmbeddedCluster, network: Network, topic: str
+    three: NodeCluster, network: Network, topic: str
 ) -> None:
     victim, other = Writer(three, topic, instance=0), Writer(three, topic, instance=1)
     victim.write("before")
@@ -186,7 +186,7 @@ def test_an_instance_whose_way_is_down_goes_on_after_the_heal(
 
 
 def test_the_leader_apart_from_its_peers_is_replaced_and_comes_back(
-    three: EmbeddedCluster, network: Network, roles: Roles, topic: str
+    three: NodeCluster, network: Network, roles: Roles, topic: str
 ) -> None:
     writer = Writer(three, topic, instance=1)
     writer.write("before")
@@ -210,7 +210,7 @@ def test_the_leader_apart_from_its_peers_is_replaced_and_comes_back(
 
 
 def test_a_leader_apart_from_the_controllers_is_replaced_and_comes_back(
-    three: EmbeddedCluster, network: Network, roles: Roles, topic: str
+    three: NodeCluster, network: Network, roles: Roles, topic: str
 ) -> None:
     """Its peers and its clients still reach it: only the controller has lost it."""
     writer = Writer(three, topic, instance=1)
@@ -233,7 +233,7 @@ def test_a_leader_apart_from_the_controllers_is_replaced_and_comes_back(
     assert committed(three, topic, records=3) == ["before", "during", "after"]
 
 
-def told(cluster: EmbeddedCluster, broker: int) -> dict[int, Claim]:
+def told(cluster: NodeCluster, broker: int) -> dict[int, Claim]:
     """Which controller each broker knows; `broker` tells who they are. Empty while it cannot."""
     servers = cluster.direct_servers.split(",")
     try:
@@ -248,14 +248,14 @@ def told(cluster: EmbeddedCluster, broker: int) -> dict[int, Claim]:
         admin.close()
 
 
-def place(cluster: EmbeddedCluster, topic: str, *, replicas: list[int]) -> None:
+def place(cluster: NodeCluster, topic: str, *, replicas: list[int]) -> None:
     """One partition; the first of its replicas leads."""
     admin = AdminClient({**cluster.client_config, "log_level": 0})
     made = admin.create_topics([Placed(topic, num_partitions=1, replica_assignment=[replicas])])
     made[topic].result(_WAIT_S)
 
 
-def acknowledged(cluster: EmbeddedCluster, topic: str, value: str) -> bool:
+def acknowledged(cluster: NodeCluster, topic: str, value: str) -> bool:
     """Whether all that are in sync, two at least, have it."""
     producer = Producer(
         {
@@ -274,7 +274,7 @@ def acknowledged(cluster: EmbeddedCluster, topic: str, value: str) -> bool:
 
 @pytest.mark.parametrize("apart", ["peers", "controllers"])
 def test_the_controller_cut_off_is_replaced_and_the_others_go_on(
-    three: EmbeddedCluster, network: Network, roles: Roles, topic_name: str, apart: Apart
+    three: NodeCluster, network: Network, roles: Roles, topic_name: str, apart: Apart
 ) -> None:
     old = roles.controller()
     first, second = (broker for broker in three.brokers.ids if broker != old)
@@ -304,16 +304,14 @@ def test_the_controller_cut_off_is_replaced_and_the_others_go_on(
     assert committed(three, topic_name, records=2) == ["during", "after"]
 
 
-def cut_controller(
-    cluster: EmbeddedCluster, network: Network, roles: Roles, *, apart: Apart
-) -> Action:
+def cut_controller(cluster: NodeCluster, network: Network, roles: Roles, *, apart: Apart) -> Action:
     table = BrokerPartition(broker="controller", apart=apart)
     scene: Any = SimpleNamespace(network=network, brokers=cluster.brokers, roles=roles)
     planned = PlannedFault(fault_id="cut", table=table, at_s=0.0, lanes=frozenset({"brokers"}))
     return action_for(planned, scene)
 
 
-def agreed(cluster: EmbeddedCluster, broker: int, *, later_than: Claim) -> bool:
+def agreed(cluster: NodeCluster, broker: int, *, later_than: Claim) -> bool:
     """Whether all three brokers know one controller, of a later epoch."""
     found = told(cluster, broker)
     (epoch, *others) = {claim.epoch for claim in found.values()} or {0}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from eoscheck.cluster import Cluster
-from eoscheck.cluster.embedded import EmbeddedCluster
+from eoscheck.cluster.node_cluster import NodeCluster
 from tests.integration.reference_app.payments_driver import Payments, wait_for
 
 LIMITS = (
@@ -23,7 +23,7 @@ LIMITS = (
 @contextmanager
 def away(cluster: Cluster) -> Iterator[None]:
     """All brokers stand still; they go on whatever happens in the block."""
-    assert isinstance(cluster, EmbeddedCluster)
+    assert isinstance(cluster, NodeCluster)
     for pid in cluster.pids:
         os.kill(pid, signal.SIGSTOP)
     try:

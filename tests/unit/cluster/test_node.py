@@ -14,11 +14,20 @@ import pytest
 
 from eoscheck.artifacts import read_lock
 from eoscheck.cluster import NewTopic, open_cluster
-from eoscheck.cluster.addresses import Address, Slot, free_addresses, host_names, links
+from eoscheck.cluster.addresses import (
+    Address,
+    ClientListener,
+    Proxies,
+    Slot,
+    free_addresses,
+    host_names,
+    links,
+)
 from eoscheck.cluster.distribution import KAFKA_VERSION, kafka_versions, lock_file
 from eoscheck.cluster.node import failure_reason
 from eoscheck.cluster.node_properties import node_properties, voters
 from eoscheck.cluster.settings import default_settings, refuse_reserved_settings
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.cluster.storage import make_data_folder, new_cluster_id
 from eoscheck.errors import UsageError
 from eoscheck.process import Supervisor
@@ -65,8 +74,7 @@ def test_a_broker_that_has_no_vote_is_no_controller() -> None:
 def test_a_listener_may_want_a_login_and_be_found_at_a_proxy() -> None:
     made = properties(
         settings={"listener.name.client.ssl.client.auth": "required"},
-        client_protocol="SSL",
-        advertised_port=5000,
+        listener=ClientListener(protocol="SSL", advertised_port=5000),
     )
     assert "CLIENT:SSL,DIRECT:PLAINTEXT" in made["listener.security.protocol.map"]
     assert "CLIENT://127.0.0.1:9092" in made["listeners"]
@@ -236,7 +244,7 @@ def test_a_topic_without_partitions_is_refused() -> None:
         ({"provider": "dokcer"}, "no such provider 'dokcer'"),
         ({"provider": "embeded"}, "did you mean 'embedded'"),
         ({"provider": "docker", "bootstrap_server": "x:1"}, "'docker' has no bootstrap_server"),
-        ({"provider": "docker", "broker_links": True}, "'docker' has no broker_links"),
+        ({"provider": "docker", "data_size_mb": 64}, "'docker' has no data_size_mb"),
         ({"image": "x"}, "'embedded' uses no image"),
         ({"provider": "external"}, "needs a bootstrap server"),
         ({"bootstrap_server": "x:1"}, "use the provider 'external'"),
@@ -248,14 +256,29 @@ def test_a_topic_without_partitions_is_refused() -> None:
             {"provider": "external", "bootstrap_server": "x:1", "brokers": 3},
             "brokers is for clusters of our own",
         ),
-        (
-            {"provider": "external", "bootstrap_server": "x:1", "slots": 1},
-            "slots is for clusters of our own",
-        ),
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(
     arguments: dict[str, Any], complaint: str
 ) -> None:
     with Supervisor() as supervisor, pytest.raises(UsageError, match=complaint):
-        open_cluster(supervisor=supervisor, **arguments)
+        open_cluster(ClusterSpec(**arguments), supervisor=supervisor)
+
+
+@pytest.mark.parametrize(
+    ("spec", "proxies", "complaint"),
+    [
+        (ClusterSpec(provider="docker"), {"broker_links": True}, "'docker' has no broker_links"),
+        (
+            ClusterSpec(provider="external", bootstrap_server="x:1"),
+            {"slots": 1},
+            "slots is for clusters of our own",
+        ),
+    ],
+)
+def test_proxies_that_a_cluster_has_no_place_for_are_refused(
+    spec: ClusterSpec, proxies: dict[str, Any], complaint: str
+) -> None:
+    asked = Proxies(connect=lambda _: None, **proxies)
+    with Supervisor() as supervisor, pytest.raises(UsageError, match=complaint):
+        open_cluster(spec, supervisor=supervisor, proxies=asked)

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.cli.main import cli
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.run.catalogue import Entry, Series, catalogue, run_series, select
 from eoscheck.run.needs import ClusterNeeds
 from eoscheck.run.result import RunResult
-from eoscheck.run.scenario import ClusterSpec
 from tests.unit.report import samples
 
 SCENARIO = """

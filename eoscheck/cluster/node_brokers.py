@@ -1,4 +1,5 @@
-"""What is done to single brokers of an embedded cluster: signals to processes of our own."""
+"""What is done to single brokers of a cluster of our own: signals to processes, and to containers
+what Docker has for them."""
 
 from __future__ import annotations
 
@@ -10,19 +11,28 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from eoscheck.cluster.node import Node
 from eoscheck.errors import InfrastructureError
+from eoscheck.process.container import Container
 from eoscheck.process.volume import Volume
 
 _STOP_TIMEOUT_S = 60.0
 _LOOK_EVERY_S = 0.05
+_NONE: Mapping[int, Any] = {}
 
 
-class EmbeddedBrokers:
-    """`Brokers` over the nodes of a cluster. `volumes` are their disks by id, where these are small
-    ones of their own."""
+class NodeBrokers:
+    """`Brokers` over the nodes of a cluster. By id: `volumes` are disks of their own, small ones,
+    and `containers` what they run in; empty where there are none."""
 
-    def __init__(self, nodes: Sequence[Node], volumes: Mapping[int, Volume]) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        *,
+        volumes: Mapping[int, Volume] = _NONE,
+        containers: Mapping[int, Container] = _NONE,
+    ) -> None:
         self._nodes = {node.id: node for node in nodes}
         self._volumes = volumes
+        self._containers = containers
 
     @property
     def ids(self) -> Sequence[int]:
@@ -97,19 +107,31 @@ class EmbeddedBrokers:
 
     @property
     def may_be_disconnected(self) -> bool:
-        return False
+        return bool(self._containers)
 
     def disconnect(self, broker: int) -> dict[str, Any]:
-        raise InfrastructureError(f"broker {broker} is a process: it shares this machine's network")
+        """Returns when it does not answer any more."""
+        node = self._running(broker)
+        if not self.may_be_disconnected:
+            raise InfrastructureError(
+                f"broker {broker} is a process: it shares this machine's network"
+            )
+        network = self._containers[broker].disconnect()
+        if node.knows(broker):
+            raise InfrastructureError(f"broker {broker} is off its network, and still answers")
+        return {"docker": "network disconnect", "network": network, "pid": node.pid}
 
     def heal(self, broker: int) -> dict[str, Any]:
         node = self._node(broker)
         if broker in self._volumes:
             self._volumes[broker].empty()
+        evidence = {}
+        if broker in self._containers:
+            evidence["connected"] = self._containers[broker].connect()
         resumed = node.paused
         if resumed:
             node.resume()
-        return {"resumed": resumed, **self.start(broker)}
+        return {**evidence, "resumed": resumed, **self.start(broker)}
 
     def heal_all(self) -> None:
         for broker in self.ids:
