@@ -22,6 +22,7 @@ from eoscheck.history import Event
 from eoscheck.measure import require_extra
 from eoscheck.network import Network, start_network
 from eoscheck.process import Supervisor
+from eoscheck.process.allocator import share_arenas
 from eoscheck.report.as_json import to_json
 from eoscheck.report.html import write_html
 from eoscheck.report.live import LiveView
@@ -103,6 +104,7 @@ def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[
     """A cluster as `spec` says, and proxies as `needs` says. Whatever it started is gone when the
     block is left."""
     require_extra()  # a run without its figures would be found out only at its end
+    share_arenas()
     console = Console(stderr=True)
 
     def progress(line: str) -> None:

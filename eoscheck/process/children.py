@@ -107,7 +107,7 @@ class Supervisor:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._replies: dict[int, Future[dict[str, Any]]] = {}
-        self._exit_codes: dict[int, Future[int]] = {}
+        self._exit_codes: dict[int, Future[int]] = {}  # of what may still run
         self._pids: dict[int, int] = {}
         self._closed = False
         self._reader = threading.Thread(target=self._read, name="supervisor", daemon=True)
@@ -143,6 +143,7 @@ class Supervisor:
             cwd=str((cwd or Path()).absolute()),
         )
         if not reply["ok"]:
+            del self._exit_codes[number]
             raise InfrastructureError(
                 f"cannot start {command[0]!r}: {reply['error']} (is it installed, and on the PATH?)"
             )
@@ -218,7 +219,8 @@ class Supervisor:
 
     def _handle(self, message: dict[str, Any]) -> None:
         if "exited" in message:
-            self._exit_codes[message["exited"]].set_result(message["code"])
+            del self._pids[message["exited"]]  # told in the reply, which comes before
+            self._exit_codes.pop(message["exited"]).set_result(message["code"])
             return
         if "pid" in message:
             self._pids[message["id"]] = message["pid"]
@@ -228,10 +230,9 @@ class Supervisor:
         """At close, or because somebody killed it: then the kernel killed the children, and we
         kill what they leave in their groups."""
         for number, pid in self._pids.items():
-            if not self._exit_codes[number].done():
-                with suppress(ProcessLookupError, PermissionError):  # nothing left in the group
-                    os.killpg(pid, signal.SIGKILL)
-                self._exit_codes[number].set_result(-signal.SIGKILL)
+            with suppress(ProcessLookupError, PermissionError):  # nothing left in the group
+                os.killpg(pid, signal.SIGKILL)
+            self._exit_codes[number].set_result(-signal.SIGKILL)
         with self._lock:
             self._closed = True
             unanswered = list(self._replies.values())

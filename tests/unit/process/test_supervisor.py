@@ -123,6 +123,15 @@ def test_a_signal_to_an_ended_child_is_not_delivered(
     assert not child.signal(signal.SIGKILL)
 
 
+def test_nothing_is_kept_of_a_child_that_has_ended(supervisor: Supervisor, tmp_path: Path) -> None:
+    child = supervisor.start(python(""), output=tmp_path / "out")
+    child.wait(timeout_s=_WAIT_S)
+    with pytest.raises(InfrastructureError, match="cannot start"):
+        supervisor.start(["no-such-command"], output=tmp_path / "out")
+    kept = (supervisor._replies, supervisor._exit_codes, supervisor._pids)
+    assert kept == ({}, {}, {})
+
+
 def test_what_a_child_started_ends_with_it(supervisor: Supervisor, tmp_path: Path) -> None:
     child = supervisor.start(["/bin/sh", "-c", "sleep 60 & echo $!; wait"], output=tmp_path / "out")
     eventually("it names its own child", lambda: bool(tail(child.output)))
