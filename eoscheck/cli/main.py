@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": "eoscheck.cli.run",
     "scenarios": "eoscheck.cli.scenarios",
     "toxiproxy": "eoscheck.cli.toxiproxy",
+    "trace": "eoscheck.cli.trace",
 }
 
 
