@@ -18,6 +18,7 @@ _COMMANDS = {
     "cluster": "eoscheck.cli.cluster",
     "demo": "eoscheck.cli.demo",
     "doctor": "eoscheck.cli.doctor",
+    "explore": "eoscheck.cli.explore",
     "report": "eoscheck.cli.report",
     "run": "eoscheck.cli.run",
     "scenarios": "eoscheck.cli.scenarios",

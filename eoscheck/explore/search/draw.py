@@ -1,0 +1,174 @@
+"""Hypothesis's strategies for schedules: a small table for each family of faults.
+
+A new family is a new line in `_TABLES`. Bounds are such that a run stays short and a fault can
+bite; what lies between, short and long, early and late, alone and overlapping, is chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from eoscheck.explore.search.schedule import Schedule, Table
+from eoscheck.explore.search.space import Space, family_of
+from eoscheck.faults.kinds import KINDS
+from eoscheck.faults.spec import InstanceFault
+from eoscheck.faults.wire import GIVES_UP, LastingFault, WireCrash, WireFault
+
+MOST_FAULTS = 4
+_LATEST_TENTHS = 40
+_SEEDS = 10_000
+_MOST_OCCURRENCES = 4
+_GIVES_UP_WITHIN = "20s"
+
+Keys: TypeAlias = dict[str, SearchStrategy[Any]]
+
+
+def schedules(space: Space) -> SearchStrategy[Schedule]:
+    """Every family is as likely as another, then every kind of it."""
+    by_family: dict[str, list[str]] = {}
+    for kind in space.kinds:
+        by_family.setdefault(family_of(kind), []).append(kind)
+    families = {
+        family: st.sampled_from(kinds).flatmap(lambda kind: _table(kind, space))
+        for family, kinds in by_family.items()
+    }
+    fault = st.sampled_from(sorted(families)).flatmap(families.__getitem__)
+    return st.builds(
+        Schedule,
+        faults=st.lists(fault, min_size=1, max_size=MOST_FAULTS).map(tuple),
+        load=_load(space),
+        seed=st.integers(1, _SEEDS),
+    )
+
+
+def _table(kind: str, space: Space) -> SearchStrategy[Table]:
+    spec = KINDS[kind]
+    needed: Keys = {"kind": st.just(kind), "at": _tenths(0, _LATEST_TENTHS)}
+    maybe: Keys = {}
+    if not spec.momentary and (issubclass(spec, WireCrash) or not issubclass(spec, WireFault)):
+        needed["down"] = _down(space)
+    if issubclass(spec, InstanceFault):
+        needed["target"] = st.integers(0, space.instances - 1)
+        maybe["open_transaction"] = st.just(True)
+        if space.knows_members:
+            maybe["working"] = st.just(True)
+    more_needed, more_maybe = _TABLES[family_of(kind)](kind, space)
+    tables = st.fixed_dictionaries({**needed, **more_needed}, optional={**maybe, **more_maybe})
+    return tables.map(_bounded)
+
+
+def _bounded(table: Table) -> Table:
+    """A client that does not give up is not waited for as long as otherwise."""
+    return {**table, "at_most": _GIVES_UP_WITHIN} if table.get("for") == GIVES_UP else table
+
+
+def _down(space: Space) -> SearchStrategy[str]:
+    """Well within a session, or well beyond: both sides of the line that matters most."""
+    session, longest = round(space.session_s * 10), round(space.longest_s * 10)
+    within = _tenths(2, max(3, min(session * 9 // 10, longest)))
+    return within | _tenths(min(session * 12 // 10, longest), longest)
+
+
+def _tenths(low: int, high: int) -> SearchStrategy[str]:
+    """Durations, in tenths of a second."""
+    return st.integers(low, high).map(lambda tenths: f"{tenths * 100}ms")
+
+
+def _load(space: Space) -> SearchStrategy[dict[str, float | int]]:
+    """Around what the scenario has: half of it, twice as much, few keys or many."""
+    load = space.load
+    knobs: Keys = {
+        "rate": st.sampled_from([load.rate / 2, load.rate * 2]),
+        "keys": st.sampled_from([1, 10, load.keys * 10]),
+    }
+    if load.transaction_size is not None:
+        size = load.transaction_size
+        knobs["transaction_size"] = st.sampled_from([max(size // 4, 1), size * 4])
+        knobs["abort_ratio"] = st.sampled_from([0.0, 0.3])
+    return st.fixed_dictionaries({}, optional=knobs)
+
+
+def _process(kind: str, _space: Space) -> tuple[Keys, Keys]:
+    if kind in ("kill", "terminate", "restart"):
+        return {}, {"wipe": st.just(1)}
+    if kind == "rolling":
+        return {"down": _tenths(1, 10)}, {}
+    return {}, {}
+
+
+def _disk(kind: str, _space: Space) -> tuple[Keys, Keys]:
+    if kind in ("state-full", "state-read-only"):
+        return {}, {}
+    stop: Keys = {"stop": st.sampled_from(["kill", "terminate"])}
+    if kind in ("state-old-copy", "state-stale-checkpoint"):
+        # `down` counts from the copy on, which must be older than the stop.
+        return {"age": _tenths(5, 20), "down": _tenths(25, 50)}, stop
+    return {}, stop
+
+
+def _identity(kind: str, space: Space) -> tuple[Keys, Keys]:
+    if kind == "zombie":
+        session = round(space.session_s * 10)
+        return {"down": _tenths(session * 12 // 10, max(session * 4, 80))}, {}
+    return {"state": st.sampled_from(["copy", "fresh"])}, {}
+
+
+def _clock(_kind: str, _space: Space) -> tuple[Keys, Keys]:
+    # Within the hour by which a broker lets a record be ahead of it.
+    return {"by": st.sampled_from(["+10s", "+50m", "-10s", "-50m"])}, {}
+
+
+def _network(kind: str, space: Space) -> tuple[Keys, Keys]:
+    who: Keys = {"target": st.integers(0, space.instances - 1) | st.just("all")}
+    direction: Keys = {"direction": st.sampled_from(["to-broker", "from-broker"])}
+    own: Mapping[str, Keys] = {
+        "latency": {"latency": _tenths(1, 10)},
+        "bandwidth": {"rate": st.integers(1, 50)},
+        "slicer": {"average_size": st.integers(40, 500)},
+        "limit-data": {"bytes": st.integers(100, 20_000)},
+    }
+    return {**who, **own.get(kind, {})}, direction
+
+
+def _wire(kind: str, space: Space) -> tuple[Keys, Keys]:
+    """At steps that this subject performs: the first of them or one soon after, one request or all
+    for a while."""
+    needed: Keys = {
+        "step": st.sampled_from(space.steps),
+        "target": st.integers(0, space.instances - 1),
+        "within": st.just("6s"),
+    }
+    maybe: Keys = {"nth": st.integers(2, _MOST_OCCURRENCES)}
+    if kind in ("crash-before", "crash-after"):
+        return needed, {**maybe, "wipe": st.just(1)}
+    if kind == "hold":
+        return {**needed, "release": _down(space)}, maybe
+    if kind == "delay":
+        needed["delay"] = _tenths(1, 10)
+    if issubclass(KINDS[kind], LastingFault):
+        maybe["for"] = _down(space) | st.just(GIVES_UP)
+    return needed, maybe
+
+
+def _broker(kind: str, _space: Space) -> tuple[Keys, Keys]:
+    if kind == "broker-rolling":
+        return {}, {}
+    parts = ["any", "controller", "group-coordinator", "transaction-coordinator"]
+    return {}, {"broker": st.sampled_from([*parts, "leader:{input}/0", "leader:{output}/0"])}
+
+
+_TABLES: Mapping[str, Callable[[str, Space], tuple[Keys, Keys]]] = {
+    "process": _process,
+    "disk": _disk,
+    "identity": _identity,
+    "clock": _clock,
+    "network": _network,
+    "wire": _wire,
+    "broker": _broker,
+}
+"""For each family, the keys that its kinds need and those that they may have, beside the common
+ones."""

@@ -1,0 +1,74 @@
+"""Schedules on a live cluster: each is one scenario file, one run, fresh topics."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from eoscheck.audit.findings import Verdict
+from eoscheck.cluster.provider import Cluster
+from eoscheck.cluster.topics import delete_topics
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import EoscheckError
+from eoscheck.explore.search.outcome import Outcome, outcome_of
+from eoscheck.explore.search.saved import Source, write_scenario
+from eoscheck.explore.search.schedule import Schedule
+from eoscheck.history import read_history
+from eoscheck.network import Network
+from eoscheck.process import Supervisor
+from eoscheck.run.naming import new_run_id, repeat_command
+from eoscheck.run.runner import run_scenario
+from eoscheck.run.scenario import load_scenario
+from eoscheck.run.trace import learned_steps, read_trace
+from eoscheck.wire import Wire
+
+SCHEDULE_FILE = "schedule.toml"
+"""In a run's folder: the scenario that it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """`folder` gets a folder for each run; only those of runs that did not pass are kept."""
+
+    source: Source
+    cluster: Cluster
+    supervisor: Supervisor
+    network: Network | None
+    wire: Wire | None
+    folder: Path
+
+    def __call__(self, schedule: Schedule) -> Outcome:
+        run_id = new_run_id("explore")
+        folder = self.folder / run_id
+        path = folder / SCHEDULE_FILE
+        write_scenario(path, schedule, source=self.source, name="explore")
+        try:
+            result = run_scenario(
+                load_scenario(path, run_id=run_id),
+                cluster=self.cluster,
+                supervisor=self.supervisor,
+                folder=folder,
+                run_id=run_id,
+                repeat=repeat_command(["run", path]),
+                network=self.network,
+                wire=self.wire,
+            )
+        finally:
+            self._forget_topics(run_id)
+        steps = () if self.wire is None else learned_steps(read_trace(folder))
+        outcome = outcome_of(result, read_history(folder), steps=steps)
+        if outcome.verdict is Verdict.PASS:
+            shutil.rmtree(folder)
+        return outcome
+
+    def _forget_topics(self, run_id: str) -> None:
+        """A cluster that keeps the topics of every run gets slower with each of them. Only what a
+        run has made: its topics have its id in their names."""
+        if not self.cluster.owned:
+            return
+        with suppress(EoscheckError), ClusterView(self.cluster.client_config) as view:
+            delete_topics(
+                self.cluster.client_config, [name for name in view.topics() if run_id in name]
+            )
