@@ -26,6 +26,8 @@ _SETTINGS: dict[str, Any] = {
     "queue.buffering.max.messages": 2_000_000,
     "queue.buffering.max.kbytes": 1_048_576,
     "message.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
+    # A broker that is silent is asked no longer: who leads in its place is found out only then.
+    "socket.timeout.ms": 5000,
     **QUIET,
 }
 

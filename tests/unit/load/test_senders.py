@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
@@ -303,3 +304,11 @@ def test_a_load_is_idempotent_unless_it_takes_the_leader_s_word_alone(bench: Ben
     bench.transactional()
     told = [(each["enable.idempotence"], each.get("acks")) for each in bench.settings]
     assert told == [(True, None), (False, 1), (True, None)]
+
+
+def test_a_silent_broker_is_given_up_long_before_its_records_or_a_transaction(bench: Bench) -> None:
+    bench.plain()
+    bench.transactional()
+    for each in bench.settings:
+        limits = (each["message.timeout.ms"], each.get("transaction.timeout.ms", math.inf))
+        assert 3 * each["socket.timeout.ms"] < min(limits)
