@@ -26,7 +26,10 @@ UNFINISHED = (ONGOING, "PrepareCommit", "PrepareAbort", "PrepareEpochFence")
 """Ongoing, or decided with markers still to be written."""
 
 _ATTEMPTS = 3
-"""Within the time-out, where brokers are silent."""
+"""Within the time-out at least, where brokers are silent."""
+_ATTEMPT_S = 3.0
+"""At most: who waits longer for a cluster has more attempts, not longer ones. The first of them end
+with nothing until a silent broker is known to be gone: later yet where it was the controller."""
 _Answer = TypeVar("_Answer")
 
 
@@ -63,7 +66,7 @@ class TransactionView:
 
     def __init__(self, client_config: Mapping[str, str], *, timeout_s: float = 10.0) -> None:
         self._timeout_s = timeout_s
-        self._admin = RotatingAdmin(client_config, attempt_s=timeout_s / _ATTEMPTS)
+        self._admin = RotatingAdmin(client_config, attempt_s=min(timeout_s / _ATTEMPTS, _ATTEMPT_S))
         self._ask(lambda admin: admin.describe_cluster(), "brokers")
 
     def ongoing(self, topics: Collection[str] | None = None) -> list[OpenTransaction]:

@@ -129,7 +129,7 @@ def test_a_paused_transaction_coordinator_is_replaced_and_goes_on(
     victim = roles.transaction_coordinator(topic_name)
     assert roles.transaction_coordinators()[topic_name] == victim
     pids = three.pids
-    with TransactionView(three.client_config) as view:
+    with TransactionView(three.client_config, timeout_s=_WAIT_S) as view:
         assert view.ongoing([topic_name]) == []
         assert three.brokers.pause(victim)["stopped"]
         assert not three.brokers.is_up(victim)
