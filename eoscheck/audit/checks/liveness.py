@@ -1,4 +1,4 @@
-"""STALLED: input waits, and nothing comes out any more."""
+"""STALLED: there is work to be shown, and nothing comes out any more."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from eoscheck.history.events import (
     FaultHealed,
     FaultInjected,
     GroupSampled,
+    LogSampled,
     OutputsObserved,
     RunFinished,
 )
@@ -20,19 +21,21 @@ from eoscheck.history.progress import Progress
 
 def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) -> Checked:
     """No committed output of `topic` for `liveness_s` after the last fault was healed, while by
-    every sample of the subject's group in that time input waits.
+    every sample in that time input waits, or outputs are held back.
 
-    Input waits where the group has not committed a record that the load was told is written. (Lag
+    They are held back where the last stable offset lies below the high watermark: the group of a
+    subject may go on committing while an open transaction hides all that it writes. Input waits
+    where the group has not committed a record that the load was told is written. (Lag
     alone would not do: behind a transaction's last record lies its marker, and many clients never
     commit past it.) It is the lag where the history tells of no load.
 
-    Judged by what the run's own observer saw, up to the end of the run. A run without samples of
-    the group says nothing here.
+    Judged by what the run's own observer saw, up to the end of the run. A run without samples says
+    nothing here.
     """
     healed_at = _last_heal(history)
     silent_since: float | None = None
-    waiting = False
-    longest: tuple[float, float] | None = None
+    input_waits = held_back = False
+    longest: tuple[float, float, str] | None = None
     progress = Progress()
     for event in history:
         progress(event)
@@ -43,17 +46,22 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
         if silent_since is None:
             silent_since = healed_at
         if isinstance(event, OutputsObserved) and event.topic == topic and event.identities:
-            silent_since, waiting = event.t, False
+            silent_since, input_waits, held_back = event.t, False, False
         elif isinstance(event, GroupSampled):
-            waiting = _waits(event, progress.due)
-            if not waiting:
-                silent_since = event.t
+            input_waits = _waits(event, progress.due)
+        elif isinstance(event, LogSampled) and event.topic == topic:
+            held_back = _holds_back(event)
+        else:
+            continue
+        if not (input_waits or held_back):
+            silent_since = event.t
         silence = event.t - silent_since
-        if waiting and silence > liveness_s and (longest is None or silence > longest[1]):
-            longest = (silent_since, silence)
+        if silence > liveness_s and (longest is None or silence > longest[1]):
+            why = "input waited" if input_waits else "outputs were held back by a transaction"
+            longest = (silent_since, silence, why)
     if longest is None:
         return Checked()
-    since, silence = longest
+    since, silence, why = longest
     return Checked(
         found=[
             Found(
@@ -64,7 +72,7 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
                         place=Place(topic, -1, -1),
                         offsets=[],
                         detail=f"no committed output for {silence:.1f} s from {since:.1f} s on, "
-                        f"after the last heal at {healed_at:.1f} s, while input waited",
+                        f"after the last heal at {healed_at:.1f} s, while {why}",
                         facts={"from_s": since, "silence_s": silence, "bound_s": liveness_s},
                     )
                 ],
@@ -77,6 +85,12 @@ def _waits(sample: GroupSampled, due: Mapping[int, int]) -> bool:
     if not due:
         return sample.lag > 0
     return any(sample.committed.get(partition, 0) < end for partition, end in due.items())
+
+
+def _holds_back(sample: LogSampled) -> bool:
+    """The watermarks were asked for first: they are not ahead only because time went on."""
+    stable = sample.last_stable_offsets
+    return any(stable.get(part, end) < end for part, end in sample.high_watermarks.items())
 
 
 def _last_heal(history: Sequence[Event]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from eoscheck.audit.checks.liveness import check_stalled
@@ -10,6 +12,7 @@ from eoscheck.history import (
     FaultHealed,
     FaultInjected,
     GroupSampled,
+    LogSampled,
     OutputsObserved,
     RunFinished,
     SendsAcknowledged,
@@ -106,4 +109,31 @@ def test_what_waits_is_a_record_and_not_the_marker_behind_the_last_one(
     history += [
         GroupSampled(t=t, lag=1, committed={0: committed}, ends={0: 11}) for t in range(7, 20)
     ]
+    assert stalled(history) == stalls
+
+
+def log(t: float, *, high_watermark: int, last_stable_offset: int) -> LogSampled:
+    return LogSampled(
+        t=t,
+        topic="out",
+        high_watermarks={0: high_watermark},
+        last_stable_offsets={0: last_stable_offset},
+    )
+
+
+@pytest.mark.parametrize(
+    ("stable_at", "stalls"),
+    [
+        pytest.param(lambda _t: 5, [(6, 13)], id="held back all the time"),
+        pytest.param(lambda t: t if t == 12 else 5, [], id="let go once"),
+        pytest.param(lambda t: t, [], id="nothing held back"),
+    ],
+)
+def test_a_group_that_goes_on_behind_an_open_transaction_is_stalled(
+    stable_at: Callable[[int], int], stalls: list[tuple[float, float]]
+) -> None:
+    """Its offsets are committed and its outputs written, and no reader is given them."""
+    history: list[Event] = [output(1), injected(5), healed(6)]
+    for t in range(7, 20):
+        history += [log(t, high_watermark=t, last_stable_offset=stable_at(t)), lag(t, 0)]
     assert stalled(history) == stalls
