@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
 class Framer:
     """Takes chunks as they come, and gives frames whole; with `head` a frame's first piece as soon
-    as it has so many bytes (or all), and its others as they come.
+    as that has so many bytes (or all), and its others as they come.
 
     `least`, `most`: sizes outside are no frame's.
     """
@@ -87,9 +87,9 @@ class Framer:
     def _first_piece(self, whole: int, come: int) -> int:
         """How many more bytes it is of."""
         missing = whole - self._have
-        if self._head is None or come >= missing:
+        if self._head is None or self._have + come < self._head:
             return missing
-        return min(whole, self._head) - self._have
+        return min(missing, come)
 
     def _hold(self, data: bytes) -> None:
         self._held.append(data)

@@ -183,8 +183,8 @@ def _list(message: Any, name: str) -> Iterable[Any]:
 
 
 def _field(message: Any, first: Any, *names: str) -> Any:
-    """The first that the message, or the first of its parts, has and that says something."""
-    for holder in (message, first):
+    """The first that the first of its parts, or the message, has and that says something."""
+    for holder in (first, message):
         for name in names:
             value = getattr(holder, name, None)
             if value not in (None, ""):
