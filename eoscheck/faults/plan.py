@@ -143,7 +143,7 @@ def _drafts(
             depth=depth,
             at_s=at_s,
             down_s=down_s,
-            outlasts_session=down_s > session_timeout_s,
+            outlasts_session=table.silences and down_s > session_timeout_s,
             wipe=turn in wiped,
             phase_s=chance.uniform(0, PHASE_S),
             seed=seeds.getrandbits(32),

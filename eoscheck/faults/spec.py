@@ -65,6 +65,8 @@ class FaultTable(
     needs: ClassVar[frozenset[Need]] = frozenset()
     momentary: ClassVar[bool] = False
     """Healed at once: there is no `down`."""
+    silences: ClassVar[bool] = True
+    """Its target is not heard of meanwhile: it may outlast the session."""
 
     def __post_init__(self) -> None:
         given = [key for key in ("at", "count", "every") if getattr(self, key) is not None]

@@ -105,6 +105,8 @@ class _OnRequests(WireFault, frozen=True, kw_only=True):
 
     down: str | tuple[str, str] = ""
 
+    silences: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.down:

@@ -326,6 +326,16 @@ def test_rules_on_one_instance_overlap_and_crashes_do_not() -> None:
     assert lanes(CrashAfter(step="EndTxn", target="all"))[0] >= {"instance 0", "instance 1"}
 
 
+def test_requests_that_are_lost_are_no_lost_session_and_a_crash_may_be() -> None:
+    lost = decoded(kind="drop-request", step="EndTxn", **{"for": "9s"})
+    tables = [lost, CrashAfter(step="EndTxn", down="9s")]
+    planned = plan(tables, seed=1, instances=2, session_timeout_s=6.0, duration_s=30.0)
+    assert {each.kind: each.outlasts_session for each in planned} == {
+        "drop-request": False,
+        "crash-after": True,
+    }
+
+
 def test_a_run_tells_of_the_moment_at_which_it_struck(bench: Bench, tmp_path: Path) -> None:
     tables = [CrashAfter(step="EndTxn", target=1, at="0s", down="0s")]
     planned = plan(tables, seed=1, instances=2, session_timeout_s=6.0, duration_s=20.0)
