@@ -86,7 +86,7 @@ class Tunnel:
         self._parts: list[bytes] = []
         self._rest: bytes | None = None  # of a stream that is not Kafka's, behind what waits
         self._blocked = True
-        self._full = self._plain = self._ended = False
+        self._full = self._plain = self._plain_answers = self._ended = False
         self._eof = {"client": False, "broker": False}
         self._dialing: asyncio.Task[None] | None = None
 
@@ -264,18 +264,16 @@ class Tunnel:
         self._asked.append(asked)
 
     def _go_plain(self) -> None:
-        """What follows is not read, and passes as it is, both ways."""
+        """What follows is not read, and passes as it is."""
         rest, self._rest, self._plain = self._rest or b"", None, True
         self.broker.write(rest)
-        self._to_client([*self._parts, self._answers.drain()])
-        self._parts.clear()
 
     # ---------------------------------------------------------------- answers
 
     def _from_broker(self, data: bytes) -> None:
         if not self.alive:
             return
-        if self._plain:
+        if self._plain_answers:
             self._to_client([data])
             return
         out: list[bytes] = []
@@ -285,12 +283,13 @@ class Tunnel:
                 if not self.alive:
                     return
         except NotKafkaError as error:
-            out.append(error.rest)
-            self._plain = True
+            self._to_client(out)
+            out = [error.rest]
+            self._plain_answers = True
         self._to_client(out)
 
     def _to_client(self, out: Sequence[bytes]) -> None:
-        if not (self._plain and self.stalled):
+        if not (self._plain_answers and self.stalled):
             self.client.write(b"".join(out))
 
     def _answer(self, piece: Piece, out: list[bytes]) -> None:
