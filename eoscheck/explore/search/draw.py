@@ -21,6 +21,8 @@ from eoscheck.faults.wire import GIVES_UP, LastingFault, WireCrash, WireFault
 MOST_FAULTS = 4
 _LATEST_TENTHS = 40
 _SEEDS = 10_000
+_OCCASIONS = ("kill", "restart", "terminate")
+_A_MOMENT_MS = 300
 _MOST_OCCURRENCES = 4
 _GIVES_UP_WITHIN = "20s"
 
@@ -28,18 +30,23 @@ Keys: TypeAlias = dict[str, SearchStrategy[Any]]
 
 
 def schedules(space: Space) -> SearchStrategy[Schedule]:
-    """Every family is as likely as another, then every kind of it."""
+    """A family is the likelier the more kinds it has, but a small one is not forgotten."""
+    tables = {kind: _table(kind, space) for kind in space.kinds}
     by_family: dict[str, list[str]] = {}
     for kind in space.kinds:
         by_family.setdefault(family_of(kind), []).append(kind)
     families = {
-        family: st.sampled_from(kinds).flatmap(lambda kind: _table(kind, space))
+        family: st.sampled_from(kinds).flatmap(tables.__getitem__)
         for family, kinds in by_family.items()
     }
-    fault = st.sampled_from(sorted(families)).flatmap(families.__getitem__)
+    weighted = [each for each, kinds in by_family.items() for _ in range((len(kinds) + 1) // 2)]
+    fault = st.sampled_from(weighted).flatmap(families.__getitem__)
+    occasions = [tables[kind] for kind in _OCCASIONS if kind in tables]
+    occasion = st.one_of(occasions) if occasions else st.none()
+    provoked = st.tuples(fault, occasion).map(lambda pair: _provoked(*pair, space))
     return st.builds(
         Schedule,
-        faults=st.lists(fault, min_size=1, max_size=MOST_FAULTS).map(tuple),
+        faults=st.lists(provoked, min_size=1, max_size=MOST_FAULTS).map(_joined),
         load=_load(space),
         seed=st.integers(1, _SEEDS),
     )
@@ -58,12 +65,31 @@ def _table(kind: str, space: Space) -> SearchStrategy[Table]:
             maybe["working"] = st.just(True)
     more_needed, more_maybe = _TABLES[family_of(kind)](kind, space)
     tables = st.fixed_dictionaries({**needed, **more_needed}, optional={**maybe, **more_maybe})
-    return tables.map(_bounded)
+    return tables.map(lambda table: _bounded(table, space))
 
 
-def _bounded(table: Table) -> Table:
-    """A client that does not give up is not waited for as long as otherwise."""
-    return {**table, "at_most": _GIVES_UP_WITHIN} if table.get("for") == GIVES_UP else table
+def _bounded(table: Table, space: Space) -> Table:
+    """So that nothing is waited for in vain: a second start of an instance, or for as long as
+    otherwise a client that does not give up."""
+    if table.get("for") == GIVES_UP:
+        table = {**table, "at_most": _GIVES_UP_WITHIN}
+    if "step" in table and space.is_rare(table["step"]):
+        table = {key: value for key, value in table.items() if key != "nth"}
+    return table
+
+
+def _provoked(fault: Table, occasion: Table | None, space: Space) -> tuple[Table, ...]:
+    """At a step that comes by itself only when an instance starts or stops, a fault would wait in
+    vain: so the instance is made to, a moment after the fault is due."""
+    if occasion is None or "step" not in fault or not space.is_rare(fault["step"]):
+        return (fault,)
+    at_ms = int(fault["at"].removesuffix("ms")) + _A_MOMENT_MS
+    return (fault, {**occasion, "target": fault["target"], "at": f"{at_ms}ms"})
+
+
+def _joined(groups: list[tuple[Table, ...]]) -> tuple[Table, ...]:
+    """At least one of them, and no more than there may be."""
+    return tuple(table for group in groups for table in group)[:MOST_FAULTS]
 
 
 def _down(space: Space) -> SearchStrategy[str]:
@@ -138,7 +164,7 @@ def _wire(kind: str, space: Space) -> tuple[Keys, Keys]:
     """At steps that this subject performs: the first of them or one soon after, one request or all
     for a while."""
     needed: Keys = {
-        "step": st.sampled_from(space.steps),
+        "step": st.sampled_from(sorted(space.steps)),
         "target": st.integers(0, space.instances - 1),
         "within": st.just("6s"),
     }

@@ -10,13 +10,18 @@ from collections import Counter, deque
 from collections.abc import Iterator
 
 from eoscheck.explore.search.outcome import Outcome
-from eoscheck.explore.search.schedule import Schedule, tables_of
+from eoscheck.explore.search.schedule import Schedule, Table, tables_of
 from eoscheck.explore.search.space import Space
 from eoscheck.faults.spec import FaultTable
 
-_LOOK_BACK = 6
-_PASSED_OVER = 8
+_LOOK_BACK = 60
+_SHARE = 0.85
+_FEWEST_PASSED_OVER = 8
+_MOST_PASSED_OVER = 40
+_OF_A_LOAD = 0.1
+"""What a new value of the load is worth beside a new kind of fault."""
 _HOPELESS = 3
+_NOT_NEW = ("at", "at_most", "down", "kind", "target", "within")
 
 
 class Novelty:
@@ -33,56 +38,67 @@ class Novelty:
 
     @property
     def hopeless(self) -> list[str]:
-        """Kinds that were missed each of several times: they cannot bite this subject."""
+        """Faults that were missed each of several times: they cannot bite this subject."""
         return sorted(
-            kind
-            for kind, times in self._missed.items()
-            if times >= _HOPELESS and not self._bitten[kind]
+            fault
+            for fault, times in self._missed.items()
+            if times >= _HOPELESS and not self._bitten[fault]
         )
 
     def score(self, schedule: Schedule) -> float:
         """What it has that runs had seldom or never."""
-        if set(schedule.kinds) & set(self.hopeless):
+        if {_named(table) for table in schedule.faults} & set(self.hopeless):
             return 0.0
-        return sum(1 / (1 + self._had[each]) ** 2 for each in set(self._features(schedule)))
+        features = dict(self._features(schedule))
+        return sum(worth / (1 + self._had[each]) ** 2 for each, worth in features.items())
 
     def worth(self, score: float) -> bool:
-        """Whether one of that score is to be run: as good as the last few, or there was none for
-        long. Candidates have to be shown in the order in which they come."""
-        best = max(self._recent, default=0.0)
+        """Whether one of that score is to be run: it is among the best of those before it, and some
+        were passed over since the last; or very many were. Candidates have to be shown in the
+        order in which they come. (Those next to one that was run are not good any more, however
+        good that was: so what Hypothesis aims at is not run again with a small change.)"""
+        recent = sorted(self._recent)
         self._recent.append(score)
-        if 0 < score >= best or (score > 0 and self._passed_over >= _PASSED_OVER):
-            self._passed_over = 0
-            return True
         self._passed_over += 1
-        return False
+        if score <= 0 or self._passed_over <= _FEWEST_PASSED_OVER:
+            return False
+        high = recent[int(len(recent) * _SHARE)]
+        return score >= high or self._passed_over > _MOST_PASSED_OVER
 
     def ran(self, schedule: Schedule, outcome: Outcome) -> int:
         """How many states no run before it had reached."""
-        self._recent.clear()
-        self._had.update(set(self._features(schedule)))
-        for kind in schedule.kinds:
-            (self._missed if kind in outcome.missed else self._bitten)[kind] += 1
+        self._passed_over = 0
+        self._had.update(dict(self._features(schedule)).keys())
+        for table in schedule.faults:
+            missed = table["kind"] in outcome.missed
+            (self._missed if missed else self._bitten)[_named(table)] += 1
         new = outcome.states - self.states
         self.states |= outcome.states
         return len(new)
 
-    def _features(self, schedule: Schedule) -> Iterator[str]:
+    def _features(self, schedule: Schedule) -> Iterator[tuple[str, float]]:
+        """Each with its worth."""
         pairs = zip(tables_of(schedule), schedule.faults, strict=True)
         inorder = sorted(pairs, key=lambda pair: pair[0].at_s)
         for number, (table, said) in enumerate(inorder):
-            yield table.kind
-            yield f"{table.kind} {self._length(table)}"
+            yield table.kind, 1.0
+            yield _named(said), 1.0
+            yield f"{_named(said)} {self._length(table)}", 1.0
             for key, value in said.items():
-                if key not in ("at", "down", "kind", "target"):
-                    yield f"{table.kind} {key} {value}"
+                if key not in _NOT_NEW:
+                    yield f"{table.kind} {key} {value}", 0.5
             for later, _ in inorder[number + 1 :]:
                 how = "during" if later.at_s < table.at_s + table.down_s[1] else "after"
-                yield f"{later.kind} {how} {table.kind}"
+                yield f"{later.kind} {how} {table.kind}", 1.0
         for knob, value in schedule.load.items():
-            yield f"load {knob} {value}"
+            yield f"load {knob} {value}", _OF_A_LOAD
 
     def _length(self, table: FaultTable) -> str:
         """By the session time-out, in halves of it up to two, and then as long."""
         halves = int(table.down_s[1] / (self._space.session_s / 2))
         return f"lasts {min(halves, 6)}"
+
+
+def _named(fault: Table) -> str:
+    """What can be hopeless: a kind, and at a step of the protocol where it is at one."""
+    return f"{fault['kind']} at {fault['step']}" if "step" in fault else str(fault["kind"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -24,14 +24,14 @@ from eoscheck.wire import Step
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`states` are those that the history went through (`states_of`); `missed` are the kinds of
     faults that did not bite; `steps` are those of the protocol that the subject did, where they
-    were seen; `folder` is the run's, empty where it could not be made."""
+    were seen, with how often; `folder` is the run's, empty where it could not be made."""
 
     verdict: Verdict
     codes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     states: frozenset[str] = frozenset()
     missed: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: dict[Step, int] = {}
     folder: str = ""
 
     @property
@@ -40,7 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome_of(
-    result: RunResult, events: Sequence[Event], *, steps: Iterable[Step] = ()
+    result: RunResult, events: Sequence[Event], *, steps: Mapping[Step, int] | None = None
 ) -> Outcome:
     return Outcome(
         verdict=result.verdict,
@@ -48,7 +48,7 @@ def outcome_of(
         reasons=tuple(result.reasons),
         states=frozenset(states_of(result, events)),
         missed=tuple(event.kind for event in events if isinstance(event, FaultMissed)),
-        steps=tuple(steps),
+        steps=dict(steps or {}),
         folder=result.folder,
     )
 

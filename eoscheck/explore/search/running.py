@@ -57,7 +57,7 @@ class Runs:
             )
         finally:
             self._forget_topics(run_id)
-        steps = () if self.wire is None else learned_steps(read_trace(folder))
+        steps = {} if self.wire is None else learned_steps(read_trace(folder))
         outcome = outcome_of(result, read_history(folder), steps=steps)
         if outcome.verdict is Verdict.PASS:
             shutil.rmtree(folder)

@@ -23,8 +23,8 @@ from eoscheck.explore.search.shelf import Shelf
 from eoscheck.explore.search.shrink import smallest, steadiest
 from eoscheck.explore.search.space import Space
 
-_ROUND = 48
-"""Candidates until Hypothesis begins anew: with about one run for each eight of them, it has a few
+_ROUND = 100
+"""Candidates until Hypothesis begins anew: with a run for about each tenth of them, it has a few
 runs to aim by, and a few that are aimed."""
 _CONFIRMATIONS = 2
 _TRIES = 2

@@ -5,8 +5,8 @@ It knows the subject's session time-out, for its scenario says it, and nothing e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eoscheck.artifacts import cache_folder
@@ -29,6 +29,7 @@ NOT_UNASKED: Mapping[str, str] = {
 
 SEVERAL_BROKERS = 3
 _LONGEST_S = 8.0
+_OFTEN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +42,23 @@ class Space:
     session_s: float
     load: LoadSpec
     knows_members: bool = False
-    steps: tuple[Step, ...] = ()
+    steps: Mapping[Step, int] = field(default_factory=dict)
 
     @property
     def longest_s(self) -> float:
         """No fault takes longer: beyond a session and what follows from it, within a short run."""
         return max(_LONGEST_S, self.session_s * 1.3)
 
-    @property
-    def has_wire(self) -> bool:
-        return any(family_of(kind) == "wire" for kind in self.kinds)
-
-    def with_steps(self, steps: Iterable[Step]) -> Space:
+    def with_steps(self, steps: Mapping[Step, int]) -> Space:
         """As learned from a run without faults. Without any there is nothing to do on the wire."""
-        known = tuple(sorted(steps))
         kinds = self.kinds
-        if not known:
+        if not steps:
             kinds = tuple(kind for kind in kinds if family_of(kind) != "wire")
-        return replace(self, steps=known, kinds=kinds)
+        return replace(self, steps=dict(steps), kinds=kinds)
+
+    def is_rare(self, step: Step) -> bool:
+        """An instance does it when it starts or stops, not again and again at work."""
+        return self.steps[step] < _OFTEN * self.instances
 
 
 def family_of(kind: str) -> str:
