@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from uuid import UUID
+
+from kafka.protocol.schemas.fields.struct_array import StructArrayField
 
 from eoscheck.wire import apis
 from eoscheck.wire.produce import read_produce
@@ -124,7 +127,7 @@ class Reader:
             for topic in message.topics:
                 if topic.name is not None and topic.topic_id is not None:
                     self._learn(topic.topic_id, topic.name)
-        return next((code for code in _errors(message.to_dict()) if code), 0)
+        return _first_error(message)
 
     def _fetch_error(self, request: Request, frame: bytes) -> int | None:
         version = request.api_version
@@ -201,13 +204,23 @@ def _topics(message: Any) -> Iterator[UUID | str]:
                 yield named
 
 
-def _errors(value: Any) -> Iterator[int]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if name.endswith("error_code") and isinstance(inner, int):
-                yield inner
-            else:
-                yield from _errors(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _errors(inner)
+def _first_error(message: Any) -> int:
+    """Of an answer or a part of one: its own error code, then those of its parts; 0 for none."""
+    codes, parts = _where_errors_are(message.__class__)
+    for name in codes:
+        if code := getattr(message, name):
+            return int(code)
+    for name in parts:
+        for part in getattr(message, name) or ():
+            if code := _first_error(part):
+                return code
+    return 0
+
+
+@cache
+def _where_errors_are(kind: Any) -> tuple[Sequence[str], Sequence[str]]:
+    """The fields that are error codes, and those that are lists of structs."""
+    codes = [name for name in kind.fields if name.endswith("error_code")]
+    return codes, [
+        name for name, field in kind.fields.items() if isinstance(field, StructArrayField)
+    ]

@@ -24,6 +24,7 @@ class Side(asyncio.Protocol):
         self._opened = opened
         self._made, self._data, self._eof, self._lost, self._full = made, data, eof, lost, full
         self._transport: asyncio.Transport | None = None
+        self._reading = True
 
     def write(self, data: bytes) -> None:
         """Nothing where it is closed."""
@@ -35,8 +36,9 @@ class Side(asyncio.Protocol):
             self._transport.write_eof()
 
     def read(self, wanted: bool) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._reading is wanted or self._transport.is_closing():
             return
+        self._reading = wanted
         if wanted:
             self._transport.resume_reading()
         else:

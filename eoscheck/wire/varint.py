@@ -19,6 +19,8 @@ def read_uvarint(data: bytes, at: int) -> tuple[int, int]:
 
 def skip_tags(data: bytes, at: int) -> int:
     """Where the next field begins: of each tagged field come a tag, a size and its bytes."""
+    if not data[at]:  # none, as ever today
+        return at + 1
     count, at = read_uvarint(data, at)
     for _ in range(count):
         _, at = read_uvarint(data, at)

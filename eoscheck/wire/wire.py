@@ -100,6 +100,18 @@ class Wire:
         that miss an answer are closed, so that no client waits for it any longer."""
         self._in_loop(self._heal)
 
+    def close_stalled(self, *, instance: int) -> None:
+        """Connections of an instance that miss an answer are closed, so that its clients wait for
+        it no longer: what a network does that drops nothing any more, sooner or later."""
+
+        def close() -> None:
+            for connection in tuple(self._state.connections):
+                mine = connection.link.source == instance and not connection.detached
+                if mine and connection.stalled:
+                    connection.end()
+
+        self._in_loop(close)
+
     def close(self) -> None:
         """No thread, socket or rule is left. Idempotent."""
         if self._closed:
