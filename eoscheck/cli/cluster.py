@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from eoscheck.cli.session import kafka_image_option, provider_for
 from eoscheck.cluster.distribution import KAFKA_VERSION
 from eoscheck.cluster.keeper import (
     KeptCluster,
@@ -44,6 +45,7 @@ def command() -> None:
     "--brokers", type=click.IntRange(1, 9), default=1, help="Nodes, each a controller too: 1 or 3."
 )
 @click.option("--kafka-version", default=KAFKA_VERSION, show_default=True, metavar="X.Y.Z")
+@kafka_image_option
 @click.option(
     "--transaction-version",
     type=click.IntRange(0, 2),
@@ -63,12 +65,15 @@ def up(
     settings: tuple[str, ...],
     brokers: int,
     kafka_version: str,
+    kafka_image: str | None,
     transaction_version: int | None,
     profile: Profile,
     foreground: bool,
 ) -> None:
     """Start Kafka; its data is thrown away when it stops."""
     spec = ClusterSpec(
+        provider=provider_for(kafka_image),
+        image=kafka_image,
         settings=dict(_setting(text) for text in settings),
         brokers=brokers,
         kafka_version=kafka_version,

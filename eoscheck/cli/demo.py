@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from eoscheck.audit.findings import Verdict
-from eoscheck.cli.session import open_session, run_options, show
+from eoscheck.cli.session import (
+    kafka_image_option,
+    open_session,
+    provider_for,
+    run_options,
+    show,
+)
 from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError
 from eoscheck.run.demo import DemoPlan, run_demo
@@ -24,24 +30,32 @@ from eoscheck.run.result import DemoResult
     show_default=True,
     help="How long the ten kills of a run are spread over.",
 )
+@kafka_image_option
 @run_options
-def command(*, seed: int, duration: str, report: Path, output_format: str) -> int:
+def command(
+    *, seed: int, duration: str, kafka_image: str | None, report: Path, output_format: str
+) -> int:
     """A real Apache Kafka, the reference app under fire, the audit, an HTML report.
 
     Exit code 0: exactly-once and at-least-once pass, and the bug on purpose was found.
     """
     if find_spec("rocksdict") is None:
         raise InfrastructureError("the demo's app needs an extra: pip install 'eoscheck[demo]'")
+    repeat = ["demo", "--seed", seed, "--duration", duration]
+    if kafka_image is not None:
+        repeat += ["--kafka-image", kafka_image]
     plan = DemoPlan(seed=seed, faults=duration)
     run_id = new_run_id("demo")
-    with open_session(ClusterSpec()) as session:
+    with open_session(
+        ClusterSpec(provider=provider_for(kafka_image), image=kafka_image)
+    ) as session:
         result = run_demo(
             plan,
             cluster=session.cluster,
             supervisor=session.supervisor,
             folder=report / run_id,
             run_id=run_id,
-            repeat=repeat_command(["demo", "--seed", seed, "--duration", duration]),
+            repeat=repeat_command(repeat),
             watch=session.watch,
             progress=session.progress,
         )

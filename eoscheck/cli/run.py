@@ -22,11 +22,6 @@ from eoscheck.run.scenario import load_scenario
 @click.argument("scenario", metavar="SCENARIO")
 @scenario_options
 @click.option(
-    "--kafka-image",
-    metavar="IMAGE",
-    help="Run it on brokers in containers of this image (provider 'docker').",
-)
-@click.option(
     "--trace",
     is_flag=True,
     help="Write down what the subject's instances ask of brokers, for `eoscheck trace`.",
@@ -40,7 +35,6 @@ def command(
     overrides: tuple[str, ...],
     base: Path | None,
     guarantee: str | None,
-    kafka_image: str | None,
     trace: bool,
     report: Path,
     output_format: str,
@@ -53,8 +47,6 @@ def command(
 
     Exit code: 0 pass, 1 an anomaly, 2 unknown, or the run could not be made.
     """
-    if kafka_image is not None:
-        overrides = (*overrides, "cluster.provider=docker", f"cluster.image={kafka_image}")
     if trace:
         overrides = (*overrides, "trace=true")
     load = partial(

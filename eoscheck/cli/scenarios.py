@@ -54,6 +54,8 @@ def show_command(name: str) -> None:
         click.echo(f"{entry.group}/{entry.name}: {entry.scenario.title}")
         click.echo(f"{entry.scenario.description}\n")
         click.echo(f"faults:  {', '.join(entry.kinds) or 'none'}")
+        if entry.needs_docker:
+            click.echo("needs:   Docker")
         click.echo(f"expects: {expected(entry.scenario)}")
         click.echo(f"run it:  eoscheck run {entry.name}")
         click.echo(f"file:    {entry.path}\n")
@@ -74,13 +76,17 @@ def run_command(
     report: Path,
     output_format: str,
 ) -> int:
-    """Run scenarios one after the other; without names, every shipped one that has faults.
+    """Run scenarios one after the other; without names, every shipped one that has faults and does
+    not need Docker.
 
     Those that want the same cluster share one. At the end one table, and one report.
 
     Exit code: 0 where each came out as it must, 1 where one did not, 2 where one is unknown or
     could not be run.
     """
+    if not words:
+        docker = [entry.name for entry in catalogue() if entry.needs_docker]
+        click.echo(f"left out, for it needs Docker (name it): {', '.join(docker)}", err=True)
     entries = [
         replace(entry, base=base, guarantee=guarantee, overrides=overrides)
         for entry in select(words)

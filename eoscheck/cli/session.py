@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -17,7 +18,7 @@ from eoscheck.audit.findings import Guarantee
 from eoscheck.cluster.addresses import Proxies
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import open_cluster
-from eoscheck.cluster.spec import ClusterSpec
+from eoscheck.cluster.spec import ClusterSpec, Provider
 from eoscheck.history import Event
 from eoscheck.measure import require_extra
 from eoscheck.network import Network, start_network
@@ -57,8 +58,29 @@ def run_options(function: _Command) -> _Command:
     )(function)
 
 
-def scenario_options(function: _Command) -> _Command:
-    """`--seed`, `--set`, `--base`, `--guarantee`: what one scenario, or each of many, runs with."""
+def kafka_image_option(function: _Command) -> _Command:
+    return click.option(
+        "--kafka-image",
+        metavar="IMAGE",
+        help="Brokers in containers of this image (provider 'docker'), not the embedded Kafka.",
+    )(function)
+
+
+def provider_for(kafka_image: str | None) -> Provider:
+    return "embedded" if kafka_image is None else "docker"
+
+
+def scenario_options(command: _Command) -> _Command:
+    """`--seed`, `--set`, `--base`, `--guarantee`, `--kafka-image`: what one scenario, or each of
+    many, runs with. The last one reaches the command among its `overrides`."""
+
+    @wraps(command)
+    def on_image(*, kafka_image: str | None, overrides: tuple[str, ...], **options: Any) -> Any:
+        if kafka_image is not None:
+            overrides = (*overrides, "cluster.provider=docker", f"cluster.image={kafka_image}")
+        return command(overrides=overrides, **options)
+
+    function = kafka_image_option(cast("_Command", on_image))
     function = click.option(
         "--guarantee",
         type=click.Choice([each.value for each in Guarantee]),

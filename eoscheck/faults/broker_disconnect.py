@@ -11,6 +11,11 @@ from eoscheck.faults.broker_target import owned_brokers
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import PlannedFault
 
+NEEDS_DOCKER = (
+    "broker-disconnect needs Docker, with brokers in containers: set cluster.provider = 'docker' "
+    "(--kafka-image does), or use broker-partition"
+)
+
 
 class BrokerDisconnect(BrokerFault, frozen=True, kw_only=True, tag="broker-disconnect"):
     """`docker network disconnect` for `down`: cut off from its clients and from the other brokers.
@@ -23,10 +28,7 @@ def action(fault: PlannedFault, scene: Scene) -> Action:
     """Raises UsageError where the brokers are no containers."""
     assert isinstance(fault.table, BrokerDisconnect)
     if not owned_brokers(scene).may_be_disconnected:
-        raise UsageError(
-            "broker-disconnect is for brokers in containers: set cluster.provider = 'docker', or "
-            "use broker-partition"
-        )
+        raise UsageError(NEEDS_DOCKER)
     return _Disconnect(fault, scene, broker=fault.table.broker)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eoscheck.errors import UsageError
+from eoscheck.faults.broker_disconnect import NEEDS_DOCKER, BrokerDisconnect
 from eoscheck.faults.clock import needs_clocks
 from eoscheck.faults.disk import volume_bytes
 from eoscheck.faults.spec import FaultTable
@@ -12,8 +14,12 @@ from eoscheck.subject import Subject
 from eoscheck.subject.clock import find_library
 
 
-def check_machine(tables: Sequence[FaultTable]) -> None:
-    """Raises UsageError where this machine cannot do one of them, with what would help."""
+def check_machine(tables: Sequence[FaultTable], *, provider: str = "embedded") -> None:
+    """Raises UsageError where this machine, or a cluster of that provider, cannot do one of them,
+    with what would help."""
+    for table in tables:
+        if isinstance(table, BrokerDisconnect) and provider != "docker":
+            raise UsageError(NEEDS_DOCKER)
     if volume_bytes(tables) is not None:
         require_mounts()
     if needs_clocks(tables):

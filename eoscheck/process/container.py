@@ -241,12 +241,12 @@ def docker_client() -> DockerClient:
         from testcontainers.core.config import testcontainers_config
     except ImportError as error:
         raise InfrastructureError(
-            f"containers need the extra 'docker' ({error.name} is missing): "
+            f"this needs Docker, and the extra of that name ({error.name} is missing): "
             "pip install 'eoscheck[docker]'"
         ) from error
     # Its reaper is a container too, from an image to be pulled: our supervisor does without one.
     testcontainers_config.ryuk_disabled = True
-    with docker_errors("no Docker daemon answers (start it, or set DOCKER_HOST)"):
+    with docker_errors("this needs Docker, and no daemon answers (start it, or set DOCKER_HOST)"):
         client: DockerClient = docker.from_env(timeout=_TIMEOUT_S)
         client.ping()
     return client

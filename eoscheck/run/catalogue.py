@@ -52,6 +52,10 @@ class Entry:
         )
 
     @property
+    def needs_docker(self) -> bool:
+        return self.scenario.cluster.provider == "docker"
+
+    @property
     def kinds(self) -> list[str]:
         """Of its faults, each once, in the order of the file."""
         return list(dict.fromkeys(fault.kind for fault in self.scenario.faults))
@@ -64,10 +68,11 @@ def catalogue() -> list[Entry]:
 
 def select(words: Sequence[str], *, among: Sequence[Entry] | None = None) -> list[Entry]:
     """The entries that `words` name, each once, in the catalogue's order; without words those that
-    have faults. A word is a name, a group, or `group/name`. Raises UsageError with the nearest."""
+    have faults, and do not need Docker. A word is a name, a group, or `group/name`. Raises
+    UsageError with the nearest."""
     entries = catalogue() if among is None else among
     if not words:
-        return [entry for entry in entries if entry.scenario.faults]
+        return [entry for entry in entries if entry.scenario.faults and not entry.needs_docker]
     known = {word for e in entries for word in (e.name, e.group, f"{e.group}/{e.name}")}
     for word in words:
         if word not in known:

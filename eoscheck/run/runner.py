@@ -159,8 +159,8 @@ def run_scenario(
 
 def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
     """The schedule, before anything starts. Raises UsageError where so many faults do not fit, or
-    this machine cannot do one of them."""
-    check_machine(scenario.faults)
+    this machine or such a cluster cannot do one of them."""
+    check_machine(scenario.faults, provider=scenario.cluster.provider)
     return plan(
         scenario.faults,
         seed=seed,

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from eoscheck.run.catalogue import Entry, catalogue
+from eoscheck.run.catalogue import Entry, select
 from tests.acceptance.conftest import Accepted, Eoscheck
 
 OWN_TESTS = ("zoo", "loss")
 """Groups with tests of their own: bugs switched on, data that is lost."""
 FIVE = ("instance-cut-off", "kill-commit", "leader-lost", "state-old-copy", "zombie")
 """One of each family, for `make test`."""
-CATALOGUE = [e for e in catalogue() if e.scenario.faults and e.group not in OWN_TESTS]
+CATALOGUE = [each for each in select([]) if each.group not in OWN_TESTS]
+"""Without those that need Docker: tests/integration/docker runs them, where there is one."""
 
 
 def words(run: Any) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from eoscheck.errors import UsageError
 from eoscheck.faults import clock
+from eoscheck.faults.broker_disconnect import BrokerDisconnect
 from eoscheck.faults.clock import ClockStep
 from eoscheck.faults.disk import MB, StateFull, StateWipe
 from eoscheck.faults.identity import Zombie
@@ -59,6 +60,12 @@ def test_only_what_the_faults_need_is_prepared(library: Path) -> None:
     assert subject.log == []
     prepare(subject, [StateFull(size="32MB"), ClockStep(by="+1m")])
     assert subject.log == [f"mount {32 * MB}", "clocks by libfaketime.so.1"]
+
+
+def test_a_broker_that_is_no_container_is_not_taken_off_its_network() -> None:
+    check_machine([BrokerDisconnect()], provider="docker")
+    with pytest.raises(UsageError, match=r"needs Docker.*--kafka-image.*broker-partition"):
+        check_machine([StateWipe(), BrokerDisconnect()])
 
 
 def test_a_machine_that_cannot_do_a_fault_refuses_it_before_anything_starts(

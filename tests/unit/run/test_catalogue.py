@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -69,6 +70,29 @@ def test_a_word_is_a_name_a_group_or_both(
     shelf: list[Entry], words: list[str], chosen: list[str]
 ) -> None:
     assert [entry.name for entry in select(words, among=shelf)] == chosen
+
+
+def test_what_needs_docker_has_to_be_named(ship: Callable[..., Entry]) -> None:
+    shelf = [
+        ship("broker", "apart", cluster='[cluster]\nprovider = "docker"\n'),
+        ship("broker", "lost-leader"),
+    ]
+    assert [entry.name for entry in select([], among=shelf)] == ["lost-leader"]
+    assert [entry.name for entry in select(["broker"], among=shelf)] == ["apart", "lost-leader"]
+
+
+def test_the_image_of_brokers_is_short_for_two_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[ClusterSpec] = []
+
+    def no_cluster(spec: ClusterSpec, needs: ClusterNeeds) -> Any:
+        opened.append(spec)
+        raise InfrastructureError("no cluster")
+
+    monkeypatch.setattr("eoscheck.cli.scenarios.open_session", no_cluster)
+    words = ["scenarios", "run", "leader-lost", "--kafka-image", "registry:5000/kafka:1"]
+    ran = CliRunner().invoke(cli, [*words, "--set", "cluster.brokers=1"])
+    assert "leader-lost could not be run: no cluster" in ran.output
+    assert opened == [ClusterSpec(provider="docker", image="registry:5000/kafka:1", brokers=1)]
 
 
 def test_its_values_are_replaced_where_that_is_asked_for(shelf: list[Entry]) -> None:
