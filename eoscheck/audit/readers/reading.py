@@ -203,7 +203,9 @@ class Reader:
         if self.log is not None:
             for number, end in reached.items():
                 start = end.span.start if end.lost_below is None else end.lost_below
-                view.read_by_client(number, start=start, stop=max(start, end.position))
+                # It may have come further than its cut: what it gave from there on was dropped.
+                stop = min(end.position, end.span.cut)
+                view.read_by_client(number, start=start, stop=max(start, stop))
             read_headers(
                 view.topic,
                 {

@@ -40,6 +40,17 @@ def audit(topics: Topics, topic: str, lie: Any, reader: Literal["fast", "client"
 
 
 @READERS
+def test_a_cut_within_a_transaction_loses_none_of_its_records(
+    topics: Topics, output: str, reader: Literal["fast", "client"]
+) -> None:
+    """As a subject at work leaves it: what lies beyond the cut was not asked for."""
+    topics.commit(output, *(receipt(0, number) for number in range(5)))
+    spec = AuditSpec(output=output, id="json:/id", reader=reader, patience_s=2.0, stop="2")
+    report = run_audit(spec, client_config=topics.client_config)
+    assert (report.anomalies, report.counts["output_records"]) == ({}, 2)
+
+
+@READERS
 def test_an_aborted_record_that_is_shown_is_found_with_its_evidence(
     topics: Topics, output: str, reader: Literal["fast", "client"]
 ) -> None:
