@@ -89,7 +89,7 @@ class Loop:
             time.sleep(self.options.pause_s)
             self._again(lambda: self.producer.commit_transaction(_CALL_S))
         except KafkaException as error:
-            if not error.args[0].txn_requires_abort():
+            if error.args[0].fatal():
                 raise
             click.echo(f"aborts: {error}", err=True)
             self.producer.abort_transaction(_CALL_S)
@@ -155,7 +155,8 @@ def _behind(batch: list[Message]) -> list[TopicPartition]:
 @click.option("--batch", type=int, default=20, show_default=True)
 @click.option("--pause-ms", type=int, default=400, show_default=True)
 @click.option("--roll-back-every", type=int, default=0, show_default=True)
-@click.option("--client-property", multiple=True, metavar="KEY=VALUE")
+@click.option("--session-timeout-ms", type=int, default=6000, show_default=True)
+@click.option("--message-timeout-ms", type=int, default=30000, show_default=True)
 def main(
     *,
     bootstrap_server: str,
@@ -166,22 +167,25 @@ def main(
     batch: int,
     pause_ms: int,
     roll_back_every: int,
-    client_property: tuple[str, ...],
+    session_timeout_ms: int,
+    message_timeout_ms: int,
 ) -> None:
     """Copy records from one topic to another, each exactly once."""
     common = {"bootstrap.servers": bootstrap_server, "client.id": group}
-    common |= dict(each.split("=", 1) for each in client_property)
     consumer = Consumer(
         common
         | {
             "group.id": group,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            "session.timeout.ms": session_timeout_ms,
+            "heartbeat.interval.ms": session_timeout_ms // 10,
             "isolation.level": "read_committed",
         }
     )
     ids = {"transactional.id": transactional_id} if transactional_id else {}
-    producer = Producer(common | ids | {"enable.idempotence": True})
+    timeout = {"message.timeout.ms": message_timeout_ms}
+    producer = Producer(common | ids | timeout | {"enable.idempotence": True})
     loop = Loop(
         consumer=consumer,
         producer=producer,

@@ -95,11 +95,20 @@ class OnWire:
             finally:
                 if self._awaited is not None:
                     self._awaited.forget()
-                if self._armed is not None:
-                    self._armed.disarm()
+                self._disarm()
         if isinstance(self._table, WireCrash) and self._firing is not None:
             self._scene.subject.heal(self._firing.instance)
         return self._healed
+
+    def _disarm(self) -> None:
+        """After a span nothing is lost any more. What a single loss did goes on until the client
+        finds out: only its own time-out may tell it."""
+        if self._armed is None:
+            return
+        self._armed.disarm()
+        spanned = isinstance(self._table, LastingFault) and self._table.for_ is not None
+        if spanned and self._firing is not None:
+            self._wire.close_stalled(instance=self._firing.instance)
 
     def _undo(self) -> Evidence:
         armed, firing, table = self._armed, self._firing, self._table
@@ -147,7 +156,9 @@ class OnWire:
         if isinstance(table, Hold) and table.release_step is not None:
             step = table.release_step
             return self._witness.expect(
-                lambda each: each.outcome == "answered" and self._since(each, step),
+                lambda each: (
+                    each.answered is not None and not each.error and self._since(each, step)
+                ),
                 nth=table.release_nth,
             )
         return None

@@ -89,6 +89,9 @@ class FakeWire:
             )
         return FakeArmed(rule, self)
 
+    def close_stalled(self, *, instance: int) -> None:
+        self.log.append(f"close stalled {instance}")
+
     def heal_all(self) -> None:
         self.log.append("heal all")
 
@@ -242,11 +245,17 @@ def test_over_once_the_client_gave_up(bench: Bench) -> None:
     }
 
 
+def test_after_a_span_nobody_waits_for_what_was_lost_in_it(bench: Bench) -> None:
+    table = decoded(kind="drop-request", step="EndTxn", **{"for": "3s"})
+    struck(bench, table).heal()
+    assert bench.wire.log == ["disarm", "close stalled 1"]
+
+
 def test_missed_where_the_client_never_gave_up(bench: Bench) -> None:
     action = struck(bench, decoded(kind="drop-request", step="EndTxn", **{"for": GIVES_UP}))
     with pytest.raises(DidNotBiteError, match="giving up"):
         action.heal()
-    assert bench.wire.log == ["disarm"]
+    assert bench.wire.log == ["disarm", "close stalled 1"]
 
 
 def test_only_time_says_when_a_span_is_over(bench: Bench) -> None:
@@ -260,6 +269,7 @@ def test_a_held_request_is_released_once_another_step_was_answered(bench: Bench)
     action = struck(bench, table)
     bench.witness(exchange("Produce(output)", sent=101.0))
     bench.witness(exchange("Produce(output)", sent=102.0, outcome="unanswered", answered=None))
+    bench.witness(exchange("Produce(output)", sent=102.5, error=47))
     action.wait_over(timeout_s=0.01, stop=never)
     assert action._awaited.found is None
     bench.witness(exchange("Produce(output)", sent=103.0))
