@@ -16,6 +16,7 @@ _COMMANDS = {
     "audit": "eoscheck.cli.audit",
     "certify": "eoscheck.cli.certify",
     "cluster": "eoscheck.cli.cluster",
+    "crashpoints": "eoscheck.cli.crashpoints",
     "demo": "eoscheck.cli.demo",
     "doctor": "eoscheck.cli.doctor",
     "explore": "eoscheck.cli.explore",

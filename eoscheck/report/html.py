@@ -35,7 +35,11 @@ def write_html(
     `charts`: by default the library from the cache or the Maven repository; without it the report
     has its numbers in tables, and a line that says how to get the charts.
     """
-    content = render(result, charts=charts or chart_library())
+    return write_page(render(result, charts=charts or chart_library()), path=path)
+
+
+def write_page(content: str, *, path: Path) -> Path:
+    """In one atomic step; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -72,8 +76,20 @@ def render(result: DemoResult, *, charts: ChartLibrary | NoCharts) -> str:
             styles=styles,
             scripts=scripts,
             policy=_policy(styles=styles, scripts=scripts),
-            data=_inert_json(result),
+            data=inert_json(result),
             version=__version__,
+        )
+    )
+
+
+def render_page(template: str, *, styles: Sequence[str], **values: object) -> str:
+    """Another page in the same dress: `styles` are files beside the template. It has no scripts."""
+    texts = [_asset(name) for name in styles]
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            styles=texts, policy=_policy(styles=texts, scripts=[]), version=__version__, **values
         )
     )
 
@@ -125,7 +141,7 @@ def _policy(*, styles: Sequence[str], scripts: Sequence[str]) -> str:
     )
 
 
-def _inert_json(result: DemoResult) -> str:
+def inert_json(result: msgspec.Struct) -> str:
     """JSON that no HTML parser can leave: `<`, `>` and `&` only ever stand inside strings."""
     text = msgspec.json.encode(result).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from statistics import median
 
 _REMEMBERED = 9
+_LEAST_S = 0.001
 
 
 class Budget:
@@ -30,7 +31,7 @@ class Budget:
 
     def allows_a_run(self) -> bool:
         typical = median(self._took) if self._took else 0.0
-        return self.left_s > typical
+        return self.left_s >= max(typical, _LEAST_S)
 
     def timed(self, began: float) -> None:
         """A run that began at `used_s` = `began` is over."""

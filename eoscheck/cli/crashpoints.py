@@ -1,0 +1,125 @@
+"""`eoscheck crashpoints`: every step of the protocol that an app performs, broken on purpose."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+import msgspec
+
+from eoscheck.cli.session import open_session, run_options, scenario_options
+from eoscheck.durations import parse_duration
+from eoscheck.explore.block import Site
+from eoscheck.explore.cells import Cell, parse_cell
+from eoscheck.explore.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
+from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
+from eoscheck.report.heatmap_live import MatrixProgress
+from eoscheck.run.naming import new_run_id, repeat_command
+from eoscheck.run.needs import cluster_needs
+from eoscheck.run.scenario import load_scenario
+
+DEFAULT = "crashpoints"
+
+
+@click.command(
+    "crashpoints",
+    epilog="Example: eoscheck crashpoints --cell 'EndTxn(commit) x crash-after' --seed 7",
+)
+@click.argument("scenario", metavar="[SCENARIO]", default=DEFAULT)
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Every action, with state kept and wiped, hand-over and quick restart.",
+)
+@click.option(
+    "--cell",
+    "names",
+    multiple=True,
+    metavar="'STEP x ACTION'",
+    help="Only this cell, as a red one names it: nothing is learned first. May be repeated.",
+)
+@click.option(
+    "--client-timeout",
+    default=f"{CLIENT_TIMEOUT_S:g}s",
+    show_default=True,
+    help="What your clients wait at most for what is lost (delivery.timeout.ms, max.block.ms and "
+    "such): a span ends when they give up, and may last so long.",
+)
+@click.option("--stop-after", type=click.IntRange(min=1), help="End it after so many red cells.")
+@scenario_options
+@run_options
+@click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
+def command(
+    *,
+    scenario: str,
+    full: bool,
+    names: tuple[str, ...],
+    client_timeout: str,
+    stop_after: int | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    base: Path | None,
+    guarantee: str | None,
+    report: Path,
+    output_format: str,
+    subject: tuple[str, ...],
+) -> int:
+    """Learn which steps of the protocol the app of SCENARIO performs, and break each one on
+    purpose: the matrix of steps and actions, cell by cell on one live cluster, each judged.
+
+    The app is any program (COMMAND replaces the scenario's), with at least two instances. A red
+    cell is tried alone again, and told with the command that repeats it.
+
+    Exit code: 0 no cell is red, 1 one is, 2 one could not be judged, or it could not be run.
+    """
+    cells = [parse_cell(name) for name in names]
+    give_up_s = parse_duration(client_timeout, what="--client-timeout")
+    load = partial(
+        load_scenario,
+        scenario,
+        base=base,
+        guarantee=guarantee,
+        overrides=overrides,
+        command=subject,
+    )
+    loaded = msgspec.structs.replace(load(), trace=True)
+    seed = loaded.seed if seed is None else seed
+
+    def repeat(cell: Cell | None) -> str:
+        words: list[object] = ["crashpoints"]
+        words += [scenario] if scenario != DEFAULT else []
+        words += ["--seed", seed]
+        chosen = list(names) if cell is None else [cell.name]
+        words += [word for name in chosen for word in ("--cell", name)]
+        words += ["--full"] if full and cell is None else []
+        words += ["--client-timeout", client_timeout]
+        words += [] if base is None else ["--base", base]
+        words += [] if guarantee is None else ["--guarantee", guarantee]
+        words += [word for override in overrides for word in ("--set", override)]
+        return repeat_command(words, subject=subject)
+
+    folder = report / new_run_id(f"{loaded.name}-matrix")
+    with open_session(loaded.cluster, cluster_needs(loaded)) as session:
+        assert session.wire is not None, "it was asked for"
+        result = run_matrix(
+            lambda run_id: load(run_id=run_id),
+            site=Site(cluster=session.cluster, supervisor=session.supervisor, wire=session.wire),
+            folder=folder,
+            repeat=repeat,
+            options=Options(
+                cells=cells,
+                full=full,
+                seed=seed,
+                client_timeout_s=give_up_s,
+                red_enough=stop_after,
+            ),
+            listener=MatrixProgress(console=session.console),
+        )
+    page = write_matrix(result, path=folder / "report.html")
+    if output_format == "json":
+        click.echo(matrix_json(result))
+    else:
+        print_matrix(result)
+        click.echo(f"report: {page}")
+    return result.verdict.exit_code
