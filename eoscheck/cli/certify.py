@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.text import Text
 
@@ -25,9 +29,17 @@ from eoscheck.explore.broker_exam import (
     find_promises,
 )
 from eoscheck.explore.broker_exam.exam import PREFIX
+from eoscheck.explore.certify import ask_zoo, run_exam
+from eoscheck.explore.certify_plan import Attempt, Means, choose
+from eoscheck.explore.certify_summary import summarise
+from eoscheck.placeholders import fill
 from eoscheck.process import Supervisor
+from eoscheck.report.power import power_json, power_lines, power_page, power_table
 
 _EMBEDDED = "embedded"
+_ZOO = "{python} -m reference_app.bugs --json"
+_OF_BROKER = ("write", "command_config", "kafka_version", "promises", "timeout", "expiry")
+_OF_TOOL = ("bugs", "only", "budget", "seed", "results", "zoo")
 
 
 @click.command(
@@ -36,7 +48,6 @@ _EMBEDDED = "embedded"
 )
 @click.option(
     "--broker",
-    required=True,
     metavar="HOST:PORT|embedded",
     help="Examine that broker; 'embedded': a real Kafka that is started for it.",
 )
@@ -54,7 +65,7 @@ _EMBEDDED = "embedded"
 @click.option("--kafka-version", metavar="X.Y.Z", help="Of the embedded one.")
 @click.option(
     "--promise",
-    "names",
+    "promises",
     multiple=True,
     metavar="NAME",
     help=f"Examine only that one; may be repeated: {', '.join(each.name for each in PROMISES)}.",
@@ -68,38 +79,87 @@ _EMBEDDED = "embedded"
     show_default=True,
     help="For the end of an expired transaction: brokers look for them every 10 s by default.",
 )
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text")
+@click.option("--bugs", metavar="NAME,...", help="Only these of the zoo.")
+@click.option(
+    "--only",
+    type=click.Choice([each.value for each in Means]),
+    multiple=True,
+    help="Bring bugs out only so; may be repeated.",
+)
+@click.option(
+    "--budget",
+    default="120s",
+    show_default=True,
+    help="So long one bug is under random kills; crash points are compared at the same time.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the first attempt.")
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("reports") / "certify.ndjson",
+    show_default=True,
+    help="A line for each attempt: an exam that was stopped goes on from there.",
+)
+@click.option(
+    "--zoo", default=_ZOO, show_default=True, metavar="COMMAND", help="Prints the bugs as JSON."
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+)
 @click.pass_context
-def command(
-    context: click.Context,
-    /,
-    *,
+def command(context: click.Context, /, *, broker: str | None, **options: Any) -> int:
+    """Examine a broker (--broker), or the tool itself.
+
+    A broker: does it keep the promises that exactly-once rests on? Each is kept, broken or unknown,
+    with what was sent and what came back. Exit code: 0 all are kept, 1 one is broken, 2 one could
+    not be examined.
+
+    The tool: each bug of the zoo against random kills, the scenario that is meant for it, and the
+    crash points of the protocol: what catches it, and how soon. Exit code: 0 where a scenario or a
+    crash point catches each, 1 where one is caught by neither.
+    """
+    ours, others = (_OF_TOOL, _OF_BROKER) if broker is None else (_OF_BROKER, _OF_TOOL)
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name in others:
+            where = "with --broker alone" if broker is None else "without --broker"
+            raise UsageError(f"{option.opts[0]} is for the exam {where}: leave it out")
+    chosen = {name: options[name] for name in (*ours, "output_format")}
+    repeat = repeat_of(context)
+    if broker is None:
+        return _examine_tool(repeat=repeat, **chosen)
+    return _examine_broker(broker, repeat=repeat, **chosen)
+
+
+def _examine_broker(
     broker: str,
+    *,
     write: bool,
     command_config: Path | None,
     kafka_version: str | None,
-    names: tuple[str, ...],
+    promises: tuple[str, ...],
     timeout: str,
     expiry: str,
     output_format: str,
+    repeat: str,
 ) -> int:
-    """Does this Kafka-compatible broker keep the promises that exactly-once rests on?
-
-    Each promise is kept, broken or unknown, with the evidence: what was sent, and what came back.
-
-    Exit code: 0 all are kept, 1 one is broken, 2 one could not be examined.
-    """
-    promises = find_promises(names)
+    chosen = find_promises(promises)
     limits = {
         "timeout_s": parse_duration(timeout, what="--timeout"),
         "expiry_s": parse_duration(expiry, what="--expiry"),
     }
+    if output_format == "markdown":
+        raise UsageError("--format markdown is for the tool's own exam: use text or json")
     if broker == _EMBEDDED:
         if command_config is not None:
             raise UsageError("the embedded broker needs no --command-config: leave it out")
         spec = ClusterSpec(kafka_version=kafka_version)
         with Supervisor() as supervisor, open_cluster(spec, supervisor=supervisor) as cluster:
-            result = _examined(cluster, promises, limits)
+            result = _asked(cluster, chosen, limits)
     else:
         if kafka_version is not None:
             raise UsageError(f"--kafka-version is for --broker {_EMBEDDED}: leave it out")
@@ -109,8 +169,7 @@ def command(
                 f"the exam writes to {broker}: it makes topics, groups and transactional ids named "
                 f"{PREFIX}... and removes them again: allow it with --write"
             )
-        result = _examined(external, promises, limits)
-    repeat = repeat_of(context)
+        result = _asked(external, chosen, limits)
     if output_format == "json":
         click.echo(as_json(result, repeat=repeat))
     else:
@@ -118,14 +177,65 @@ def command(
     return result.exit_code
 
 
-def _examined(
-    cluster: Cluster, promises: Sequence[Promise], limits: dict[str, float]
+def _asked(
+    cluster: Cluster, promises: Sequence[Promise], limits: Mapping[str, float]
 ) -> ExamResult:
-    console = Console(stderr=True)
     return examine_broker(
         cluster.client_config,
         broker=cluster.description,
         promises=promises,
-        progress=lambda line: console.print(Text(line), soft_wrap=True),
+        progress=_progress,
         **limits,
     )
+
+
+def _examine_tool(
+    *,
+    bugs: str | None,
+    only: tuple[str, ...],
+    budget: str,
+    seed: int,
+    results: Path,
+    zoo: str,
+    output_format: str,
+    repeat: str,
+) -> int:
+    budget_s = parse_duration(budget, what="--budget")
+    means = [each for each in Means if not only or each.value in only]
+    words = [fill(each, {"python": sys.executable}, what="--zoo") for each in shlex.split(zoo)]
+    with Supervisor() as supervisor:
+        chosen = choose(ask_zoo(words, supervisor=supervisor), bugs.split(",") if bugs else [])
+        attempts = run_exam(
+            chosen,
+            means=means,
+            results=results,
+            seed=seed,
+            budget_s=budget_s,
+            supervisor=supervisor,
+            tell=_tell,
+        )
+    summary = summarise(chosen, attempts, budget_s=budget_s)
+    match output_format:
+        case "json":
+            click.echo(power_json(summary, repeat=repeat))
+        case "markdown":
+            click.echo(power_page(summary), nl=False)
+        case _:
+            console = Console()
+            console.print(power_table(summary))
+            for line in power_lines(summary):
+                console.print(Text(line, style="bold"), soft_wrap=True)
+            console.print(Text(f"repeat: {repeat}", style="dim"), soft_wrap=True)
+    return summary.exit_code
+
+
+def _tell(attempt: Attempt) -> None:
+    found = ", ".join(f"{count} × {code}" for code, count in attempt.codes.items())
+    outcome = "caught" if attempt.caught else "not caught"
+    parts = [found, attempt.fault, attempt.problem, f"{attempt.seconds:.0f} s"]
+    said = "; ".join(filter(None, parts))
+    _progress(f"{attempt.bug}, {attempt.means.value}, seed {attempt.seed}: {outcome} ({said})")
+
+
+def _progress(line: str) -> None:
+    Console(stderr=True).print(Text(line), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from textwrap import fill, indent
 
@@ -116,6 +117,24 @@ def find(name: str) -> Bug:
 def listing() -> str:
     """Every bug with its rule, its like, its anomaly codes, its fault and its proof."""
     return "\n\n".join(_entry(bug) for bug in BUGS)
+
+
+def as_json() -> str:
+    """The same for programs (`eoscheck certify`): a list of objects."""
+    told = [
+        {
+            "name": bug.name,
+            "breaks": bug.breaks,
+            "codes": list(bug.anomalies),
+            "fault": bug.fault,
+            "scenario": bug.scenario,
+            "settings": list(bug.settings),
+            "args": [*bug.options, "--bug", bug.name],
+            "test": bug.test,
+        }
+        for bug in BUGS
+    ]
+    return json.dumps(told, indent=1)
 
 
 def markdown() -> str:

@@ -1,0 +1,121 @@
+"""The tool's own exam: does it find what is wrong, with what, and how soon?
+
+Each attempt is a command as a user gives it, in a process of its own, so that none disturbs the
+next; its outcome is a line of a file, from which an exam that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.explore.certify_outcome import seen
+from eoscheck.explore.certify_plan import Attempt, Bug, Means, next_seed, read_zoo, repeat, words
+from eoscheck.process import Supervisor, tail
+
+_EOSCHECK = (sys.executable, "-c", "from eoscheck.cli.main import main; main()")
+_LIMIT_S = {Means.KILLS: 240.0, Means.CATALOGUE: 300.0, Means.CRASHPOINTS: 900.0}
+"""No command of them takes as long: it hangs, and is ended."""
+_STOP_S = 60.0
+_ZOO_S = 60.0
+_RED = 1
+
+
+def ask_zoo(command: Sequence[str], *, supervisor: Supervisor) -> list[Bug]:
+    """The bugs that `command` prints. Raises UsageError where it does not."""
+    with TemporaryDirectory(prefix="eoscheck-certify-") as folder:
+        output = Path(folder) / "zoo.json"
+        child = supervisor.start(command, output=output)
+        code = child.wait(timeout_s=_ZOO_S)
+        if code != 0:
+            child.stop(timeout_s=_STOP_S)
+            said = " ".join(tail(output, 1)) or f"exit code {code}"
+            raise UsageError(f"--zoo {' '.join(command)!r} does not tell its bugs: {said}")
+        return read_zoo(output.read_bytes())
+
+
+def read_attempts(path: Path) -> list[Attempt]:
+    """Of an exam that was begun; none where there is no such file. A last line that was not written
+    to its end is taken away. Raises UsageError where it is another file."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    try:
+        attempts = msgspec.json.Decoder(Attempt).decode_lines(whole)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UsageError(f"{path} is no file of such an exam: {error}") from error
+    if len(whole) < len(content):
+        path.write_bytes(whole)
+    return attempts
+
+
+def run_exam(
+    bugs: Sequence[Bug],
+    *,
+    means: Sequence[Means],
+    results: Path,
+    seed: int,
+    budget_s: float,
+    supervisor: Supervisor,
+    tell: Callable[[Attempt], None],
+) -> list[Attempt]:
+    """All attempts, those that `results` has from before included; each new one is added to it at
+    once. `budget_s`: so long random kills may go on for one bug."""
+    attempts = read_attempts(results)
+    results.parent.mkdir(parents=True, exist_ok=True)
+    for bug in bugs:
+        for way in means:
+            done = [each for each in attempts if (each.bug, each.means) == (bug.name, way)]
+            while (chosen := next_seed(bug, way, done, seed=seed, budget_s=budget_s)) is not None:
+                attempt = _attempt(bug, way, seed=chosen, supervisor=supervisor)
+                with results.open("ab") as file:
+                    file.write(msgspec.json.encode(attempt) + b"\n")
+                tell(attempt)
+                done.append(attempt)
+                attempts.append(attempt)
+    return attempts
+
+
+def _attempt(bug: Bug, means: Means, *, seed: int, supervisor: Supervisor) -> Attempt:
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    started = time.monotonic()
+    codes: dict[str, int] = {}
+    fault = problem = ""
+    code: int | None = None
+    with TemporaryDirectory(prefix="eoscheck-certify-") as folder:
+        output = Path(folder) / "output.log"
+        reports = Path(folder) / "reports"
+        supervisor.remove_at_exit(Path(folder))  # should we be killed
+        command = [*_EOSCHECK, *words(bug, means, seed=seed), "--report", str(reports)]
+        child = supervisor.start(command, output=output)
+        try:
+            code = child.wait(timeout_s=_LIMIT_S[means])
+        finally:
+            child.stop(timeout_s=_STOP_S)
+        try:
+            found = seen(reports, bug, means)
+            codes, fault = found.codes, found.fault
+        except InfrastructureError as error:
+            problem = " ".join(tail(output, 1)) or str(error)
+    if code is None:
+        problem = f"ended after {_LIMIT_S[means]:.0f} s without a verdict"
+    return Attempt(
+        bug=bug.name,
+        means=means,
+        seed=seed,
+        caught=code == _RED and bool(codes.keys() & set(bug.codes)),
+        codes=codes,
+        fault=fault,
+        seconds=round(time.monotonic() - started, 1),
+        repeat=repeat(bug, means, seed=seed),
+        at=at,
+        problem=problem,
+    )

@@ -1,0 +1,97 @@
+"""What the attempts of an exam come to: what catches whom, how soon, and which share by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+
+from eoscheck.explore.certify_plan import Attempt, Bug, Means
+
+DETERMINISTIC = (Means.CATALOGUE, Means.CRASHPOINTS)
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One bug by one means. `seconds` until it was found, or in all where it was not; `codes` and
+    `fault` are those that found it; `repeat` is the command that did, or the last one that did not.
+    `problem`: why the last attempt said nothing."""
+
+    bug: str
+    means: Means
+    caught: bool
+    attempts: int
+    seconds: float
+    codes: dict[str, int]
+    fault: str
+    repeat: str
+    problem: str = ""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """`bugs` are those that were asked for; `rows` are there where there was an attempt.
+
+    `within_budget` counts, by means, the bugs that were found within `budget_s`, of those that
+    `tried` counts; `median_s` is the time to find of those that were found at all.
+    """
+
+    bugs: list[str]
+    budget_s: float
+    rows: list[Row]
+    tried: dict[Means, int]
+    caught: dict[Means, int]
+    within_budget: dict[Means, int]
+    median_s: dict[Means, float]
+    not_caught: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every bug was caught by something deterministic."""
+        return 1 if self.not_caught else 0
+
+    def row(self, bug: str, means: Means) -> Row | None:
+        return next((each for each in self.rows if (each.bug, each.means) == (bug, means)), None)
+
+
+def summarise(bugs: Sequence[Bug], attempts: Sequence[Attempt], *, budget_s: float) -> Summary:
+    """Pure: the same attempts come to the same."""
+    rows = [
+        _row(done)
+        for bug in bugs
+        for means in Means
+        if (done := [each for each in attempts if (each.bug, each.means) == (bug.name, means)])
+    ]
+    by_means = {means: [row for row in rows if row.means is means] for means in Means}
+    found = {means: [row for row in of if row.caught] for means, of in by_means.items()}
+    certain = {row.bug for row in rows if row.caught and row.means in DETERMINISTIC}
+    return Summary(
+        bugs=[bug.name for bug in bugs],
+        budget_s=budget_s,
+        rows=rows,
+        tried={means: len(of) for means, of in by_means.items()},
+        caught={means: len(of) for means, of in found.items()},
+        within_budget={
+            means: sum(row.seconds <= budget_s for row in of) for means, of in found.items()
+        },
+        median_s={
+            means: round(median(row.seconds for row in of), 1) for means, of in found.items() if of
+        },
+        not_caught=[bug.name for bug in bugs if bug.name not in certain],
+    )
+
+
+def _row(done: Sequence[Attempt]) -> Row:
+    """Attempts until the first that caught it."""
+    until = next((number for number, each in enumerate(done, start=1) if each.caught), len(done))
+    last = done[until - 1]
+    return Row(
+        bug=last.bug,
+        means=last.means,
+        caught=last.caught,
+        attempts=until,
+        seconds=round(sum(each.seconds for each in done[:until]), 1),
+        codes=last.codes if last.caught else {},
+        fault=last.fault if last.caught else "",
+        repeat=last.repeat,
+        problem=last.problem,
+    )
