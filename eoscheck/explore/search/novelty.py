@@ -17,7 +17,7 @@ from eoscheck.faults.spec import FaultTable
 _LOOK_BACK = 60
 _SHARE = 0.85
 _FEWEST_PASSED_OVER = 8
-_MOST_PASSED_OVER = 40
+_MOST_PASSED_OVER = 60
 _OF_A_LOAD = 0.1
 """What a new value of the load is worth beside a new kind of fault."""
 _HOPELESS = 3
