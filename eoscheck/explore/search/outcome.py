@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -55,7 +56,7 @@ def outcome_of(
 
 def states_of(result: RunResult, events: Sequence[Event]) -> Iterator[str]:
     """Words for what a run went through, as coarse as possible: a figure counts by its power of
-    two. Two runs with the same words were, for the search, in the same places."""
+    eight. Two runs with the same words were, for the search, in the same places."""
     yield from _faults(events)
     yield from _subject(events)
     yield from _cluster(events)
@@ -135,4 +136,4 @@ def _cluster(events: Iterable[Event]) -> Iterator[str]:
 
 
 def _size(number: int) -> str:
-    return f"below {1 << number.bit_length()}"
+    return f"below {8 ** math.ceil(number.bit_length() / 3)}"

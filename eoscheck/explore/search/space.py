@@ -29,7 +29,7 @@ NOT_UNASKED: Mapping[str, str] = {
 
 SEVERAL_BROKERS = 3
 _LONGEST_S = 8.0
-_OFTEN = 5
+_OFTEN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
