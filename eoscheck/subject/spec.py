@@ -19,10 +19,11 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A command and its last arguments, or a container's `image`, run as `instances` processes
     numbered from 0.
 
-    `{bootstrap_server}`, `{instance}`, `{state_dir}`, `{run_id}` and `{python}` (this interpreter)
-    are filled in, in `command`, `args` and the values of `env`; `{{name}}` is a literal `{name}`.
-    `args` are added to `command`, so that one run can have them and the next one not. An `image`
-    runs in containers on the network of this machine; an empty `command` is then the image's own.
+    `{bootstrap_server}`, `{instance}`, `{state_dir}`, `{run_id}` and `{python}` (this interpreter;
+    of an image, its `python3`) are filled in, in `command`, `args` and the values of `env`;
+    `{{name}}` is a literal `{name}`. `args` are added to `command`, so that one run can have them
+    and the next one not. An `image` runs in containers on the network of this machine; an empty
+    `command` is then the image's own.
 
     `group` is the consumer group it reads its input with. `client_id` says how a member of that
     group is told to be of an instance: a template for its `client.id` or `group.instance.id`.
@@ -93,7 +94,7 @@ def invocation(
     values = {
         "bootstrap_server": bootstrap_server,
         "instance": instance,
-        "python": sys.executable,
+        "python": sys.executable if spec.image is None else "python3",
         "run_id": run_id,
         "state_dir": state_dir,
     }

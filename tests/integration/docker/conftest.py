@@ -19,7 +19,16 @@ _WAIT_S = 60.0
 @pytest.fixture(scope="session")
 def image() -> str:
     """`EOSCHECK_TEST_IMAGE`, else what `make docker-image` makes."""
-    name = os.environ.get("EOSCHECK_TEST_IMAGE", f"eoscheck/kafka:{KAFKA_VERSION}")
+    return _found(os.environ.get("EOSCHECK_TEST_IMAGE", f"eoscheck/kafka:{KAFKA_VERSION}"))
+
+
+@pytest.fixture(scope="session")
+def app_image() -> str:
+    """The reference app, of `make docker-image`."""
+    return _found("eoscheck/payments:dev")
+
+
+def _found(name: str) -> str:
     try:
         client = docker_client()
     except InfrastructureError as error:

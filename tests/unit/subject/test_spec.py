@@ -30,6 +30,8 @@ def test_every_placeholder_is_filled_in_arguments_and_environment() -> None:
     made = filled(spec)
     assert made.command == [sys.executable, "-m", "app", "--server=127.0.0.1:9092", "1"]
     assert made.env == {"STATE": "/runs/r1/state/db", "ID": "app-r1-1"}
+    in_image = filled(SubjectSpec(image="app:1", command=["{python}", "-m", "app"]))
+    assert in_image.command == ["python3", "-m", "app"]
 
 
 def test_json_and_shell_braces_in_a_command_stay_untouched() -> None:
