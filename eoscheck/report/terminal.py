@@ -16,6 +16,7 @@ from eoscheck.report import numbers
 from eoscheck.report.words import (
     committed,
     cost_line,
+    expectation,
     further_reasons,
     headline,
     lost_and_duplicated,
@@ -65,7 +66,9 @@ def _verdict_line(run: RunResult) -> Text:
     )
     if run.expected.verdict is not Verdict.PASS or not run.as_expected:
         line.append(
-            " (as it must)" if run.as_expected else f" (must be: {run.expected.verdict.value})",
+            f" ({expectation(run)})"
+            if run.as_expected
+            else f" (must be: {run.expected.verdict.value})",
             style="green" if run.as_expected else "bold red",
         )
     return line

@@ -103,7 +103,15 @@ def further_reasons(run: RunResult) -> list[str]:
     """The run's reasons, without those that its headline already gives."""
     told = {f"{number} × {code.value}" for code, number in run.audit.anomalies.items()}
     rest = [reason for reason in run.reasons if reason not in told]
-    return rest[1:] if run.verdict is Verdict.UNKNOWN else rest
+    return [*(rest[1:] if run.verdict is Verdict.UNKNOWN else rest), *_of_the_protocol(run)]
+
+
+def _of_the_protocol(run: RunResult) -> list[str]:
+    """Why no app could help it, and who else is exposed."""
+    hazard = run.expected.hazard
+    if hazard is None or not run.as_expected:
+        return []
+    return [hazard.why, f"exposed: {hazard.exposed}"]
 
 
 def expectation(run: RunResult) -> str:
@@ -111,7 +119,10 @@ def expectation(run: RunResult) -> str:
     if not run.as_expected:
         wanted = ", ".join(code.value for code in run.expected.codes)
         return f"must be {run.expected.verdict.value}" + (f" with {wanted}" if wanted else "")
-    return "" if run.expected.verdict is Verdict.PASS else "as it must"
+    if run.expected.verdict is Verdict.PASS:
+        return ""
+    hazard = run.expected.hazard
+    return "as it must" if hazard is None else f"as it must: the protocol's {hazard.class_}"
 
 
 def lede(result: DemoResult) -> str:

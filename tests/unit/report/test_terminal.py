@@ -12,7 +12,7 @@ from eoscheck.report.as_json import to_json
 from eoscheck.report.numbers import duration
 from eoscheck.report.terminal import print_demo
 from eoscheck.report.words import MEANING, headline, lede, overall, run_headline
-from eoscheck.run.result import DemoResult, Expectation
+from eoscheck.run.result import DemoResult, Expectation, ProtocolHazard
 from tests.unit.measure.histories import Simulation
 from tests.unit.report import samples
 
@@ -52,6 +52,18 @@ def test_a_run_that_should_have_failed_and_did_not_is_called_out() -> None:
         samples.passing(), expected=Expectation(verdict=Verdict.FAIL), as_expected=False
     )
     assert "(must be: fail)" in printed(samples.of(run))
+
+
+def test_a_run_that_no_app_could_pass_names_the_protocol_s_hazard_and_who_is_exposed() -> None:
+    hazard = ProtocolHazard(class_="held EndTxn", exposed="all but the newest", why="no epoch")
+    expected = Expectation(verdict=Verdict.FAIL, hazard=hazard)
+    run = samples.changed(samples.broken(), expected=expected, as_expected=True)
+    text = printed(samples.of(run))
+    assert "(as it must: the protocol's held EndTxn)" in text
+    assert "no epoch" in text
+    assert "exposed: all but the newest" in text
+    passed = samples.changed(samples.passing(), expected=expected, as_expected=False)
+    assert "exposed" not in printed(samples.of(passed))
 
 
 def test_figures_stand_side_by_side_for_all_runs(demo: DemoResult) -> None:
