@@ -68,7 +68,7 @@ schema: $(STAMP)-dev  ## write the JSON schema of scenario files anew
 	$(BIN)/python -c 'import json; from eoscheck.run.scenario import json_schema; print(json.dumps(json_schema(), indent=2))' > chaos/scenario.schema.json
 
 .PHONY: docker-image
-docker-image: $(STAMP)-dev  ## an image of Kafka from the locked jars, where none can be pulled (needs a Docker daemon)
+docker-image: $(STAMP)-dev  ## images of Kafka and of the reference app, where none can be pulled (needs a Docker daemon)
 	$(BIN)/python scripts/docker_image.py
 
 # SOAK_EXAMPLES=100000 for longer.
