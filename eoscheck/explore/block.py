@@ -29,11 +29,13 @@ class Site:
 @dataclass(frozen=True, kw_only=True)
 class Block:
     """What one run through cells came to: see `Log`. `red` is the last audit's where none before
-    it found anything."""
+    it found anything, nor was anything found `before` the first cell."""
 
     outcomes: list[Outcome]
     clean_to: int
     red: tuple[int, AuditReport] | None
+    before: AuditReport | None
+    stalled: str
     result: RunResult
     audits: int
     audit_s: float
@@ -67,12 +69,14 @@ def run_block(
         act=lambda stage, witness: Course(stage, witness, orders, log).run(),
     )
     red = log.red
-    if red is None and any(result.audit.anomalies.values()):
+    if red is None and log.before is None and any(result.audit.anomalies.values()):
         red = (len(log.outcomes), result.audit)
     return Block(
         outcomes=log.outcomes,
         clean_to=log.clean_to,
         red=red,
+        before=log.before,
+        stalled=log.stalled,
         result=result,
         audits=log.audits,
         audit_s=log.audit_s,

@@ -14,7 +14,7 @@ from eoscheck.explore.auditor import Auditor
 from eoscheck.explore.cells import Cell
 from eoscheck.explore.group_watch import GroupWatch
 from eoscheck.explore.learn import LearnedStep
-from eoscheck.explore.learning import learn_from
+from eoscheck.explore.learning import SubjectStalled, learn_from
 from eoscheck.explore.perform import Bounds, Outcome, Performer, choose
 from eoscheck.explore.watch import Watch
 from eoscheck.faults.wire_action import identity
@@ -41,11 +41,15 @@ class Orders:
 @dataclass(kw_only=True)
 class Log:
     """What a course came to. `clean_to`: so many outcomes, from the first, were over when an audit
-    found nothing; `red`: the audit that found something, and how many were over then."""
+    found nothing; `red`: the audit that found something, and how many were over then. `before`:
+    what was found after the learning, before anything was broken; `stalled`: the subject did not
+    even go on then."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     clean_to: int = 0
     red: tuple[int, AuditReport] | None = None
+    before: AuditReport | None = None
+    stalled: str = ""
     audits: int = 0
     audit_s: float = 0.0
 
@@ -90,20 +94,34 @@ class Course:
     def run(self) -> None:
         """To the last cell, or until something is found or the subject does not work again.
         Everything is healed when it returns, also where it raises."""
-        agenda = self._orders.agenda
         with self._witness.hearing(self._watch), Background(name="auditor") as background:
-            background.start(lambda: self._auditor.run(background.stop))
             try:
-                if agenda.needs_learning:
-                    agenda.learned(learn_from(self._performer, seed=self._orders.seed))
-                    self._orders.learned(agenda.steps)
+                if self._orders.agenda.needs_learning:
+                    self._learn()
+                background.start(lambda: self._auditor.run(background.stop))
                 self._go_through(background)
             finally:
                 self._stop.set()
                 self._wire.heal_all()
                 self._stage.subject.heal_all()
-        self._log.clean_to, self._log.red = self._auditor.clean_to, self._auditor.red
+        self._log.clean_to = self._auditor.clean_to
+        if self._log.before is None:
+            self._log.red = self._auditor.red
         self._log.audits, self._log.audit_s = self._auditor.audits, self._auditor.seconds
+
+    def _learn(self) -> None:
+        """An app that is wrong without any fault is told so, and no cell is blamed for that."""
+        agenda = self._orders.agenda
+        try:
+            agenda.learned(learn_from(self._performer, seed=self._orders.seed))
+        except SubjectStalled as error:
+            self._log.stalled = str(error)
+            self._stop.set()
+            return
+        self._orders.learned(agenda.steps)
+        self._auditor.look(0)
+        if self._auditor.red is not None:
+            self._log.before = self._auditor.red[1]
 
     def _go_through(self, background: Background) -> None:
         agenda, performer = self._orders.agenda, self._performer
@@ -132,14 +150,16 @@ class Course:
             steps=agenda.steps,
             instances=stage.scenario.subject.instances,
         )
+        outcome: Outcome | None
         try:
             outcome = self._performer.perform(cell, choice)
         except InfrastructureError as error:
             if not self._stop.is_set():
                 raise InfrastructureError(f"{cell.name}: {error}") from error
-            return
-        if self._stop.is_set() and not outcome.over and not outcome.stalled:
-            return  # cut short: it is tried again
+            outcome = self._performer.current
+        if outcome is None or (self._stop.is_set() and outcome.firing is None):
+            return  # it was cut short before it struck: it is tried again
+        # One that was cut short after that may be what the audit has found.
         agenda.done(cell)
         self._log.outcomes.append(outcome)
         if any(_ABORT in each.steps for each in self._watch.seen()):

@@ -92,9 +92,12 @@ def learn(
     }
     found = []
     for step in _ORDER:
-        for occasion in (usual_occasion(step), *seen):
+        usual = usual_occasion(step)
+        for occasion in (usual, *seen):
             counts = [each[step] for each in seen.get(occasion, []) if step in each]
             if counts:
-                found.append(LearnedStep(step=step, occasion=occasion, times=min(counts)))
+                # An abort may come by chance with a rebalance; lost records bring it surely.
+                chosen = usual if usual is Occasion.ROLLBACK else occasion
+                found.append(LearnedStep(step=step, occasion=chosen, times=min(counts)))
                 break
     return found

@@ -11,6 +11,11 @@ from eoscheck.explore.perform import Performer
 from eoscheck.explore.watch import commits
 from eoscheck.wire import Exchange
 
+
+class SubjectStalled(InfrastructureError):  # noqa: N818 - it says what happened
+    """It does not go on, and nothing was broken."""
+
+
 _COMMITS = 5
 """Of each instance: the steps of its work, each several times."""
 _HEARTBEATS = ("Heartbeat", "ConsumerGroupHeartbeat")
@@ -18,7 +23,7 @@ _HEARTBEATS = ("Heartbeat", "ConsumerGroupHeartbeat")
 
 def learn_from(performer: Performer, *, seed: int) -> list[LearnedStep]:
     """Every instance at work; then one stops in order, others take over, and it comes back. Blocks
-    until that has been seen; InfrastructureError where it does not come."""
+    until that has been seen; SubjectStalled where it does not come."""
     instances = list(performer.subject.instances)
     began = performer.clock()
     for instance in instances:
@@ -30,14 +35,14 @@ def learn_from(performer: Performer, *, seed: int) -> list[LearnedStep]:
     left_at = performer.clock()
     missing = performer.take_down(leaver)
     if missing:
-        raise InfrastructureError(f"nobody took over from instance {leaver}: {missing}")
+        raise SubjectStalled(f"nobody took over from instance {leaver}: {missing}")
     back_at = performer.clock()
     performer.bring_back()
     at_work = performer.watch.wait(
         commits, instance=leaver, since=back_at, timeout_s=performer.bounds.recover_s
     )
     if at_work is None:
-        raise InfrastructureError(
+        raise SubjectStalled(
             f"instance {leaver} came back and has committed nothing for "
             f"{performer.bounds.recover_s:g} s"
         )
@@ -56,7 +61,7 @@ def _wait_at_work(performer: Performer, instance: int, *, since: float) -> None:
     for _ in range(_COMMITS):
         found = performer.watch.wait(commits, instance=instance, since=after, timeout_s=bound)
         if found is None:
-            raise InfrastructureError(
+            raise SubjectStalled(
                 f"instance {instance} has committed nothing for {bound:g} s, before any fault"
             )
         after = found.sent + 1e-9

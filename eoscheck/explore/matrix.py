@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +90,8 @@ def run_matrix(
 class _Tally:
     results: dict[Cell, CellResult] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    before: dict[Code, int] = field(default_factory=dict)
+    before_findings: list[Finding] = field(default_factory=list)
     allowed: Counter[Code] = field(default_factory=Counter)
     folders: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
@@ -124,13 +126,13 @@ class _Matrix:
     def run(self) -> MatrixResult:
         began, started_at = time.monotonic(), datetime.now(UTC)
         while self._agenda.needs_learning or (self._agenda.left and not self._enough()):
-            before = len(self._tally.results)
+            known, unlearned = len(self._tally.results), self._agenda.needs_learning
             self._take(self._run(self._agenda))
-            if len(self._tally.results) == before and not self._agenda.needs_learning:
-                break  # not one cell further: the reason stands among the doubts
+            if self._agenda.needs_learning or (len(self._tally.results) == known and not unlearned):
+                break  # not one cell further: the reason has been noted
         tally, scenario = self._tally, self._scenario
         cells = list(tally.results.values())
-        verdict, reasons = judge_matrix(cells, doubts=tally.doubts)
+        verdict, reasons = judge_matrix(cells, doubts=tally.doubts, before=_said(tally.before))
         result = MatrixResult(
             matrix_id=self._folder.name,
             scenario=scenario.name,
@@ -143,6 +145,8 @@ class _Matrix:
             steps=self._agenda.steps,
             cells=cells,
             left=self._agenda.left,
+            before=tally.before,
+            before_findings=tally.before_findings,
             allowed=dict(tally.allowed),
             duration_s=time.monotonic() - began,
             environment=tally.environment,
@@ -156,6 +160,7 @@ class _Matrix:
 
     def _enough(self) -> bool:
         red = sum(each.colour is Colour.RED for each in self._tally.results.values())
+        red += bool(self._tally.before)
         return self._options.red_enough is not None and red >= self._options.red_enough
 
     def _run(self, agenda: Agenda, cell: Cell | None = None) -> Block:
@@ -188,6 +193,9 @@ class _Matrix:
 
     def _take(self, block: Block) -> None:
         """Sorts out a block: what is known, what is tried alone, what is tried again."""
+        if block.before is not None or block.stalled:
+            self._take_before(block)
+            return
         known = cleared(block)
         doubted = block.result.verdict is Verdict.UNKNOWN and block.red is None
         for outcome in known:
@@ -199,6 +207,15 @@ class _Matrix:
             self._blame(block, blamed)
         rest = [each.cell for each in block.outcomes if each.cell not in self._tally.results]
         self._agenda.again(rest)
+
+    def _take_before(self, block: Block) -> None:
+        """Something is wrong with the app before anything is broken."""
+        tally = self._tally
+        tally.before, tally.before_findings = _found(block.before)
+        if block.stalled:
+            tally.before |= {Code.STALLED: 1}
+            tally.doubts.append(block.stalled)
+        self._listener.note(f"without any fault: {_said(tally.before)}")
 
     def _blame(self, block: Block, blamed: Sequence[Outcome]) -> None:
         """The first that is red alone is the culprit; else all of them together, or none."""
@@ -246,8 +263,7 @@ class _Matrix:
         codes, findings = _found(report)
         if outcome.stalled and not codes:
             codes = {Code.STALLED: 1}
-        said = ", ".join(f"{count} × {code.value}" for code, count in codes.items())
-        parts = [said, outcome.stalled]
+        parts = [_said(codes), outcome.stalled]
         if self._options.confirm and not confirmed:
             parts.append("seen once: it did not come out red again alone")
         elif len(culprits) > 1:
@@ -295,6 +311,10 @@ class _Matrix:
             culprits=list(culprits),
             known=known,
         )
+
+
+def _said(codes: Mapping[Code, int]) -> str:
+    return ", ".join(f"{count} × {code.value}" for code, count in codes.items())
 
 
 def _found(report: AuditReport | None) -> tuple[dict[Code, int], list[Finding]]:

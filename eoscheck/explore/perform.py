@@ -85,7 +85,8 @@ def choose(cell: Cell, *, seed: int, steps: Sequence[LearnedStep], instances: in
 @dataclass(kw_only=True)
 class Performer:
     """`down` is an instance that a cell left down, another having taken over: the next cell that
-    needs a start begins there. Its outcome is over once it is back (`bring_back`)."""
+    needs a start begins there. Its outcome is over once it is back (`bring_back`). `current` is the
+    cell that is being tried, once its occasion is there."""
 
     subject: Subject
     wire: Wire
@@ -96,6 +97,7 @@ class Performer:
     struck: Callable[[Outcome], None] = lambda _outcome: None
     clock: Callable[[], float] = time.monotonic
     down: int | None = None
+    current: Outcome | None = None
     waiting: list[Outcome] = field(default_factory=list)
 
     def perform(self, cell: Cell, choice: Choice) -> Outcome:
@@ -125,8 +127,9 @@ class Performer:
         return self._taken_over(instance, owned)
 
     def _try(self, cell: Cell, choice: Choice, nth: int) -> Outcome:
+        self.current = None
         instance, missing = self._prepare(cell, choice)
-        outcome = Outcome(cell=cell, instance=instance, nth=nth, began=self.clock())
+        self.current = outcome = Outcome(cell=cell, instance=instance, nth=nth, began=self.clock())
         if missing:
             outcome.stalled = missing
             return self._ended(outcome)
@@ -140,7 +143,7 @@ class Performer:
                     f"instance {instance} sent no {cell.step} within {self.bounds.reach_s:g} s"
                     + (f" (or fewer than {nth})" if nth > 1 else "")
                 )
-                self.bring_back()
+                self._go_on()
                 return self._ended(outcome)
             self.struck(outcome)
             if cell.crashes:
@@ -204,6 +207,12 @@ class Performer:
                 threading.Thread(
                     target=self._stop_quietly, args=(outcome.instance,), daemon=True
                 ).start()
+
+    def _go_on(self) -> None:
+        """After a cell whose step did not come: what earlier ones left down is back."""
+        self.bring_back()
+        if self.waiting:
+            self._await_work(self.waiting[0].instance, self.waiting[-1].ended)
 
     def _stop_quietly(self, instance: int) -> None:
         """It may be killed meanwhile: that is what the cell is for."""

@@ -65,8 +65,10 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A matrix from the first cell to the last. `allowed` counts what the guarantee permits; `runs`
-    are the folders of its runs; `left` the cells that were not tried, because it was stopped."""
+    """A matrix from the first cell to the last. `before` counts what was found when nothing had
+    been broken: one instance had stopped in order and come back. `allowed` counts what the
+    guarantee permits; `runs` are the folders of its runs; `left` the cells that were not tried.
+    """
 
     matrix_id: str
     scenario: str
@@ -79,6 +81,8 @@ class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[LearnedStep]
     cells: list[CellResult]
     left: list[Cell]
+    before: dict[Code, int]
+    before_findings: list[Finding]
     allowed: dict[Code, int]
     duration_s: float
     environment: dict[str, str]
@@ -103,9 +107,10 @@ class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge_matrix(
-    cells: Sequence[CellResult], *, doubts: Sequence[str] = ()
+    cells: Sequence[CellResult], *, doubts: Sequence[str] = (), before: str = ""
 ) -> tuple[Verdict, list[str]]:
-    """The verdict and why. `doubts`: what could not be judged of the whole.
+    """The verdict and why. `doubts`: what could not be judged of the whole; `before`: what was
+    found when nothing had been broken yet, in words.
 
     A red cell fails it, but for a hazard of the protocol that is known: no app can help that, so it
     is only told. A cell that was reached and not judged makes it unknown. One whose step did not
@@ -118,7 +123,9 @@ def judge_matrix(
     reasons = [f"{each.name}: {each.reason}" for each in red]
     notes = [f"{each.name}: {each.reason}; {each.known}" for each in hazards]
     open_questions = [f"{each.name}: {each.reason}" for each in unknown] + list(doubts)
-    if red:
+    if before:
+        reasons.insert(0, f"without any fault: {before}")
+    if reasons:
         return Verdict.FAIL, reasons + open_questions + notes
     if not any(each.reached for each in cells):
         return Verdict.UNKNOWN, ["no cell was reached: nothing was shown", *open_questions]

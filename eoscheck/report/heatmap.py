@@ -74,7 +74,9 @@ def headline(result: MatrixResult) -> str:
         said = f"{result.guarantee.value.capitalize()} held at every crash point"
         allowed = found(result.allowed)
         said += f" ({allowed}, which it allows)" if allowed else ""
-    elif counts[Colour.RED] and result.verdict is Verdict.FAIL:
+    elif result.before:
+        said = f"Without any fault: {found(result.before)}"
+    elif result.verdict is Verdict.FAIL:
         said = f"{numbers.plural(counts[Colour.RED], 'cell')} red"
     else:
         said = f"Unknown: {result.reasons[0] if result.reasons else 'something was not judged'}"
