@@ -19,6 +19,7 @@ from eoscheck.audit.checks.joined import Acknowledged
 from eoscheck.audit.checks.liveness import check_stalled
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Doubt
 from eoscheck.audit.checks.rewritten import Observed, observed_outputs
+from eoscheck.audit.checks.wire import check_wire
 from eoscheck.audit.findings import AuditReport, Code, Finding, Unknown
 from eoscheck.audit.forensics.evidence import Evidence
 from eoscheck.audit.forensics.lookup import Lookup
@@ -45,6 +46,7 @@ from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.history.events import Event, SendsAcknowledged
 from eoscheck.logformat.compiling import is_loaded
+from eoscheck.wire import Exchange
 
 _LARGE = 100_000
 """Records for which loading compiled code pays: it takes a second."""
@@ -57,6 +59,7 @@ def run_audit(
     *,
     client_config: Mapping[str, str],
     history: Sequence[Event] = (),
+    trace: Sequence[Exchange] = (),
     liveness_s: float = 30.0,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -65,7 +68,8 @@ def run_audit(
 
     `client_config`: librdkafka properties, `bootstrap.servers` included. With the `history` of a
     run, what the load was told is held against the input, faults are named beside findings, and a
-    subject silent for `liveness_s` is STALLED. `clock` counts seconds.
+    subject silent for `liveness_s` is STALLED; its `trace` shows hazards that only the wire does.
+    `clock` counts seconds.
     Raises UsageError for a specification or a topic that cannot be, InfrastructureError where the
     cluster does not answer. Ends in bounded time: see `AuditSpec.patience_s`.
     """
@@ -130,6 +134,7 @@ def run_audit(
                     liveness_s=liveness_s,
                 ),
             ]
+            checked.append(_on_the_wire(trace, spec=spec, checked=checked))
             near = _neighbourhood(client_config, stack) if log is not None else None
             lookup = stack.enter_context(Lookup(client_config, neighbourhood=near, clock=clock))
             writers = stack.enter_context(Writers(client_config, neighbourhood=near))
@@ -175,6 +180,13 @@ def _check(
     yield guarded(
         Code.STALLED, lambda: check_stalled(history, topic=spec.output, liveness_s=liveness_s)
     )
+
+
+def _on_the_wire(
+    trace: Sequence[Exchange], *, spec: AuditSpec, checked: Sequence[Checked]
+) -> Checked:
+    known = {hazard.code for each in checked for hazard in each.hazards}
+    return Checked(hazards=check_wire(trace, group=spec.group, expect=spec.expect, known=known))
 
 
 def _observed(history: Sequence[Event], spec: AuditSpec) -> Observed | None:

@@ -48,7 +48,7 @@ from eoscheck.run.observer import (
 )
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
-from eoscheck.run.trace import topic_roles, tracing
+from eoscheck.run.trace import read_trace, topic_roles, tracing
 from eoscheck.subject import Subject
 from eoscheck.wire import Wire
 
@@ -331,6 +331,7 @@ def _audit(stage: Stage) -> AuditReport:
         stage.scenario.audit,
         client_config=stage.cluster.client_config,
         history=read_history(folder),
+        trace=read_trace(folder) if stage.wire is not None else (),
         liveness_s=stage.scenario.timing.seconds("liveness"),
     )
 
