@@ -18,13 +18,13 @@ from eoscheck.faults.kinds import KINDS
 from eoscheck.faults.spec import InstanceFault
 from eoscheck.faults.wire import GIVES_UP, LastingFault, WireCrash, WireFault
 
-MOST_FAULTS = 4
+MOST_FAULTS = 3
 _LATEST_TENTHS = 40
 _SEEDS = 10_000
 _OCCASIONS = ("kill", "restart", "terminate")
 _A_MOMENT_MS = 300
 _MOST_OCCURRENCES = 4
-_GIVES_UP_WITHIN = "20s"
+_GIVES_UP_WITHIN = "15s"
 
 Keys: TypeAlias = dict[str, SearchStrategy[Any]]
 

@@ -18,6 +18,7 @@ _LOOK_BACK = 60
 _SHARE = 0.85
 _FEWEST_PASSED_OVER = 8
 _MOST_PASSED_OVER = 60
+_ALIKE = 0.5
 _OF_A_LOAD = 0.1
 """What a new value of the load is worth beside a new kind of fault."""
 _HOPELESS = 3
@@ -34,6 +35,8 @@ class Novelty:
         self._passed_over = 0
         self._bitten: Counter[str] = Counter()
         self._missed: Counter[str] = Counter()
+        self._ran: list[tuple[frozenset[str], int]] = []
+        self._followed: set[frozenset[str]] = set()
         self.states: set[str] = set()
 
     @property
@@ -52,23 +55,45 @@ class Novelty:
         features = dict(self._features(schedule))
         return sum(worth / (1 + self._had[each]) ** 2 for each, worth in features.items())
 
-    def worth(self, score: float) -> bool:
-        """Whether one of that score is to be run: it is among the best of those before it, and some
-        were passed over since the last; or very many were. Candidates have to be shown in the
-        order in which they come. (Those next to one that was run are not good any more, however
-        good that was: so what Hypothesis aims at is not run again with a small change.)"""
+    def worth(self, schedule: Schedule) -> bool:
+        """Whether it is to be run: its score is among the best of those before it, and some were
+        passed over since the last run; or very many were. One that is nearly what was run already,
+        as Hypothesis makes them when it aims, is run only next to the best, once. Candidates have
+        to be shown in the order in which they come."""
+        score = self.score(schedule)
+        self._passed_over += 1
+        if score <= 0:
+            return False
+        near = self._near(frozenset(dict(self._features(schedule))))
+        if near is not None:
+            return self._worth_following(*near)
         recent = sorted(self._recent)
         self._recent.append(score)
-        self._passed_over += 1
-        if score <= 0 or self._passed_over <= _FEWEST_PASSED_OVER:
+        if self._passed_over <= _FEWEST_PASSED_OVER:
             return False
-        high = recent[int(len(recent) * _SHARE)]
+        high = recent[int(len(recent) * _SHARE)] if recent else 0.0
         return score >= high or self._passed_over > _MOST_PASSED_OVER
+
+    def _near(self, features: frozenset[str]) -> tuple[frozenset[str], int] | None:
+        """The run that it is nearly the same as, and how many states that reached."""
+        for ran, states in self._ran:
+            if len(ran & features) >= _ALIKE * len(ran | features):
+                return ran, states
+        return None
+
+    def _worth_following(self, ran: frozenset[str], states: int) -> bool:
+        best = max(each for _, each in self._ran)
+        if states < best or ran in self._followed or self._passed_over <= _FEWEST_PASSED_OVER:
+            return False
+        self._followed.add(ran)
+        return True
 
     def ran(self, schedule: Schedule, outcome: Outcome) -> int:
         """How many states no run before it had reached."""
         self._passed_over = 0
-        self._had.update(dict(self._features(schedule)).keys())
+        features = dict(self._features(schedule)).keys()
+        self._had.update(features)
+        self._ran.append((frozenset(features), len(outcome.states)))
         for table in schedule.faults:
             missed = table["kind"] in outcome.missed
             (self._missed if missed else self._bitten)[_named(table)] += 1

@@ -171,9 +171,8 @@ class Search:
             return {}
         if not self._fits(schedule):
             return None
-        score = self._novelty.score(schedule)
-        worth = {"novelty": score}
-        if not self._novelty.worth(score):
+        worth = {"novelty": self._novelty.score(schedule)}
+        if not self._novelty.worth(schedule):
             return worth
         outcome = self._one(schedule)
         if outcome is None:

@@ -117,20 +117,38 @@ def test_a_run_tells_how_many_states_are_new() -> None:
     assert novelty.states == {"a", "b", "c"}
 
 
+KINDS = ("kill", "pause", "terminate", "restart", "twin", "scale-in")
+
+
+def of(*kinds: str) -> Schedule:
+    return Schedule(faults=tuple(fault(kind) for kind in kinds))
+
+
 def test_only_the_best_of_many_candidates_are_worth_a_run() -> None:
     novelty = Novelty(SPACE)
-    worth = []
-    for turn in range(200):
-        if novelty.worth(score := float(turn * 7 % 10)):
-            worth.append(score)
-            novelty.ran(Schedule(), passed())
-    assert 10 < len(worth) < 25
-    assert min(worth) >= 7.0
+    singles = [of(kind) for kind in KINDS] * 3
+    assert not any(novelty.worth(single) for single in singles[:8])  # nothing to compare with yet
+    assert novelty.worth(of("kill", "pause"))
+    novelty.ran(of("kill", "pause"), passed())
+    assert not any(novelty.worth(of("kill")) for _ in range(20))  # that was in it
+    assert novelty.worth(of("twin"))
 
 
-def test_even_where_nothing_is_new_something_is_run_at_last() -> None:
+def test_what_is_nearly_the_same_is_run_once_more_next_to_the_best_alone() -> None:
     novelty = Novelty(SPACE)
-    assert any(novelty.worth(0.1 / (1 + turn)) for turn in range(200))
+    novelty.ran(of("kill", "pause"), passed(states=frozenset("abc")))
+    novelty.ran(of("terminate", "twin"), passed(states=frozenset("a")))
+    near_best = of("pause", "kill")
+    near_other = of("twin", "terminate")
+    assert not any(novelty.worth(near_other) for _ in range(30))
+    assert [novelty.worth(near_best) for _ in range(30)].count(True) == 1
+
+
+def test_even_where_little_is_new_something_is_run_at_last() -> None:
+    novelty = Novelty(SPACE)
+    for _ in range(20):
+        novelty.worth(of(*KINDS[:4]))
+    assert any(novelty.worth(of("scale-in")) for _ in range(200))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +164,7 @@ def test_a_fault_that_is_always_missed_is_not_tried_again(
         assert novelty.score(schedule) > 0
         novelty.ran(schedule, passed(missed=(kind,)))
     assert novelty.score(schedule) == 0
-    assert not any(novelty.worth(0.0) for _ in range(200))
+    assert not any(novelty.worth(schedule) for _ in range(200))
     assert novelty.hopeless == [name]
     elsewhere = Schedule(faults=(fault("crash-after", step="EndTxn(commit)"),))
     assert novelty.score(elsewhere) > 0
