@@ -33,7 +33,7 @@ def eoscheck(tmp_path: Path) -> Eoscheck:
 
     def run(*words: object, timeout_s: float = 300, path: str | None = None) -> Outcome:
         command = [str(EOSCHECK), *map(str, words), "--format", "json"]
-        if words[0] in ("run", "demo", "scenarios"):
+        if words[0] in ("run", "demo", "explore", "scenarios"):
             command += ["--report", str(tmp_path / "reports")]
         env = os.environ if path is None else {**os.environ, "PATH": path}
         done = subprocess.run(

@@ -1,0 +1,73 @@
+"""A search that knows nothing of a bug finds it, where random kills of the same length do not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reference_app.bugs.zoo import find
+from tests.acceptance.conftest import Accepted, Eoscheck
+
+BUDGET = "10m"
+TIMES = 10
+FOUND = ("offsets-without-member", "abort-without-seek", "abort-without-store-rollback")
+
+
+def with_bug(name: str) -> tuple[str, str]:
+    return "--set", f"subject.args={json.dumps(['--bug', name])}"
+
+
+@pytest.mark.accept
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", FOUND)
+def test_a_bug_is_found_unhinted_shrunk_and_repeated_each_time(
+    eoscheck: Eoscheck, accepted: Accepted, name: str
+) -> None:
+    outcome = eoscheck("explore", "--for", BUDGET, *with_bug(name), timeout_s=900)
+    assert outcome.exit_code == 1, outcome.stderr[-3000:]
+    told = outcome.shown
+    assert set(told["codes"]) & set(find(name).anomalies)
+    assert told["faults"] <= 2
+    again = [eoscheck("run", told["scenario"]) for _ in range(TIMES)]
+    assert [each.exit_code for each in again] == [1] * TIMES
+    schedule = "; ".join(told["schedule"])
+    accepted(
+        f"Search finds {name}",
+        f'eoscheck explore --for {BUDGET} --set \'subject.args=["--bug", "{name}"]\'',
+        f"after {told['found_after_s']:.0f} s and {sum(told['runs'].values())} runs: "
+        f"{', '.join(told['codes'])}; shrunk to {schedule}; red again {TIMES} of {TIMES}",
+    )
+
+
+@pytest.mark.accept
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("name", FOUND)
+def test_random_kills_of_the_same_length_do_not_find_it(
+    eoscheck: Eoscheck, accepted: Accepted, name: str
+) -> None:
+    words = ("explore", "--only", "kill", "--for", BUDGET)
+    outcome = eoscheck(*words, *with_bug(name), timeout_s=900)
+    assert outcome.exit_code == 0, outcome.shown
+    runs = outcome.shown["runs"]
+    assert runs["pass"] >= 10
+    accepted(
+        f"Random kills miss {name}",
+        f'eoscheck explore --only kill --for {BUDGET} --set \'subject.args=["--bug", "{name}"]\'',
+        f"nothing found in {runs}",
+    )
+
+
+@pytest.mark.accept
+@pytest.mark.timeout(600)
+def test_the_app_itself_is_explored_and_nothing_is_found(
+    eoscheck: Eoscheck, accepted: Accepted
+) -> None:
+    outcome = eoscheck("explore", "--for", "5m", timeout_s=500)
+    assert outcome.exit_code == 0, outcome.shown
+    told = outcome.shown
+    accepted(
+        "Search finds nothing in the app itself",
+        "eoscheck explore --for 5m",
+        f"{told['runs']}, {len(told['states'])} states, {len(told['cells'])} cells",
+    )
