@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container as ApiContainer
 
 LABEL = "eoscheck"
-"""What carries it is ours: `docker ps --all --filter label=eoscheck`."""
+"""What carries it is ours: `docker ps --all --filter label=eoscheck`. Its value is the id of the
+process that made it."""
 
 _TIMEOUT_S = 60
 _SIGKILLED = 128 + signal.SIGKILL
@@ -54,7 +56,7 @@ class ContainerNetwork:
         client = docker_client()
         self._forget = supervisor.run_at_exit(_removal("network", self.name))
         with docker_errors(f"network {self.name} could not be made"):
-            self._network = client.networks.create(self.name, labels={LABEL: self.name})
+            self._network = client.networks.create(self.name, labels=_labels())
         self._open = True
 
     def disconnect(self, container: str) -> None:
@@ -137,7 +139,7 @@ class Container:
             container.with_command(list(spec.command))
         for folder in spec.folders:
             container.with_volume_mapping(str(folder), str(folder), mode="rw")
-        options: dict[str, Any] = {"labels": {LABEL: self.name}}
+        options: dict[str, Any] = {"labels": _labels()}
         if spec.user is not None:
             options["user"] = spec.user
         if spec.network is None:
@@ -284,6 +286,10 @@ def docker_errors(what: str) -> Iterator[None]:
         yield
     except (DockerException, RequestException) as error:
         raise InfrastructureError(f"{what}: {error}") from error
+
+
+def _labels() -> dict[str, str]:
+    return {LABEL: str(os.getpid())}
 
 
 def _removal(kind: str, name: str) -> list[str]:

@@ -14,7 +14,7 @@ from eoscheck.cluster.node_cluster import NodeCluster
 from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
-from eoscheck.process.container import LABEL, docker_client
+from eoscheck.process.container import docker_client
 
 _WAIT_S = 60.0
 
@@ -119,10 +119,13 @@ def test_a_clean_stop_is_one(cluster: NodeCluster) -> None:
 
 
 def test_ports_are_open_on_this_machine_only(cluster: NodeCluster) -> None:
+    client = docker_client()
     bound = [
         binding["HostIp"]
-        for container in docker_client().containers.list(filters={"label": LABEL})
-        for bindings in container.attrs["NetworkSettings"]["Ports"].values()
+        for container in cluster.brokers._containers.values()
+        for bindings in client.containers.get(container.name)
+        .attrs["NetworkSettings"]["Ports"]
+        .values()
         for binding in bindings or ()
     ]
     assert len(bound) >= 6
