@@ -222,6 +222,9 @@ class _Matrix:
         if not self._options.confirm:
             self._red(blamed[0], block, culprits=[blamed[0].cell.name])
             return
+        if len(block.outcomes) == 1:
+            self._red(blamed[0], block, culprits=[blamed[0].cell.name], confirmed=True)
+            return
         for outcome in blamed:
             self._listener.note(f"{outcome.cell.name} is tried alone, on fresh topics")
             alone = self._alone([outcome.cell])

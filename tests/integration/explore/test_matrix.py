@@ -1,0 +1,78 @@
+"""A few cells of the reference app's matrix on a real broker: green ones, and a bug that is red."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from eoscheck.audit.findings import Code, Verdict
+from eoscheck.cli.session import Session, open_session
+from eoscheck.explore.block import Site
+from eoscheck.explore.cells import parse_cell
+from eoscheck.explore.matrix import Options, run_matrix
+from eoscheck.explore.result import Colour, MatrixResult
+from eoscheck.history import FaultInjected, read_history
+from eoscheck.report.heatmap import render_matrix
+from eoscheck.run.needs import cluster_needs
+from eoscheck.run.scenario import load_scenario
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    scenario = msgspec.structs.replace(load_scenario("crashpoints"), trace=True)
+    with open_session(scenario.cluster, cluster_needs(scenario)) as started:
+        yield started
+
+
+def run(session: Session, folder: Path, *cells: str, args: Sequence[str] = ()) -> MatrixResult:
+    overrides = [f"subject.args={json.dumps(list(args))}", "load.rate=200"]
+    load = partial(load_scenario, "crashpoints", overrides=overrides)
+    assert session.wire is not None
+    return run_matrix(
+        lambda run_id: load(run_id=run_id),
+        site=Site(cluster=session.cluster, supervisor=session.supervisor, wire=session.wire),
+        folder=folder,
+        repeat=lambda cell: f"eoscheck crashpoints --cell '{cell.name if cell else ''}'",
+        options=Options(cells=[parse_cell(cell) for cell in cells], client_timeout_s=15.0),
+    )
+
+
+@pytest.mark.timeout(150)
+def test_cells_of_a_healthy_app_are_reached_recovered_and_green(
+    session: Session, tmp_path: Path
+) -> None:
+    names = [
+        "EndTxn(commit) x crash-after",
+        "JoinGroup x crash-before",
+        "Heartbeat x drop-response",
+    ]
+    result = run(session, tmp_path, *names)
+    assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+    assert {each.name: each.colour for each in result.cells} == dict.fromkeys(names, Colour.GREEN)
+    crashes = [each for each in result.cells if each.cell.crashes]
+    assert all(each.took_over_s and each.back_s for each in crashes)
+    assert all(each.request["api"] == each.cell.step.partition("(")[0] for each in result.cells)
+    injected = [
+        each for each in read_history(Path(result.runs[0])) if isinstance(each, FaultInjected)
+    ]
+    assert {each.fault_id for each in injected} == set(names)
+
+
+@pytest.mark.timeout(150)
+def test_a_bug_is_red_in_the_cell_that_makes_the_app_roll_back(
+    session: Session, tmp_path: Path
+) -> None:
+    name = "Produce x drop-request x span"
+    result = run(session, tmp_path, name, args=["--bug", "abort-without-seek"])
+    (cell,) = result.cells
+    assert (result.verdict, cell.colour) == (Verdict.FAIL, Colour.RED)
+    assert Code.LOST in cell.codes
+    assert cell.rolled_back
+    assert (cell.confirmed, cell.culprits) == (True, [name])
+    assert cell.repeat == f"eoscheck crashpoints --cell '{name}'"
+    assert cell.repeat.replace("'", "&#39;") in render_matrix(result)
