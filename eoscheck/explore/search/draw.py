@@ -19,7 +19,7 @@ from eoscheck.faults.spec import InstanceFault
 from eoscheck.faults.wire import GIVES_UP, LastingFault, WireCrash, WireFault
 
 MOST_FAULTS = 3
-_LATEST_TENTHS = 40
+_LATEST_TENTHS = 30
 _SEEDS = 10_000
 _OCCASIONS = ("kill", "restart", "terminate")
 _A_MOMENT_MS = 300
