@@ -50,8 +50,7 @@ def test_the_work_goes_on_while_the_old_controller_stands_still(
     (run,) = outcome.shown["runs"]
     assert outcome.exit_code == 0, run["reasons"]
     through = through_during(read_history(Path(run["folder"])))
-    # One that had been under way would be an accident: each transaction of the load is of 100.
-    assert len(through) > 1000
+    assert len(through) > 100, "the load's transaction that was under way is no work that went on"
     accepted(
         "The controller stands still for 20 s: the load and the app go on meanwhile",
         run["repeat"],
