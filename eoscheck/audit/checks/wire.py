@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from eoscheck.audit.findings import Guarantee, Hazard, HazardCode
 from eoscheck.wire import Exchange
 
+_NAMES_MEMBERS = 3
+"""KIP-447: the first version of TxnOffsetCommit that has a member id and a generation."""
 _OF_MEMBERS = frozenset({"JoinGroup", "SyncGroup", "Heartbeat", "ConsumerGroupHeartbeat"})
 
 
@@ -28,7 +30,6 @@ def check_wire(
 
 
 def _unfenced(of_group: Sequence[Exchange], group: str) -> Hazard | None:
-    """KIP-447: from version 3 on, TxnOffsetCommit has a member id and a generation."""
     sent = [each for each in of_group if each.request.api == "TxnOffsetCommit"]
     bare = [each for each in sent if not _names_member(each)]
     if not bare:
@@ -36,7 +37,7 @@ def _unfenced(of_group: Sequence[Exchange], group: str) -> Hazard | None:
     first = bare[0]
     why = (
         f"in version {first.request.api_version}, which has no"
-        if first.request.member_id is None
+        if first.request.api_version < _NAMES_MEMBERS
         else "without"
     )
     return Hazard(
