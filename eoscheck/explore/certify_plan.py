@@ -18,9 +18,10 @@ from eoscheck.run.naming import repeat_command
 
 KILLS_SCENARIO = "zoo-kills"
 """Where a bug has no scenario of its own: the app as it is, under random kills."""
-_ROUND_S = 15
-_KILLS = 6
-"""Of a round: one each 2.5 s, at moments and to instances that the seed alone chooses."""
+_ROUND_S = 20
+_KILLS = 5
+"""Of a round, at moments and to instances that the seed alone chooses; as many as fit where the app
+has one instance."""
 _CATALOGUE_SEEDS = 2
 """A fault may miss the moment that it is meant for: a scenario has two chances."""
 _CLIENT_TIMEOUT = "4s"
@@ -89,12 +90,13 @@ def choose(zoo: Sequence[Bug], names: Sequence[str]) -> list[Bug]:
 def next_seed(
     bug: Bug, means: Means, done: Sequence[Attempt], *, seed: int, budget_s: float
 ) -> int | None:
-    """Of the next attempt, None where it is decided: it was caught, or there was time enough.
+    """Of the next attempt, None where it is decided: it was caught, there was time enough, or the
+    last one could not be made.
 
     `done` are the attempts on this bug by these means. Random kills go on, round after round, for
     `budget_s`; a matrix is run once, to its first red cell.
     """
-    if any(each.caught for each in done):
+    if any(each.caught for each in done) or (done and done[-1].problem):
         return None
     match means:
         case Means.KILLS:

@@ -28,9 +28,8 @@ STREAM_TIME_LOST = Bug(
     "with each start of a task, and windows that were closed take late records again.",
     like="Kafka Streams before it kept a partition's time in the metadata of its committed offset.",
     anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
-    fault="terminate, and late records after the restart",
-    test="tests/integration/audit/test_zoo_windows.py::"
-    "test_a_window_that_was_closed_and_counts_again_differs_from_a_run_without_restarts",
+    fault="kill and terminate, and late records after the restart",
+    scenario="zoo-late-payments",
     breed=lambda parts: replace(parts, stream_time=_StartsAnew),
 )
 WINDOW_RETENTION_IGNORED = Bug(

@@ -1,0 +1,52 @@
+"""Which fraud alert each account should have had last: a fold of the payments, for an audit.
+
+For topics of one partition, whose stream time is that of all payments. It knows no restart, no store
+and no retention, only the rule (docs/oracles.md says how such a fold is called).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+ACCOUNTS = tuple(f"acct-{number:05d}" for number in range(4))
+WINDOW_MS = 200
+THRESHOLD = 3
+
+
+@dataclass
+class Account:
+    """`last` is the payment that made its latest alert."""
+
+    stream_time: int = -1
+    counts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    last: dict[str, int] = field(default_factory=dict)
+
+
+def alert_key(key: bytes, value: bytes, headers: Any) -> list[str]:
+    """Every payment moves the stream time of all accounts on."""
+    return list(ACCOUNTS)
+
+
+def alert(state: Account | None, key: bytes, value: bytes, headers: Any) -> Account:
+    account = state or Account()
+    payment = json.loads(value)
+    name, time_ms = payment["account"], payment["time_ms"]
+    account.stream_time = max(account.stream_time, time_ms)
+    start = time_ms // WINDOW_MS * WINDOW_MS
+    if start + WINDOW_MS > account.stream_time:
+        account.counts[name, start] += 1
+        if account.counts[name, start] == THRESHOLD:
+            account.last[name] = payment["payment_id"]
+    return account
+
+
+def alert_finish(key: str, state: Account) -> int | None:
+    return state.last.get(key)
+
+
+def alert_found(key: bytes, value: bytes, headers: Any) -> int:
+    found: int = json.loads(value)["payment_id"]
+    return found
