@@ -151,7 +151,9 @@ def _table(heat: HeatMap) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1))
     table.add_column("step", no_wrap=True)
     for column in heat.columns:
-        table.add_column(column.replace(" x ", "\n"), justify="center", vertical="bottom")
+        table.add_column(
+            column.replace(" x ", "\n").replace("-", "-\n"), justify="center", vertical="bottom"
+        )
     for row in heat.rows:
         table.add_row(row.step, *(_mark(cell) for cell in row.cells))
     return table

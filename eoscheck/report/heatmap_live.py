@@ -24,6 +24,7 @@ class MatrixProgress(Listener):
         self._clock = clock
         self._began: float | None = None
         self._done = 0
+        self._total = 0
 
     def learned(self, steps: Sequence[LearnedStep], cells: int) -> None:
         names = ", ".join(each.step for each in steps)
@@ -36,7 +37,7 @@ class MatrixProgress(Listener):
             self._began = outcome.began
         self._done += 1
         each_s = (self._clock() - self._began) / self._done
-        total = self._done + left
+        self._total = max(self._total, self._done + left)
         if outcome.firing is None:
             said = f"not reached: {outcome.reason or outcome.stalled}"
         elif outcome.stalled or outcome.unsure:
@@ -45,7 +46,7 @@ class MatrixProgress(Listener):
             said = f"instance {outcome.instance}" + (", rolled back" if outcome.rolled_back else "")
         forecast = f", about {numbers.duration(round(each_s * left))} left" if left else ""
         self._print(
-            f"[{self._done}/{total}] {outcome.cell.name}: {said}, "
+            f"[{self._done}/{self._total}] {outcome.cell.name}: {said}, "
             f"{numbers.duration(outcome.ended - outcome.began)}{forecast}"
         )
 
