@@ -24,8 +24,8 @@ _KILLS = 5
 has one instance."""
 _CATALOGUE_SEEDS = 2
 """A fault may miss the moment that it is meant for: a scenario has two chances."""
-_CLIENT_TIMEOUT = "4s"
-"""The app of the scenario `crashpoints` gives up what is lost after 2.5 s."""
+_CLIENT_TIMEOUT = "15s"
+"""The app of the scenario `crashpoints` gives up a lost commit after 6 s at the latest."""
 
 
 class Means(StrEnum):
