@@ -21,7 +21,18 @@ from eoscheck.faults.wire import GIVES_UP, LastingFault, WireCrash, WireFault
 MOST_FAULTS = 3
 _LATEST_TENTHS = 30
 _SEEDS = 10_000
-_OCCASIONS = ("kill", "restart", "terminate")
+_SHARES: Mapping[str, int] = {"process": 5, "wire": 4, "network": 3, "disk": 2, "broker": 2}
+"""How often one family is drawn for each time that another one is: processes stop and requests are
+lost more often than clocks jump."""
+_CRASHES = ("crash-before", "crash-after")
+_IN_A_REBALANCE = (
+    "JoinGroup",
+    "SyncGroup",
+    "OffsetFetch",
+    "ListOffsets(restore)",
+    "Fetch(restore)",
+)
+"""Rare steps that an instance performs when another one starts or stops, too."""
 _A_MOMENT_MS = 300
 _MOST_OCCURRENCES = 4
 _GIVES_UP_WITHIN = "15s"
@@ -30,7 +41,7 @@ Keys: TypeAlias = dict[str, SearchStrategy[Any]]
 
 
 def schedules(space: Space) -> SearchStrategy[Schedule]:
-    """A family is the likelier the more kinds it has, but a small one is not forgotten."""
+    """One to three faults, of any family (`_SHARES`)."""
     tables = {kind: _table(kind, space) for kind in space.kinds}
     by_family: dict[str, list[str]] = {}
     for kind in space.kinds:
@@ -39,11 +50,9 @@ def schedules(space: Space) -> SearchStrategy[Schedule]:
         family: st.sampled_from(kinds).flatmap(tables.__getitem__)
         for family, kinds in by_family.items()
     }
-    weighted = [each for each, kinds in by_family.items() for _ in range((len(kinds) + 1) // 2)]
+    weighted = [family for family in by_family for _ in range(_SHARES.get(family, 1))]
     fault = st.sampled_from(weighted).flatmap(families.__getitem__)
-    occasions = [tables[kind] for kind in _OCCASIONS if kind in tables]
-    occasion = st.one_of(occasions) if occasions else st.none()
-    provoked = st.tuples(fault, occasion).map(lambda pair: _provoked(*pair, space))
+    provoked = fault.map(lambda table: _provoked(table, space))
     return st.builds(
         Schedule,
         faults=st.lists(provoked, min_size=1, max_size=MOST_FAULTS).map(_joined),
@@ -78,13 +87,16 @@ def _bounded(table: Table, space: Space) -> Table:
     return table
 
 
-def _provoked(fault: Table, occasion: Table | None, space: Space) -> tuple[Table, ...]:
+def _provoked(fault: Table, space: Space) -> tuple[Table, ...]:
     """At a step that comes by itself only when an instance starts or stops, a fault would wait in
-    vain: so the instance is made to, a moment after the fault is due."""
-    if occasion is None or "step" not in fault or not space.is_rare(fault["step"]):
+    vain: so one does, a moment after the fault is due. Not the one that is to crash there, for a
+    fault keeps others from its instance: another one, whose rebalance it takes part in."""
+    if "step" not in fault or not space.is_rare(fault["step"]) or "restart" not in space.kinds:
         return (fault,)
+    aside = fault["kind"] in _CRASHES
+    starts = (fault["target"] + aside) % space.instances
     at_ms = int(fault["at"].removesuffix("ms")) + _A_MOMENT_MS
-    return (fault, {**occasion, "target": fault["target"], "at": f"{at_ms}ms"})
+    return (fault, {"kind": "restart", "at": f"{at_ms}ms", "target": starts})
 
 
 def _joined(groups: list[tuple[Table, ...]]) -> tuple[Table, ...]:
@@ -163,13 +175,19 @@ def _network(kind: str, space: Space) -> tuple[Keys, Keys]:
 def _wire(kind: str, space: Space) -> tuple[Keys, Keys]:
     """At steps that this subject performs: the first of them or one soon after, one request or all
     for a while."""
+    crash = kind in _CRASHES
+    steps = [
+        step
+        for step in sorted(space.steps)
+        if not (crash and space.is_rare(step)) or step in _IN_A_REBALANCE
+    ]
     needed: Keys = {
-        "step": st.sampled_from(sorted(space.steps)),
+        "step": st.sampled_from(steps or sorted(space.steps)),
         "target": st.integers(0, space.instances - 1),
-        "within": st.just("6s"),
+        "within": st.just("8s"),
     }
     maybe: Keys = {"nth": st.integers(2, _MOST_OCCURRENCES)}
-    if kind in ("crash-before", "crash-after"):
+    if crash:
         return needed, {**maybe, "wipe": st.just(1)}
     if kind == "hold":
         return {**needed, "release": _down(space)}, maybe

@@ -46,8 +46,8 @@ class Space:
 
     @property
     def longest_s(self) -> float:
-        """No fault takes longer: beyond a session and what follows from it, within a short run."""
-        return max(_LONGEST_S, self.session_s * 1.3)
+        """No fault takes longer: well beyond a session, within a short run."""
+        return max(min(self.session_s * 3, _LONGEST_S), self.session_s * 1.3)
 
     def with_steps(self, steps: Mapping[Step, int]) -> Space:
         """As learned from a run without faults. Without any there is nothing to do on the wire."""

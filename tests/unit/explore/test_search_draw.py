@@ -82,17 +82,31 @@ def test_each_part_of_a_schedule_fits_where_the_whole_does(
     assert length_s(part, instances=2) <= length_s(schedule, instances=2)
 
 
-def test_at_a_step_of_a_start_an_instance_is_made_to_start() -> None:
-    space = replace(EVERYTHING, kinds=("crash-after", "restart"), steps={"InitProducerId": 2})
+@pytest.mark.parametrize(("kind", "aside"), [("drop-request", 0), ("crash-after", 1)])
+def test_at_a_step_of_a_start_an_instance_is_made_to_start(kind: str, aside: int) -> None:
+    """One that is to crash cannot be restarted meanwhile: then the other one is."""
+    space = replace(EVERYTHING, kinds=(kind, "restart"), steps={"JoinGroup": 2})
 
     @settings(max_examples=30, database=None, deadline=None, derandomize=True)
     @given(schedules(space))
     def each(schedule: Schedule) -> None:
         for number, fault in enumerate(schedule.faults[: MOST_FAULTS - 1]):
-            if fault["kind"] == "crash-after":
+            if fault["kind"] == kind:
                 start = schedule.faults[number + 1]
-                assert (start["kind"], start["target"]) == ("restart", fault["target"])
+                assert start["kind"] == "restart"
+                assert start["target"] == (fault["target"] + aside) % 2
                 assert "nth" not in fault
+
+    each()
+
+
+def test_no_crash_waits_for_a_step_that_only_its_own_start_has() -> None:
+    space = replace(EVERYTHING, kinds=("crash-before",))
+
+    @settings(max_examples=50, database=None, deadline=None, derandomize=True)
+    @given(schedules(space))
+    def each(schedule: Schedule) -> None:
+        assert "InitProducerId" not in {fault["step"] for fault in schedule.faults}
 
     each()
 
