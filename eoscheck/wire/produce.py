@@ -17,14 +17,20 @@ _ACKS = struct.Struct(">hi")  # and the time-out
 _INT = struct.Struct(">i")
 _SHORT = struct.Struct(">h")
 _UUID = 16
+_MAGIC_AT, _MAGIC = 16, 2
+_PRODUCER_AT, _PRODUCER = 43, struct.Struct(">qh")
+_BATCH_HEAD = 61
 
 
 class Produce(msgspec.Struct, frozen=True, kw_only=True):
-    """`topics`: names, from version 13 ids."""
+    """`topics`: names, from version 13 ids. The producer is that of the first batch; None where it
+    has none (it is not idempotent), or there is no batch of format 2."""
 
     transactional_id: str | None
     acks: int
     topics: tuple[UUID | str, ...]
+    producer_id: int | None = None
+    producer_epoch: int | None = None
 
 
 def read_produce(frame: bytes, at: int, *, version: int) -> Produce:
@@ -42,6 +48,7 @@ def read_produce(frame: bytes, at: int, *, version: int) -> Produce:
     acks, _ = _ACKS.unpack_from(frame, at)
     at += _ACKS.size
     topics: list[UUID | str] = []
+    batches: list[int] = []
     count, at = _count(frame, at, flexible)
     for _ in range(count):
         topic: UUID | str
@@ -51,19 +58,37 @@ def read_produce(frame: bytes, at: int, *, version: int) -> Produce:
         else:
             name, at = _string(frame, at, flexible)
             topic = name or ""
-        at = _past_partitions(frame, at, flexible)
+        at = _past_partitions(frame, at, flexible, batches)
         topics.append(topic)
-    return Produce(transactional_id=transactional_id, acks=acks, topics=tuple(topics))
+    producer_id, epoch = _producer(frame, batches[0]) if batches else (None, None)
+    return Produce(
+        transactional_id=transactional_id,
+        acks=acks,
+        topics=tuple(topics),
+        producer_id=producer_id,
+        producer_epoch=epoch,
+    )
 
 
-def _past_partitions(frame: bytes, at: int, flexible: bool) -> int:
+def _past_partitions(frame: bytes, at: int, flexible: bool, batches: list[int]) -> int:
+    """`batches` is given where the records begin that hold a batch's head."""
     count, at = _count(frame, at, flexible)
     for _ in range(count):
         size, at = _count(frame, at + _INT.size, flexible)
+        if size >= _BATCH_HEAD:
+            batches.append(at)
         at += size
         if flexible:
             at = skip_tags(frame, at)
     return skip_tags(frame, at) if flexible else at
+
+
+def _producer(frame: bytes, batch: int) -> tuple[int | None, int | None]:
+    """Of a batch of format 2 (RecordBatch: the magic byte, producer id and epoch)."""
+    if frame[batch + _MAGIC_AT] != _MAGIC:
+        return None, None
+    producer_id, epoch = _PRODUCER.unpack_from(frame, batch + _PRODUCER_AT)
+    return (None, None) if producer_id < 0 else (producer_id, epoch)
 
 
 def _count(frame: bytes, at: int, flexible: bool) -> tuple[int, int]:

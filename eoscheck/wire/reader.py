@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -62,6 +63,8 @@ class Reader:
             produce = read_produce(frame, at, version=version)
             return {
                 "transactional_id": produce.transactional_id,
+                "producer_id": produce.producer_id,
+                "producer_epoch": produce.producer_epoch,
                 "acks": produce.acks,
                 "topics": self._names(produce.topics),
             }
@@ -80,12 +83,15 @@ class Reader:
                 key=lambda topic: topic.topic_id or topic.topic,
             )
             return {"topics": self._names(topics)}
+        if key == apis.FIND_COORDINATOR:
+            return _whose_coordinator(message)
         return self._plain_fields(message)
 
     def _plain_fields(self, message: Any) -> Mapping[str, Any]:
-        """By the names that the codecs give them. AddPartitionsToTxn is a list from version 4, as
-        OffsetFetch is from 8: of their first."""
-        first = next(iter([*_list(message, "transactions"), *_list(message, "groups")]), None)
+        """By the names that the codecs give them; of the first where there is a list of them
+        (AddPartitionsToTxn from version 4, OffsetFetch from 8, LeaveGroup from 3)."""
+        lists = (_list(message, name) for name in ("transactions", "groups", "members"))
+        first = next(itertools.chain.from_iterable(lists), None)
         committed = getattr(message, "committed", None)
         return {
             "transactional_id": _field(
@@ -179,6 +185,17 @@ def _compact_string(data: bytes, at: int) -> tuple[str, int]:
     length, at = read_uvarint(data, at)
     end = at + max(length - 1, 0)
     return data[at:end].decode(), end
+
+
+def _whose_coordinator(message: Any) -> Mapping[str, Any]:
+    """The first that is asked for; keys are a list from version 4."""
+    name = next(iter(_list(message, "coordinator_keys")), None) or message.key
+    match message.key_type:
+        case 0:
+            return {"group": name}
+        case 1:
+            return {"transactional_id": name}
+    return {}
 
 
 def _list(message: Any, name: str) -> Iterable[Any]:

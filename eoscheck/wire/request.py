@@ -12,7 +12,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     `api` is Kafka's name (`EndTxn`), or `api 99` where we know none. `topics` are names; an id that
     no answer to Metadata has told us stands as its UUID. Those of an incremental Fetch are its
     session's (KIP-227). `committed` is EndTxn's. `generation` is the classic group's generation id
-    or KIP-848's member epoch; `requires_stable` is OffsetFetch's; `acks` is Produce's.
+    or KIP-848's member epoch; `requires_stable` is OffsetFetch's; `acks` is Produce's, whose
+    producer is that of its first batch. Where a request lists transactions, groups or members it
+    is the first. FindCoordinator says `group` or `transactional_id`.
     """
 
     api: str

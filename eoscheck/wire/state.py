@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from eoscheck.errors import InfrastructureError
 from eoscheck.network.links import Link
 from eoscheck.wire.armed import Armed
 from eoscheck.wire.request import Request
@@ -154,14 +155,19 @@ class State:
                 failed = error
             self._call_soon(lambda: dead(failed))
 
-        thread = threading.Thread(target=run, name=f"wire crash of {instance}", daemon=True)
+        thread = threading.Thread(
+            target=run, name=f"wire's crash of instance {instance}", daemon=True
+        )
         self._crashes = [each for each in self._crashes if each.is_alive()]
         self._crashes.append(thread)
         thread.start()
 
     def wait_crashes(self) -> None:
-        """From another thread: those under way are over."""
+        """From another thread: those under way are over. Raises InfrastructureError where one is
+        not in 30 s."""
         for thread in self._crashes:
             thread.join(_CRASH_TIMEOUT_S)
             if thread.is_alive():
-                raise TimeoutError(f"the {thread.name} did not end in {_CRASH_TIMEOUT_S:g} s")
+                raise InfrastructureError(
+                    f"the {thread.name} did not end in {_CRASH_TIMEOUT_S:g} s"
+                )

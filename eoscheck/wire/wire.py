@@ -16,7 +16,7 @@ from eoscheck.wire.armed import Armed
 from eoscheck.wire.loop import LoopThread
 from eoscheck.wire.rules import Rule, require_rule
 from eoscheck.wire.side import Side
-from eoscheck.wire.state import State
+from eoscheck.wire.state import Connection, State
 from eoscheck.wire.steps import TopicRoles
 from eoscheck.wire.trace import Exchange
 from eoscheck.wire.tunnel import Tunnel
@@ -103,23 +103,23 @@ class Wire:
     def close_stalled(self, *, instance: int) -> None:
         """Connections of an instance that miss an answer are closed, so that its clients wait for
         it no longer: what a network does that drops nothing any more, sooner or later."""
-
-        def close() -> None:
-            for connection in tuple(self._state.connections):
-                mine = connection.link.source == instance and not connection.detached
-                if mine and connection.stalled:
-                    connection.end()
-
-        self._in_loop(close)
+        self._in_loop(
+            partial(
+                self._end_stalled,
+                lambda each: each.link.source == instance and not each.detached,
+            )
+        )
 
     def close(self) -> None:
         """No thread, socket or rule is left. Idempotent."""
         if self._closed:
             return
         self._closed = True
-        self._state.wait_crashes()
-        self._thread.run(self._disconnect())
-        self._thread.stop()
+        try:
+            self._state.wait_crashes()
+            self._thread.run(self._disconnect())
+        finally:
+            self._thread.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -169,8 +169,11 @@ class Wire:
 
     def _heal(self) -> None:
         self._state.disarm_all()
+        self._end_stalled(lambda _: True)
+
+    def _end_stalled(self, chosen: Callable[[Connection], bool]) -> None:
         for connection in tuple(self._state.connections):
-            if connection.stalled:
+            if connection.stalled and chosen(connection):
                 connection.end()
 
     # ---------------------------------------------------------------- from other threads

@@ -102,6 +102,17 @@ def test_a_lost_request_that_wants_no_answer_keeps_nothing_back(proxied: Proxied
     assert outcomes[:2] == [("unanswered", "drop-request"), ("one-way", None)]
 
 
+def test_stalled_connections_of_one_instance_may_be_closed(proxied: Proxied) -> None:
+    proxied.wire.arm(Rule(step="EndTxn", action="drop-request", span_s=600.0))
+    with client(proxied.links[0]) as one, client(proxied.links[1]) as other:
+        for connection in (one, other):
+            connection.sendall(end_txn(1))
+        proxied.told(2)
+        proxied.wire.close_stalled(instance=0)
+        assert answered(one) is None
+        assert silent(other)
+
+
 def test_a_copy_has_a_number_of_its_own_and_its_answer_is_swallowed(proxied: Proxied) -> None:
     armed = proxied.wire.arm(Rule(step="EndTxn", action="duplicate"))
     with client(proxied.links[0]) as one:
@@ -242,6 +253,7 @@ def test_a_held_request_whose_connection_the_broker_closed_is_unanswered(
     with client(proxied.links[0]) as one:
         one.sendall(frame(HEARTBEAT, 1) + end_txn(2))
         assert armed.wait(timeout_s=WAIT_S) is not None
+    proxied.broker.numbers(count=1)
     proxied.broker.connections[0].shutdown(socket.SHUT_RDWR)
     proxied.told(2)
     (exchange,) = armed.release()

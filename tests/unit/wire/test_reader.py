@@ -68,6 +68,23 @@ def test_produce_tells_its_topics_and_transaction_in_every_version(version: int)
     )
 
 
+def test_produce_tells_the_producer_of_its_first_batch() -> None:
+    batch = bytearray(61)
+    batch[16] = 2
+    struct.pack_into(">qh", batch, 43, 5, 6)
+    for version in versions(producer.ProduceRequest):
+        request = produce_request("orders", records=bytes(batch))
+        read = reader().read(encoded(request, version=version))
+        assert (read.producer_id, read.producer_epoch) == (5, 6)
+    struct.pack_into(">qh", batch, 43, -1, -1)
+    read = reader().read(encoded(produce_request("orders", records=bytes(batch)), version=9))
+    assert (read.producer_id, read.producer_epoch) == (None, None)
+    batch[16] = 1
+    struct.pack_into(">qh", batch, 43, 5, 6)
+    read = reader().read(encoded(produce_request("orders", records=bytes(batch)), version=9))
+    assert read.producer_id is None
+
+
 def test_produce_without_a_transaction_or_answer() -> None:
     read = reader().read(encoded(produce_request("orders", acks=0, tx=None), version=9))
     assert (read.transactional_id, read.acks, read.topics) == (None, 0, ("orders",))
@@ -193,6 +210,11 @@ def _list_offsets(version: int) -> Any:
 
 TX = {"transactional_id": "tx", "producer_id": 5, "producer_epoch": 6}
 MEMBER = {"group": "group", "member_id": "member", "generation": 3}
+COORDINATORS: list[dict[str, Any]] = [
+    {"group": "it", "transactional_id": None},
+    {"group": None, "transactional_id": "it"},
+    {"group": None, "transactional_id": None},
+]
 CASES: list[tuple[Any, int, Any, dict[str, Any]]] = [
     (
         producer.InitProducerIdRequest,
@@ -245,6 +267,27 @@ CASES: list[tuple[Any, int, Any, dict[str, Any]]] = [
             group_id="group", generation_id=3, member_id="member", assignments=[]
         ),
         MEMBER,
+    ),
+    *(
+        (
+            metadata.FindCoordinatorRequest,
+            1,
+            lambda _, kind=kind: metadata.FindCoordinatorRequest(
+                key="it", key_type=kind, coordinator_keys=["it"]
+            ),
+            expected,
+        )
+        for kind, expected in enumerate(COORDINATORS)
+    ),
+    (
+        consumer.LeaveGroupRequest,
+        0,
+        lambda _: consumer.LeaveGroupRequest(
+            group_id="group",
+            member_id="member",
+            members=[consumer.LeaveGroupRequest.MemberIdentity(member_id="member")],
+        ),
+        {"group": "group", "member_id": "member"},
     ),
     (
         consumer.JoinGroupRequest,
