@@ -162,7 +162,10 @@ class Worker:
 
     def _process(self, messages: Sequence[Message]) -> None:
         if self._rewind:
-            return  # rolled back while polling: these are not the next records any more
+            # Rolled back while polling: these are not the next records any more. An error is one
+            # still, and told once: a fenced consumer is silent for ever after.
+            self._check_errors(messages)
+            return
         try:
             for partition, run in groupby(messages, key=Message.partition):
                 task = self._running.get(partition)  # type: ignore[arg-type]

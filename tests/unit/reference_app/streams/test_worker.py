@@ -246,6 +246,16 @@ def test_a_fenced_static_member_leaves(bench: Bench) -> None:
         bench.turn(fenced)
 
 
+def test_a_fence_that_is_told_while_a_loss_rolled_back_is_not_dropped_with_the_records(
+    bench: Bench,
+) -> None:
+    """The client tells it once, and gives nothing any more."""
+    bench.turn(record(10))
+    bench.during_poll("on_lost", 0, 1)
+    with pytest.raises(FencedError):
+        bench.turn(record(11), event(KafkaError.FENCED_INSTANCE_ID, partition=-1))
+
+
 def test_an_error_of_the_consumer_ends_the_session(bench: Bench) -> None:
     with pytest.raises(SessionLost):
         bench.turn(event(KafkaError.GROUP_AUTHORIZATION_FAILED, partition=-1))
