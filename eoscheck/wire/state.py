@@ -34,7 +34,7 @@ class Connection(Protocol):
 
 
 class State:
-    """Used in the proxy's thread alone, but for `trouble`."""
+    """Used in the proxy's thread alone, but for `check` and `wait_crashes`."""
 
     def __init__(
         self,
@@ -62,6 +62,10 @@ class State:
     def fail(self, error: BaseException) -> None:
         """The first is what `check` raises."""
         self._trouble = self._trouble or error
+
+    def forgive(self) -> None:
+        """What went wrong in an earlier run is no trouble of the next."""
+        self._trouble = None
 
     def check(self) -> None:
         if self._trouble is not None:

@@ -31,7 +31,7 @@ _ANSWER_LEAST = 4
 Fate = Literal["deliver", "swallow", "crash"]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Asked:
     """A request on its way, and what is to become of its answer."""
 

@@ -68,6 +68,7 @@ class Wire:
 
         def begin() -> None:
             self._heal()
+            self._state.forgive()
             self._state.roles, self._state.crash = roles, crash
             self._state.listener, self._state.numbered = listener, 0
             self._began = True
@@ -92,7 +93,7 @@ class Wire:
 
     def check(self) -> None:
         """Raises the first thing that went wrong in the proxy: UsageError where a client speaks
-        TLS, or what `crash` or `listener` raised."""
+        TLS, or what `crash` or `listener` raised; of this run."""
         self._state.check()
 
     def heal_all(self) -> None:
@@ -116,6 +117,7 @@ class Wire:
             return
         self._closed = True
         try:
+            self._thread.call(self._state.disarm_all)  # nobody crashes from here on
             self._state.wait_crashes()
             self._thread.run(self._disconnect())
         finally:

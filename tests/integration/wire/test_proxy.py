@@ -447,3 +447,5 @@ def test_what_a_listener_raises_is_told_and_the_proxy_goes_on() -> None:
                 assert answered(one) == number
         with pytest.raises(ValueError, match="a bad listener"):
             wire.check()
+        wire.begin(roles=ROLES, crash=lambda _: None)
+        wire.check()
