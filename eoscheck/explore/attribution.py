@@ -13,13 +13,14 @@ MOST_SUSPECTS = 6
 def suspects(block: Block) -> list[Outcome]:
     """The likeliest first; none where nothing is red.
 
-    What made the subject stop is that itself. Else they are the cells that struck since the last
+    Where the subject stopped it is what was done to it last, or before that while the same instance
+    was down. Else they are the cells that struck since the last
     audit that found nothing: those first during which a finding came about, then from the last one
     on backwards. Where every cell was over when an audit found nothing, what the last one found may
     be of any.
     """
     struck = [each for each in block.outcomes if each.firing is not None]
-    stalled = [each for each in block.outcomes if each.stalled]
+    stalled = [each for each in block.outcomes if each.stalled][::-1]
     if block.red is None:
         return stalled
     _, report = block.red

@@ -69,3 +69,8 @@ def test_a_subject_that_stops_is_red_without_any_audit() -> None:
     found = block(outcome(A), outcome(B, over=False, stalled="nothing for 20 s"), clean_to=1)
     assert names(suspects(found)) == [B]
     assert names(cleared(found)) == [A]
+
+
+def test_of_a_chain_that_left_the_subject_stopped_the_last_is_the_likeliest() -> None:
+    stuck = [outcome(name, over=False, stalled="nothing for 20 s") for name in (A, B)]
+    assert names(suspects(block(*stuck))) == [B, A]
