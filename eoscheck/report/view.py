@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from eoscheck.audit.findings import AuditReport, Code, Finding
 from eoscheck.measure.figures import LatencyFigure, Recovery
 from eoscheck.report.drawing import StripPlot, strip_plot
+from eoscheck.report.sequence import SequenceChart, sequence_chart
 from eoscheck.report.words import (
     MEANING,
     committed,
@@ -67,6 +68,7 @@ class RunView:
     """Findings come before the figures."""
     held_back: bool
     paused: bool
+    sequences: list[SequenceChart]
 
 
 def run_view(index: int, run: RunResult) -> RunView:
@@ -109,6 +111,7 @@ def run_view(index: int, run: RunResult) -> RunView:
         alarming=bool(run.audit.unknowns) or any(not group.allowed for group in groups),
         held_back=any(figures.timeline.held_back),
         paused=any(span.state == "paused" for lane in figures.lanes for span in lane.spans),
+        sequences=[sequence_chart(each) for each in run.sequences],
     )
 
 

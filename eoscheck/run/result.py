@@ -6,6 +6,7 @@ import msgspec
 
 from eoscheck.audit.findings import AuditReport, Code, Guarantee, Verdict
 from eoscheck.measure.figures import CostFigure, RunFigures
+from eoscheck.run.sequence import StepSequence
 
 RESULT_FILE = "result.json"
 """In a run's folder, beside its history: its RunResult as JSON."""
@@ -47,7 +48,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """One scenario from start to verdict. `reasons` says in words why the verdict is what it is.
 
     The run's verdict is the audit's, made `unknown` where planned faults did not bite or the run
-    did not end as it should; `repeat` is the command that does the same again.
+    did not end as it should; `repeat` is the command that does the same again; `sequences` are of
+    its protocol trace, where it has one.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     repeat: str
     folder: str
+    sequences: list[StepSequence] = []
 
 
 class DemoResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,7 +48,8 @@ from eoscheck.run.observer import (
 )
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
-from eoscheck.run.trace import read_trace, topic_roles, tracing
+from eoscheck.run.sequence import StepSequence, sequences
+from eoscheck.run.trace import TRACE_FILE, read_trace, topic_roles, tracing
 from eoscheck.subject import Subject
 from eoscheck.wire import Wire
 
@@ -342,6 +343,12 @@ def _run_time(recorder: Recorder) -> Callable[[float], float]:
     return lambda unix: unix - began
 
 
+def _sequences(folder: Path, *, events: Sequence[Event], audit: AuditReport) -> list[StepSequence]:
+    if not (folder / TRACE_FILE).is_file():
+        return []
+    return sequences(read_trace(folder), events=events, audit=audit)
+
+
 def _conclude(
     scenario: Scenario,
     *,
@@ -372,6 +379,7 @@ def _conclude(
         environment=start.environment,
         repeat=repeat,
         folder=str(folder),
+        sequences=_sequences(folder, events=events, audit=audit),
     )
     (folder / RESULT_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
     return result

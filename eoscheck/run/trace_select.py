@@ -24,6 +24,11 @@ class Span:
     start: float | None = None
     end: float | None = None
 
+    @property
+    def middle(self) -> float | None:
+        """What it is around."""
+        return None if self.start is None else self.start + BEFORE_S
+
     def meets(self, exchange: Traced) -> bool:
         """Whether any of it lies within."""
         last = max(exchange.sent, exchange.answered or 0.0, exchange.last or 0.0)

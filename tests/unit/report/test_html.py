@@ -19,6 +19,7 @@ from eoscheck.report.charts import ChartLibrary, NoCharts
 from eoscheck.report.html import render, write_html
 from eoscheck.report.view import run_view
 from eoscheck.run.result import DemoResult
+from eoscheck.run.sequence import SequenceStep, StepSequence
 from tests.unit.measure.histories import Simulation, fault, seen, sent
 from tests.unit.report import samples
 from tests.unit.report.pages import Page, read
@@ -342,3 +343,14 @@ def test_a_ten_minute_run_stays_under_three_megabytes() -> None:
     assert run.figures.timeline.bin_s == 0.2
     assert math.isclose(run.figures.duration_s, 600.0)
     assert size < 2_900_000
+
+
+def test_a_traced_run_shows_its_steps_as_text_and_others_have_no_diagram(text: str) -> None:
+    assert "On the wire" not in text
+    steps = [SequenceStep(sent=1.0, answered=None, broker=1, step="<b>", action="hold")]
+    sequence = StepSequence(title="<i>hold-1", at=1.0, instance=0, steps=steps)
+    run = samples.changed(samples.passing(), sequences=[sequence])
+    traced = render(samples.of(run), charts=CHARTS)
+    assert read(traced).faults == []
+    assert "&lt;b&gt; ← hold" in traced
+    assert "Around &lt;i&gt;hold-1" in traced
