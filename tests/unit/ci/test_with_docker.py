@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     programs = {
         "dockerd": _STAND_IN,
         "docker": "#!/bin/sh\nexit 1\n",  # no daemon answers yet
@@ -45,9 +45,11 @@ def run(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         program.write_text(text)
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
+    started: list[subprocess.Popen[str]] = []
+
     def start(*command: str, ci: str = "true") -> subprocess.Popen[str]:
         (tmp_path / "tmp").mkdir()
-        return subprocess.Popen(
+        script = subprocess.Popen(
             [_SCRIPT, *command],
             env={
                 "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
@@ -58,8 +60,15 @@ def run(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(script)
+        return script
 
-    return start
+    yield start
+    for script in started:
+        script.kill()
+        script.wait(_WAIT_S)
+    if (tmp_path / "daemon").exists() and psutil.pid_exists(_daemon(tmp_path)):
+        os.kill(_daemon(tmp_path), signal.SIGKILL)  # what a failed test left
 
 
 def _until(what: str, holds: Callable[[], bool]) -> None:
