@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from eoscheck.errors import UsageError
+from eoscheck.explore.result import MATRIX_FILE
 from eoscheck.report.charts import NoCharts, chart_library
 from eoscheck.report.folders import read_folders
+from eoscheck.report.heatmap import read_matrix, write_matrix
 from eoscheck.report.html import write_html
 
 REPORT_FILE = "report.html"
@@ -29,14 +31,19 @@ REPORT_FILE = "report.html"
 def command(*, folders: tuple[Path, ...], output: Path | None) -> int:
     """Write the HTML report of finished runs, from what they left in their folders.
 
-    Each RUN_DIR is the folder of a run, or of a whole demo. Needs neither a broker nor the subject.
+    Each RUN_DIR is the folder of a run, or of a whole demo, or the one of a matrix of crash points.
+    Needs neither a broker nor the subject.
     """
-    result = read_folders(folders)
-    charts = chart_library()
-    if isinstance(charts, NoCharts):
-        click.echo(f"without charts: {charts.reason}", err=True)
+    path = output or folders[0] / REPORT_FILE
     try:
-        path = write_html(result, path=output or folders[0] / REPORT_FILE, charts=charts)
+        if len(folders) == 1 and (folders[0] / MATRIX_FILE).is_file():
+            click.echo(write_matrix(read_matrix(folders[0]), path=path))
+            return 0
+        result = read_folders(folders)
+        charts = chart_library()
+        if isinstance(charts, NoCharts):
+            click.echo(f"without charts: {charts.reason}", err=True)
+        write_html(result, path=path, charts=charts)
     except OSError as error:
         raise UsageError(
             f"{error.filename or output} cannot be written: {error.strerror}"

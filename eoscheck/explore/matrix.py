@@ -234,7 +234,9 @@ class _Matrix:
                 return
         together = self._narrowed([outcome.cell for outcome in reversed(blamed)])
         names = [cell.name for cell in together]
-        self._red(blamed[0], block, culprits=names, confirmed=bool(names))
+        # Of several it is the one that came last: with it the others went wrong.
+        last = next((each for each in blamed if each.cell.name in names), blamed[0])
+        self._red(last, block, culprits=names, confirmed=bool(names))
 
     def _narrowed(self, cells: Sequence[Cell]) -> list[Cell]:
         """The fewest of them that are red together; none where they are not."""

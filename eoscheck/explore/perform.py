@@ -134,10 +134,10 @@ class Performer:
             outcome.stalled = missing
             return self._ended(outcome)
         owned = [] if self.down == instance else self._owned(instance)
-        with self._armed(outcome, choice) as armed:
+        with self._armed(outcome) as armed:
             outcome.began = self.clock()
-            self._provoke(outcome, choice)
-            outcome.firing = armed.wait(timeout_s=self.bounds.reach_s, stop=self.stop.is_set)
+            with self._provoked(outcome, choice):
+                outcome.firing = armed.wait(timeout_s=self.bounds.reach_s, stop=self.stop.is_set)
             if outcome.firing is None:
                 outcome.reason = (
                     f"instance {instance} sent no {cell.step} within {self.bounds.reach_s:g} s"
@@ -171,7 +171,7 @@ class Performer:
                 return choice.instance, ""
 
     @contextmanager
-    def _armed(self, outcome: Outcome, choice: Choice) -> Iterator[Armed]:
+    def _armed(self, outcome: Outcome) -> Iterator[Armed]:
         cell = outcome.cell
         armed = self.wire.arm(
             Rule(
@@ -183,21 +183,22 @@ class Performer:
                 delay_s=DELAY_S if cell.action == "delay" else 0.0,
             )
         )
-        # An app rolls back where its records cannot be delivered.
-        lost = (
-            self.wire.arm(_undelivered(outcome.instance, self.bounds.give_up_s))
-            if choice.occasion is Occasion.ROLLBACK
-            else None
-        )
         try:
             yield armed
         finally:
             armed.disarm()
-            if lost is not None:
-                lost.disarm()
 
-    def _provoke(self, outcome: Outcome, choice: Choice) -> None:
-        """Brings the occasion about; at work it comes by itself."""
+    @contextmanager
+    def _provoked(self, outcome: Outcome, choice: Choice) -> Iterator[None]:
+        """Brings the occasion about; at work it comes by itself. An app rolls back where its
+        records are not delivered: until it does."""
+        if choice.occasion is Occasion.ROLLBACK:
+            lost = self.wire.arm(_undelivered(outcome.instance, self.bounds.give_up_s))
+            try:
+                yield
+            finally:
+                lost.disarm()
+            return
         match choice.occasion:
             case Occasion.START | Occasion.REBALANCE:
                 assert self.down is not None
@@ -207,6 +208,7 @@ class Performer:
                 threading.Thread(
                     target=self._stop_quietly, args=(outcome.instance,), daemon=True
                 ).start()
+        yield
 
     def _go_on(self) -> None:
         """After a cell whose step did not come: what earlier ones left down is back."""

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from eoscheck.audit.findings import Code, Verdict
-from eoscheck.explore.result import CellResult, Colour, MatrixResult
+from eoscheck.errors import UsageError
+from eoscheck.explore.result import MATRIX_FILE, CellResult, Colour, MatrixResult
 from eoscheck.report import numbers
 from eoscheck.report.html import inert_json, render_page, write_page
 from eoscheck.report.words import found, place_of
@@ -115,6 +116,15 @@ def matrix_json(result: MatrixResult) -> str:
 def write_matrix(result: MatrixResult, *, path: Path) -> Path:
     """The page, in one atomic step; opens offline, with the result inside as JSON."""
     return write_page(render_matrix(result), path=path)
+
+
+def read_matrix(folder: Path) -> MatrixResult:
+    """As it was left there. Raises UsageError where it is not of this version."""
+    path = folder / MATRIX_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=MatrixResult)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not a matrix of this version: {error}") from error
 
 
 def render_matrix(result: MatrixResult) -> str:

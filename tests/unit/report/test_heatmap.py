@@ -7,13 +7,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from eoscheck.audit.findings import Code, Finding, Guarantee, Verdict
+from eoscheck.cli.report import command as report_command
+from eoscheck.errors import UsageError
 from eoscheck.explore.cells import parse_cell
 from eoscheck.explore.learn import LearnedStep, Occasion
-from eoscheck.explore.result import CellResult, Colour, MatrixResult
-from eoscheck.report.heatmap import heat_map, matrix_json, print_matrix, render_matrix, write_matrix
+from eoscheck.explore.result import MATRIX_FILE, CellResult, Colour, MatrixResult
+from eoscheck.report.heatmap import (
+    heat_map,
+    matrix_json,
+    print_matrix,
+    read_matrix,
+    render_matrix,
+    write_matrix,
+)
 from eoscheck.report.heatmap_live import MatrixProgress
 from tests.unit.explore.matrices import outcome
 
@@ -165,3 +177,18 @@ def test_progress_tells_each_cell_with_a_forecast() -> None:
     assert lines[2] == "[1/3] JoinGroup x crash-after: instance 0, 3.00 s, about 6.00 s left"
     assert lines[3].startswith("[2/3] JoinGroup x crash-before: not reached: none came")
     assert lines[3].endswith("about 5.00 s left")
+
+
+def test_a_matrix_is_drawn_again_from_its_folder(tmp_path: Path) -> None:
+    result = matrix(*CELLS)
+    (tmp_path / MATRIX_FILE).write_bytes(msgspec.json.encode(result))
+    assert read_matrix(tmp_path) == result
+    done = CliRunner().invoke(report_command, [str(tmp_path)], standalone_mode=False)
+    assert done.return_value == 0, done.output
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render_matrix(result)
+
+
+def test_what_is_no_matrix_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / MATRIX_FILE).write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="not a matrix of this version"):
+        read_matrix(tmp_path)

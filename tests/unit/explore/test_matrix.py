@@ -1,0 +1,209 @@
+"""Which runs a matrix makes of what its runs found: the runs are scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from eoscheck.audit.findings import Code, Verdict
+from eoscheck.explore import matrix
+from eoscheck.explore.block import Block
+from eoscheck.explore.cells import Cell, parse_cell
+from eoscheck.explore.course import Orders
+from eoscheck.explore.learn import LearnedStep, Occasion
+from eoscheck.explore.matrix import Options, run_matrix
+from eoscheck.explore.perform import Outcome
+from eoscheck.explore.result import MATRIX_FILE, Colour, MatrixResult
+from eoscheck.run.scenario import load_scenario
+from tests.unit.explore.matrices import outcome, report
+
+A, B, C = "EndTxn(commit) x crash-after", "JoinGroup x crash-before", "Heartbeat x drop-response"
+LEARNED = [LearnedStep(step="Heartbeat", occasion=Occasion.WORK, times=3)]
+
+
+class Runs:
+    """Each block goes through its agenda; what it finds is said by `red`, a function of the names
+    of its cells. The live audits found nothing before `clean_to`."""
+
+    def __init__(
+        self,
+        red: Callable[[Sequence[str]], bool] = lambda _names: False,
+        *,
+        clean_to: int = 0,
+        before: bool = False,
+        stalled: str = "",
+        unknown: str = "",
+        unreached: str = "",
+    ) -> None:
+        self.tried: list[list[str]] = []
+        self._red = red
+        self._clean_to = clean_to
+        self._before = before
+        self._stalled = stalled
+        self._unknown = unknown
+        self._unreached = unreached
+
+    def __call__(self, scenario: Any, *, orders: Orders, run_id: str, **_: Any) -> Block:
+        agenda = orders.agenda
+        learning = agenda.needs_learning
+        if learning and not self._stalled:
+            agenda.learned(LEARNED)
+        names, outcomes = [], []
+        broken = learning and (self._before or self._stalled)
+        while not broken and (cell := agenda.next(down=False, chain=0)) is not None:
+            agenda.done(cell)
+            names.append(cell.name)
+            outcomes.append(self._of(cell))
+            orders.tell(outcomes[-1])
+        self.tried.append(names)
+        red = self._red(names)
+        return Block(
+            outcomes=outcomes,
+            clean_to=min(self._clean_to, len(outcomes)) if red else len(outcomes),
+            red=(len(outcomes), report(LOST=3)) if red else None,
+            before=report(LOST=1) if broken and self._before else None,
+            stalled=self._stalled if broken else "",
+            result=cast(
+                Any,
+                SimpleNamespace(
+                    verdict=Verdict.UNKNOWN if self._unknown else Verdict.PASS,
+                    reasons=[self._unknown] if self._unknown else [],
+                    audit=report(),
+                    environment={"kafka": "4"},
+                ),
+            ),
+            audits=1,
+            audit_s=0.1,
+        )
+
+    def _of(self, cell: Cell) -> Outcome:
+        return outcome(cell.name, fired=cell.name != self._unreached)
+
+
+def run(
+    runs: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str, **options: Any
+) -> MatrixResult:
+    monkeypatch.setattr(matrix, "run_block", runs)
+    return run_matrix(
+        lambda run_id: load_scenario("crashpoints", run_id=run_id),
+        site=cast(Any, None),
+        folder=folder / "m-1",
+        repeat=lambda cell: f"again {cell.name if cell else 'all'}",
+        options=Options(cells=[parse_cell(name) for name in names], **options),
+    )
+
+
+def colours(result: MatrixResult) -> dict[str, Colour]:
+    return {each.name: each.colour for each in result.cells}
+
+
+def test_a_healthy_app_takes_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs()
+    result = run(runs, tmp_path, monkeypatch)
+    assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+    assert len(runs.tried) == 1
+    assert result.steps == LEARNED
+    assert set(colours(result).values()) == {Colour.GREEN}
+    assert (result.reached, result.planned) == (3, 3)
+    assert result.cells[0].repeat == f"again {result.cells[0].name}"
+
+
+def test_the_result_is_kept_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(Runs(), tmp_path, monkeypatch, A)
+    kept = (tmp_path / "m-1" / MATRIX_FILE).read_bytes()
+    assert msgspec.json.decode(kept, type=MatrixResult) == result
+
+
+def test_a_red_cell_is_tried_alone_and_what_was_cleared_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(lambda names: B in names, clean_to=1)
+    result = run(runs, tmp_path, monkeypatch, A, B, C)
+    first = runs.tried[0]
+    assert colours(result)[B] is Colour.RED
+    assert list(colours(result).values()).count(Colour.GREEN) == 2
+    (red,) = result.red
+    assert (red.confirmed, red.culprits, red.codes) == (True, [B], {Code.LOST: 3})
+    assert result.verdict is Verdict.FAIL
+    assert [B] in runs.tried
+    assert all(first[0] not in later for later in runs.tried[1:] if first[0] != B)
+
+
+def test_what_takes_two_cells_is_narrowed_to_these_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(lambda names: {A, C} <= set(names))
+    result = run(runs, tmp_path, monkeypatch, A, B, C)
+    (red,) = result.red
+    assert set(red.culprits) == {A, C}
+    assert red.confirmed
+    assert "it takes 2 cells" in red.reason
+    assert list(colours(result).values()).count(Colour.GREEN) == 2
+
+
+def test_what_does_not_come_again_stays_red_and_is_told_to_have_been_seen_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = iter([True])
+    runs = Runs(lambda _names: next(once, False))
+    result = run(runs, tmp_path, monkeypatch, A, B)
+    (red,) = result.red
+    assert not red.confirmed
+    assert "seen once" in red.reason
+    assert result.verdict is Verdict.FAIL
+    assert len(result.cells) == 2
+
+
+def test_a_single_cell_was_alone_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(lambda _names: True)
+    result = run(runs, tmp_path, monkeypatch, A)
+    assert runs.tried == [[A]]
+    assert result.cells[0].confirmed
+
+
+def test_it_ends_after_so_many_red_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(lambda _names: True)
+    result = run(runs, tmp_path, monkeypatch, A, B, C, red_enough=1)
+    assert len(result.red) == 1
+    assert len(result.left) == 2
+    assert (result.reached, result.planned) == (1, 3)
+
+
+def test_an_app_that_is_wrong_without_a_fault_is_told_so_and_its_cells_are_tried_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(Runs(before=True), tmp_path, monkeypatch)
+    assert result.verdict is Verdict.FAIL
+    assert result.before == {Code.LOST: 1}
+    assert "without any fault: 1 × LOST" in result.reasons
+    assert set(colours(result).values()) == {Colour.GREEN}
+
+
+def test_an_app_that_does_not_go_on_without_a_fault_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(stalled="instance 1 has committed nothing for 20 s, before any fault")
+    result = run(runs, tmp_path, monkeypatch)
+    assert (result.verdict, result.cells, len(runs.tried)) == (Verdict.FAIL, [], 1)
+    assert result.before == {Code.STALLED: 1}
+    assert any("committed nothing for 20 s" in reason for reason in result.reasons)
+
+
+def test_a_run_that_could_not_be_judged_makes_it_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(Runs(unknown="the input was not drained"), tmp_path, monkeypatch, A)
+    assert (result.verdict, result.reasons) == (Verdict.UNKNOWN, ["the input was not drained"])
+
+
+def test_a_step_that_did_not_come_is_not_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(Runs(unreached=A), tmp_path, monkeypatch, A, B)
+    assert colours(result) == {A: Colour.UNREACHED, B: Colour.GREEN}
+    assert (result.verdict, result.reached, result.planned) == (Verdict.PASS, 1, 2)
