@@ -38,7 +38,6 @@ class Block:
     stalled: str
     result: RunResult
     audits: int
-    audit_s: float
 
 
 def run_block(
@@ -79,5 +78,4 @@ def run_block(
         stalled=log.stalled,
         result=result,
         audits=log.audits,
-        audit_s=log.audit_s,
     )

@@ -51,7 +51,6 @@ class Log:
     before: AuditReport | None = None
     stalled: str = ""
     audits: int = 0
-    audit_s: float = 0.0
 
 
 class Course:
@@ -107,7 +106,7 @@ class Course:
         self._log.clean_to = self._auditor.clean_to
         if self._log.before is None:
             self._log.red = self._auditor.red
-        self._log.audits, self._log.audit_s = self._auditor.audits, self._auditor.seconds
+        self._log.audits = self._auditor.audits
 
     def _learn(self) -> None:
         """An app that is wrong without any fault is told so, and no cell is blamed for that."""

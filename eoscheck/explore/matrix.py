@@ -94,6 +94,7 @@ class _Tally:
     before_findings: list[Finding] = field(default_factory=list)
     allowed: Counter[Code] = field(default_factory=Counter)
     folders: list[str] = field(default_factory=list)
+    audits: int = 0
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -148,6 +149,7 @@ class _Matrix:
             before=tally.before,
             before_findings=tally.before_findings,
             allowed=dict(tally.allowed),
+            audits=tally.audits,
             duration_s=time.monotonic() - began,
             environment=tally.environment,
             repeat=self._repeat(None),
@@ -189,6 +191,7 @@ class _Matrix:
         tally.folders.append(str(folder))
         tally.allowed.update(block.result.audit.allowed)
         tally.environment = block.result.environment
+        tally.audits += block.audits + 1  # and the last one
         return block
 
     def _take(self, block: Block) -> None:

@@ -67,7 +67,8 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
 class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
     """A matrix from the first cell to the last. `before` counts what was found when nothing had
     been broken: one instance had stopped in order and come back. `allowed` counts what the
-    guarantee permits; `runs` are the folders of its runs; `left` the cells that were not tried.
+    guarantee permits; `audits` how often was looked; `runs` are the folders of its runs; `left` the
+    cells that were not tried.
     """
 
     matrix_id: str
@@ -84,6 +85,7 @@ class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
     before: dict[Code, int]
     before_findings: list[Finding]
     allowed: dict[Code, int]
+    audits: int
     duration_s: float
     environment: dict[str, str]
     repeat: str

@@ -205,6 +205,7 @@ def _coverage(result: MatrixResult) -> str:
         f"{len(result.steps)} steps learned" if result.steps else "",
         f"the app rolled back in {rolled}",
         f"{numbers.plural(len(result.left), 'cell')} left" if result.left else "",
+        numbers.plural(result.audits, "audit"),
         numbers.duration(result.duration_s),
     ]
     return "; ".join(part for part in parts if part)

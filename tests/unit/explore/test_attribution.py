@@ -22,7 +22,6 @@ def block(
         stalled="",
         result=cast(Any, None),
         audits=1,
-        audit_s=0.1,
     )
 
 

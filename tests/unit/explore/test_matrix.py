@@ -78,7 +78,6 @@ class Runs:
                 ),
             ),
             audits=1,
-            audit_s=0.1,
         )
 
     def _of(self, cell: Cell) -> Outcome:

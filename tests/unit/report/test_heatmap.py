@@ -56,6 +56,7 @@ def matrix(*cells: CellResult, verdict: Verdict = Verdict.PASS, **other: Any) ->
         "before": {},
         "before_findings": [],
         "allowed": {},
+        "audits": 40,
         "duration_s": 221.0,
         "environment": {"kafka": "4.3.1"},
         "repeat": "eoscheck crashpoints --seed 7",
