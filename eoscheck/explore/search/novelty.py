@@ -106,9 +106,9 @@ class Novelty:
         pairs = zip(tables_of(schedule), schedule.faults, strict=True)
         inorder = sorted(pairs, key=lambda pair: pair[0].at_s)
         for number, (table, said) in enumerate(inorder):
-            yield table.kind, 1.0
+            yield table.kind, 3.0
             yield _named(said), 1.0
-            yield f"{_named(said)} {self._length(table)}", 1.0
+            yield f"{_named(said)} {self._length(table)}", 2.0
             for key, value in said.items():
                 if key not in _NOT_NEW:
                     yield f"{table.kind} {key} {value}", 0.5

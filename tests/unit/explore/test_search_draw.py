@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eoscheck.errors import UsageError
-from eoscheck.explore.search.draw import MOST_FAULTS, schedules
+from eoscheck.explore.search.draw import FEWEST_FAULTS, MOST_FAULTS, schedules
 from eoscheck.explore.search.schedule import (
     Schedule,
     check_fits,
@@ -54,7 +54,7 @@ def test_each_kind_is_drawn_valid_and_fits_into_its_run(kind: str) -> None:
     @settings(max_examples=10, database=None, deadline=None, derandomize=True)
     @given(schedules(replace(EVERYTHING, kinds=(kind,))))
     def each(schedule: Schedule) -> None:
-        assert 1 <= len(schedule.faults) <= MOST_FAULTS
+        assert FEWEST_FAULTS <= len(schedule.faults) <= MOST_FAULTS
         assert kind in schedule.kinds
         check_fits(schedule, instances=2, session_timeout_s=2.0)
         assert decode(schedule.key) == schedule
