@@ -15,10 +15,12 @@ from eoscheck.explore.search.space import Space
 from eoscheck.faults.spec import FaultTable
 
 _LOOK_BACK = 60
-_SHARE = 0.85
-_FEWEST_PASSED_OVER = 8
+_SHARE = 0.93
+_FEWEST_PASSED_OVER = 15
 _MOST_PASSED_OVER = 60
 _ALIKE = 0.5
+_OF_RUNS_AIMED = 8
+"""One of so many runs may be next to the best so far."""
 _OF_A_LOAD = 0.1
 """What a new value of the load is worth beside a new kind of fault."""
 _HOPELESS = 3
@@ -58,8 +60,8 @@ class Novelty:
     def worth(self, schedule: Schedule) -> bool:
         """Whether it is to be run: its score is among the best of those before it, and some were
         passed over since the last run; or very many were. One that is nearly what was run already,
-        as Hypothesis makes them when it aims, is run only next to the best, once. Candidates have
-        to be shown in the order in which they come."""
+        as Hypothesis makes them when it aims, is run only next to the best, once, and seldom.
+        Candidates have to be shown in the order in which they come."""
         score = self.score(schedule)
         self._passed_over += 1
         if score <= 0:
@@ -83,7 +85,10 @@ class Novelty:
 
     def _worth_following(self, ran: frozenset[str], states: int) -> bool:
         best = max(each for _, each in self._ran)
-        if states < best or ran in self._followed or self._passed_over <= _FEWEST_PASSED_OVER:
+        rests = len(self._followed) >= len(self._ran) // _OF_RUNS_AIMED
+        if states < best or ran in self._followed or rests:
+            return False
+        if self._passed_over <= _FEWEST_PASSED_OVER:
             return False
         self._followed.add(ran)
         return True
@@ -106,7 +111,7 @@ class Novelty:
         pairs = zip(tables_of(schedule), schedule.faults, strict=True)
         inorder = sorted(pairs, key=lambda pair: pair[0].at_s)
         for number, (table, said) in enumerate(inorder):
-            yield table.kind, 3.0
+            yield table.kind, 5.0
             yield _named(said), 1.0
             yield f"{_named(said)} {self._length(table)}", 2.0
             for key, value in said.items():

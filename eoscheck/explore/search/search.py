@@ -23,9 +23,9 @@ from eoscheck.explore.search.shelf import Shelf
 from eoscheck.explore.search.shrink import smallest, steadiest
 from eoscheck.explore.search.space import Space
 
-_ROUND = 100
-"""Candidates until Hypothesis begins anew: with a run for about each tenth of them, it has a few
-runs to aim by, and a few that are aimed."""
+_ROUND = 150
+"""Candidates until Hypothesis begins anew. A few of them are run: it has something to aim by, and
+some that are aimed."""
 _CONFIRMATIONS = 2
 _TRIES = 2
 _STEADY_RUNS = 3
