@@ -137,12 +137,10 @@ class Performer:
         with self._armed(outcome) as armed:
             outcome.began = self.clock()
             with self._provoked(outcome, choice):
-                outcome.firing = armed.wait(timeout_s=self.bounds.reach_s, stop=self.stop.is_set)
+                outcome.firing = self._wait_fired(armed, outcome, choice)
             if outcome.firing is None:
-                outcome.reason = (
-                    f"instance {instance} sent no {cell.step} within {self.bounds.reach_s:g} s"
-                    + (f" (or fewer than {nth})" if nth > 1 else "")
-                )
+                outcome.reason = f"instance {instance} sent no {cell.step} at {choice.occasion}"
+                outcome.reason += f", or fewer than {nth}" if nth > 1 else ""
                 self._go_on()
                 return self._ended(outcome)
             self.struck(outcome)
@@ -151,6 +149,18 @@ class Performer:
             else:
                 self._after_loss(outcome, armed)
         return self._ended(outcome)
+
+    def _wait_fired(self, armed: Armed, outcome: Outcome, choice: Choice) -> Firing | None:
+        """None where the step has not come: at a start, once the instance is at work; else after
+        `reach_s`."""
+        if choice.occasion is not Occasion.START:
+            return armed.wait(timeout_s=self.bounds.reach_s, stop=self.stop.is_set)
+
+        def at_work() -> bool:
+            seen = self.watch.seen(instance=outcome.instance, since=outcome.began)
+            return self.stop.is_set() or any(commits(each) for each in seen)
+
+        return armed.wait(timeout_s=self.subject.spec.ready_timeout_s, stop=at_work)
 
     def _prepare(self, cell: Cell, choice: Choice) -> tuple[int, str]:
         """The victim, and what is missing where its occasion cannot be brought about."""

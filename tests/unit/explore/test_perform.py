@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 from eoscheck.errors import InfrastructureError
@@ -35,6 +36,7 @@ class Fakes:
     rules: list[Rule] = field(default_factory=list)
     now: float = 10.0
     instances = range(2)
+    spec = SimpleNamespace(ready_timeout_s=0.2, stop_timeout_s=0.2)
 
     # the subject
     def state(self, instance: int) -> State:
