@@ -87,8 +87,8 @@ def command(
             progress=session.progress,
         )
     told = whole.keep(exploration, prepared, folder=folder)
-    if told.folder is not None:
-        write_html(as_demo([read_run(Path(told.folder))]), path=folder / "report.html")
+    if told.run is not None and told.report is not None:
+        write_html(as_demo([read_run(Path(told.run))]), path=Path(told.report))
     _show(told, output_format)
     return told.exit_code
 

@@ -18,16 +18,18 @@ _SHOWN_REASONS = 3
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """`scenario` is the saved file, `repeat` the command that runs it again; both are None where
-    nothing was found. `schedule` is in words, `cells` are steps of the protocol at which a fault
-    struck. `left_out`: kinds that were not explored, and why."""
+    """`scenario` is the saved file, `repeat` the command that runs it again, `run` the folder of
+    the last red run and `report` its page: all are None where nothing was found. `schedule` is in
+    words, `cells` are steps of the protocol at which a fault struck. `left_out`: kinds that were
+    not explored, and why."""
 
     found: bool
     codes: list[str]
     schedule: list[str]
     scenario: str | None
     repeat: str | None
-    folder: str | None
+    run: str | None
+    report: str | None
     red: int
     of_runs: int
     faults: int
@@ -56,6 +58,7 @@ def tell(
     exploration: Exploration,
     *,
     scenario: Path | None,
+    report: Path | None = None,
     left_out: Mapping[str, str],
 ) -> Told:
     worst = exploration.worst
@@ -65,7 +68,8 @@ def tell(
         schedule=in_words(worst.schedule) if worst else [],
         scenario=str(scenario) if scenario else None,
         repeat=repeat_command(["run", scenario]) if scenario else None,
-        folder=worst.folder if worst else None,
+        run=worst.folder if worst else None,
+        report=str(report) if report else None,
         red=worst.red if worst else 0,
         of_runs=worst.runs if worst else 0,
         faults=len(worst.schedule.faults) if worst else 0,
@@ -111,7 +115,7 @@ def _found(told: Told) -> Iterator[str]:
     if told.faults_before_shrinking > told.faults:
         yield f"         (of {told.faults_before_shrinking} faults before shrinking)"
     yield f"saved:   {told.scenario}"
-    yield f"run:     {told.folder}"
+    yield f"report:  {told.report}"
     yield f"repeat:  {told.repeat}"
 
 

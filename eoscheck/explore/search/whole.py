@@ -21,6 +21,8 @@ from eoscheck.process import Supervisor
 from eoscheck.run.needs import ClusterNeeds, cluster_needs
 from eoscheck.wire import Wire
 
+REPORT_FILE = "report.html"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -92,8 +94,10 @@ def explore(
 
 
 def keep(exploration: Exploration, prepared: Prepared, *, folder: Path) -> Told:
-    """Saves what was found in `folder`, and says what there is to say."""
-    path = None
+    """Saves what was found in `folder`, and says what there is to say. The report's page is for
+    whoever calls to draw."""
+    path = report = None
     if (worst := exploration.worst) is not None:
         path = save(worst.schedule, codes=worst.codes, source=prepared.source, folder=folder)
-    return tell(exploration, scenario=path, left_out=prepared.left_out)
+        report = folder / REPORT_FILE
+    return tell(exploration, scenario=path, report=report, left_out=prepared.left_out)
