@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eoscheck.wire.frames import MAX_FRAME, SIZE, Framer, NotKafkaError, Piece
@@ -24,6 +24,7 @@ def cut(data: bytes, cuts: Sequence[int]) -> Sequence[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(ends)]
 
 
+@settings(deadline=None)
 @given(BODIES, CUTS)
 def test_frames_come_whole_whatever_the_chunks(bodies: list[bytes], cuts: list[int]) -> None:
     framer = Framer(least=4)
@@ -34,6 +35,7 @@ def test_frames_come_whole_whatever_the_chunks(bodies: list[bytes], cuts: list[i
     assert framer.drain() == b""
 
 
+@settings(deadline=None)
 @given(BODIES, CUTS, st.integers(8, 64))
 def test_with_a_head_a_frames_first_piece_has_it_and_the_last_ends_it(
     bodies: list[bytes], cuts: list[int], head: int
@@ -63,6 +65,7 @@ def test_the_rest_of_a_long_frame_is_not_kept() -> None:
     assert list(framer.feed(stream[500:])) == [Piece(stream[500:], first=False, last=True)]
 
 
+@settings(deadline=None)
 @given(st.sampled_from([-1, 0, 3, MAX_FRAME + 1, 0x16030100]), BODIES, CUTS)
 def test_an_absurd_size_is_told_after_the_frames_before_with_all_the_rest(
     size: int, bodies: list[bytes], cuts: list[int]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.protocol import consumer, metadata, producer
 
@@ -95,6 +95,7 @@ def test_a_topic_id_that_nobody_told_stands_as_it_is() -> None:
     assert read.topics == (str(UUID(int=1)),)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 14))
 def test_garbage_behind_a_header_is_no_error(garbage: bytes, version: int) -> None:
     for key in (0, 1, 2, 8, 9, 10, 11, 22, 24, 26, 28, 68):
