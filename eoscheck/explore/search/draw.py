@@ -34,6 +34,7 @@ _IN_A_REBALANCE = (
     "Fetch(restore)",
 )
 """Rare steps that an instance performs when another one starts or stops, too."""
+_OF_ITS_WORK = 3
 _A_MOMENT_MS = 300
 _MOST_OCCURRENCES = 4
 _GIVES_UP_WITHIN = "15s"
@@ -92,6 +93,7 @@ def _table(kind: str, space: Space) -> SearchStrategy[Table]:
 def _bounded(table: Table, space: Space) -> Table:
     """So that nothing is waited for in vain: a second start of an instance, or for as long as
     otherwise a client that does not give up."""
+    table = {key: value for key, value in table.items() if value is not None}
     if table.get("for") == GIVES_UP:
         table = {**table, "at_most": _GIVES_UP_WITHIN}
     if "step" in table and space.is_rare(table["step"]):
@@ -185,12 +187,13 @@ def _network(kind: str, space: Space) -> tuple[Keys, Keys]:
 
 
 def _wire(kind: str, space: Space) -> tuple[Keys, Keys]:
-    """At steps that this subject performs: the first of them or one soon after, one request or all
-    for a while."""
+    """At steps that this subject performs, mostly those of its work: the first of them or one soon
+    after, mostly all for a while: one lost request tests the client, a lost span the app."""
     crash = kind in _CRASHES
     steps = [
         step
         for step in sorted(space.steps)
+        for _ in range(1 if space.is_rare(step) else _OF_ITS_WORK)
         if not (crash and space.is_rare(step)) or step in _IN_A_REBALANCE
     ]
     needed: Keys = {
@@ -206,7 +209,7 @@ def _wire(kind: str, space: Space) -> tuple[Keys, Keys]:
     if kind == "delay":
         needed["delay"] = _tenths(1, 10)
     if issubclass(KINDS[kind], LastingFault):
-        maybe["for"] = _down(space) | st.just(GIVES_UP)
+        needed["for"] = st.none() | _down(space) | st.just(GIVES_UP)
     return needed, maybe
 
 
