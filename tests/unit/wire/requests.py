@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
+FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""On a machine that others use, slow says nothing."""
+
 
 def encoded(message: Any, *, version: int, correlation_id: int = 7, client_id: str = "me") -> bytes:
     """A frame with its size."""

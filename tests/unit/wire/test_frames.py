@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eoscheck.wire.frames import MAX_FRAME, SIZE, Framer, NotKafkaError, Piece
+from tests.unit.wire.requests import FUZZ
 
 BODIES = st.lists(st.binary(min_size=4, max_size=200), max_size=6)
 CUTS = st.lists(st.integers(0, 1300), max_size=20)
@@ -24,7 +25,7 @@ def cut(data: bytes, cuts: Sequence[int]) -> Sequence[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(ends)]
 
 
-@settings(deadline=None)
+@FUZZ
 @given(BODIES, CUTS)
 def test_frames_come_whole_whatever_the_chunks(bodies: list[bytes], cuts: list[int]) -> None:
     framer = Framer(least=4)
@@ -35,7 +36,7 @@ def test_frames_come_whole_whatever_the_chunks(bodies: list[bytes], cuts: list[i
     assert framer.drain() == b""
 
 
-@settings(deadline=None)
+@FUZZ
 @given(BODIES, CUTS, st.integers(8, 64))
 def test_with_a_head_a_frames_first_piece_has_it_and_the_last_ends_it(
     bodies: list[bytes], cuts: list[int], head: int
@@ -65,7 +66,7 @@ def test_the_rest_of_a_long_frame_is_not_kept() -> None:
     assert list(framer.feed(stream[500:])) == [Piece(stream[500:], first=False, last=True)]
 
 
-@settings(deadline=None)
+@FUZZ
 @given(st.sampled_from([-1, 0, 3, MAX_FRAME + 1, 0x16030100]), BODIES, CUTS)
 def test_an_absurd_size_is_told_after_the_frames_before_with_all_the_rest(
     size: int, bodies: list[bytes], cuts: list[int]

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kafka.protocol import consumer, metadata, producer
 
 from eoscheck.wire.reader import Reader
 from eoscheck.wire.request import Request
-from tests.unit.wire.requests import encoded
+from tests.unit.wire.requests import FUZZ, encoded
 
 NAMES = {UUID(int=1): "orders", UUID(int=2): "payments"}
 IDS = {name: topic_id for topic_id, name in NAMES.items()}
@@ -95,7 +95,7 @@ def test_a_topic_id_that_nobody_told_stands_as_it_is() -> None:
     assert read.topics == (str(UUID(int=1)),)
 
 
-@settings(deadline=None)
+@FUZZ
 @given(st.binary(max_size=300), st.integers(0, 14))
 def test_garbage_behind_a_header_is_no_error(garbage: bytes, version: int) -> None:
     for key in (0, 1, 2, 8, 9, 10, 11, 22, 24, 26, 28, 68):

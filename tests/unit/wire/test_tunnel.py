@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kafka.protocol import consumer, metadata, producer
 
@@ -17,7 +17,7 @@ from eoscheck.wire.request import Request
 from eoscheck.wire.state import State
 from eoscheck.wire.trace import Exchange
 from eoscheck.wire.tunnel import Tunnel
-from tests.unit.wire.requests import encoded
+from tests.unit.wire.requests import FUZZ, encoded
 from tests.unit.wire.test_frames import CUTS, cut
 from tests.unit.wire.test_reader import fetch, produce_request
 
@@ -102,7 +102,7 @@ def answer_to(asked: Request) -> bytes:
     return encoded(message, version=version, correlation_id=number)
 
 
-@settings(deadline=None)
+@FUZZ
 @given(st.lists(st.sampled_from(REQUESTS), max_size=6), CUTS, CUTS)
 def test_what_comes_out_is_what_went_in_and_is_read_the_same_at_any_chunks(
     asked: list[Callable[[int], bytes]], cuts: list[int], answer_cuts: list[int]
