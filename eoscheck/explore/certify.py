@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.explore.certify_outcome import seen
+from eoscheck.explore.certify_outcome import Seen, seen
 from eoscheck.explore.certify_plan import Attempt, Bug, Means, next_seed, read_zoo, repeat, words
 from eoscheck.process import Supervisor, tail
 
@@ -25,7 +25,6 @@ _LIMIT_S = {Means.KILLS: 240.0, Means.CATALOGUE: 300.0, Means.CRASHPOINTS: 900.0
 """No command of them takes as long: it hangs, and is ended."""
 _STOP_S = 60.0
 _ZOO_S = 60.0
-_RED = 1
 
 
 def ask_zoo(command: Sequence[str], *, supervisor: Supervisor) -> list[Bug]:
@@ -87,9 +86,8 @@ def run_exam(
 def _attempt(bug: Bug, means: Means, *, seed: int, supervisor: Supervisor) -> Attempt:
     at = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
-    codes: dict[str, int] = {}
-    fault = problem = ""
-    code: int | None = None
+    problem = ""
+    found = Seen(red=False, codes={}, fault="")
     with TemporaryDirectory(prefix="eoscheck-certify-") as folder:
         output = Path(folder) / "output.log"
         reports = Path(folder) / "reports"
@@ -97,23 +95,22 @@ def _attempt(bug: Bug, means: Means, *, seed: int, supervisor: Supervisor) -> At
         command = [*_EOSCHECK, *words(bug, means, seed=seed), "--report", str(reports)]
         child = supervisor.start(command, output=output)
         try:
-            code = child.wait(timeout_s=_LIMIT_S[means])
+            ended = child.wait(timeout_s=_LIMIT_S[means]) is not None
         finally:
             child.stop(timeout_s=_STOP_S)
         try:
             found = seen(reports, bug, means)
-            codes, fault = found.codes, found.fault
         except InfrastructureError as error:
             problem = " ".join(tail(output, 1)) or str(error)
-    if code is None:
-        problem = f"ended after {_LIMIT_S[means]:.0f} s without a verdict"
+        if not ended:
+            problem = f"did not end within {_LIMIT_S[means]:.0f} s: {' '.join(tail(output, 1))}"
     return Attempt(
         bug=bug.name,
         means=means,
         seed=seed,
-        caught=code == _RED and bool(codes.keys() & set(bug.codes)),
-        codes=codes,
-        fault=fault,
+        caught=found.red and bool(found.codes.keys() & set(bug.codes)),
+        codes=found.codes,
+        fault=found.fault,
         seconds=round(time.monotonic() - started, 1),
         repeat=repeat(bug, means, seed=seed),
         at=at,

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from eoscheck.audit.findings import Verdict
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore.cells import Cell
 from eoscheck.explore.certify_plan import Bug, Means
@@ -15,8 +16,10 @@ from eoscheck.run.result import RESULT_FILE
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """`codes` counts the anomalies that were found, `fault` is what brought them out."""
+    """`red`: its verdict; `codes` counts the anomalies that were found, `fault` is what brought
+    them out."""
 
+    red: bool
     codes: dict[str, int]
     fault: str
 
@@ -32,16 +35,20 @@ def seen(folder: Path, bug: Bug, means: Means) -> Seen:
         return _of_matrix(content)
     codes = {code: count for code, count in content["audit"]["anomalies"].items() if count}
     kills = f"{content['tally']['injected']} random kills"
-    return Seen(codes=codes, fault=kills if means is Means.KILLS else bug.fault)
+    return Seen(
+        red=content["verdict"] == Verdict.FAIL,
+        codes=codes,
+        fault=kills if means is Means.KILLS else bug.fault,
+    )
 
 
 def _of_matrix(content: Any) -> Seen:
     red = [each for each in content["cells"] if each["colour"] == "red"]
     if not red:
-        return Seen(codes={}, fault=f"{len(content['cells'])} cells")
+        return Seen(red=False, codes={}, fault=f"{len(content['cells'])} cells")
     cells = [msgspec.convert(each["cell"], Cell).name for each in red]
     codes: dict[str, int] = {}
     for each in red:
         for code, count in each["codes"].items():
             codes[code] = codes.get(code, 0) + count
-    return Seen(codes=codes, fault=", ".join(cells))
+    return Seen(red=True, codes=codes, fault=", ".join(cells))

@@ -40,7 +40,7 @@ class Means(StrEnum):
 class Bug(msgspec.Struct, frozen=True, kw_only=True):
     """One subject. `codes` are the anomalies that it can cause; `scenario` with `settings` brings
     it out, as `eoscheck run SCENARIO --set SETTING ...` (`fault` says how in words), and `args` are
-    added to the app's command. `test` is a proof that is no scenario."""
+    added to the app's command."""
 
     name: str
     breaks: str
@@ -49,7 +49,6 @@ class Bug(msgspec.Struct, frozen=True, kw_only=True):
     fault: str = ""
     scenario: str = ""
     settings: list[str] = []
-    test: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

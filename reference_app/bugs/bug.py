@@ -19,9 +19,7 @@ class Bug:
     `like` is a real system or report that had the same error, `anomalies` are the codes it can
     cause, and `fault` is what brings them out. `breed` replaces the parts that keep the rule.
 
-    It is proven red by `scenario`, with `options` of the app and `settings` of the scenario; or,
-    where an audit needs what no scenario leaves behind, by `test`, a pytest node. `needs` says what
-    neither of them can do yet.
+    It is proven red by `scenario`, with `options` of the app and `settings` of the scenario.
     """
 
     name: str
@@ -30,19 +28,13 @@ class Bug:
     anomalies: tuple[str, ...]
     fault: str
     breed: Callable[[Parts], Parts]
-    scenario: str = ""
+    scenario: str
     options: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
-    test: str = ""
-    needs: str = ""
 
     @property
     def proof(self) -> str:
-        """A command line that comes out red; empty where there is none yet."""
-        if self.test:
-            return shlex.join(["pytest", "-m", "", self.test])
-        if not self.scenario:
-            return ""
+        """A command line that comes out red."""
         args = json.dumps([*self.options, "--bug", self.name])
         settings = [*self.settings, f"subject.args={args}"]
         words = [word for setting in settings for word in ("--set", setting)]

@@ -187,8 +187,15 @@ COMMIT_RETRIED_AS_NEW = Bug(
     like="A retry around the whole of begin, produce and commit, with a new producer.",
     anomalies=("DUPLICATE", "WRONG_RESULT", "OFFSET_REGRESSION"),
     fault="the answer to a commit is lost until the client gives up",
-    # Of all answers only the one to EndTxn may be lost: a proxy that knows the protocol does it.
-    test="tests/integration/audit/test_zoo_commit.py::"
-    "test_a_commit_whose_answer_is_lost_is_done_once",
+    scenario="commit-answers-lost",
+    # It gives up before the group does: a rebalance would put its position right.
+    options=(
+        "--default-api-timeout-ms",
+        "4500",
+        "--max-poll-interval-ms",
+        "60000",
+        "--transaction-timeout-ms",
+        "30000",
+    ),
     breed=lambda parts: exactly_once_by(_RetriesAsNew, parts),
 )

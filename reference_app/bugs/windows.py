@@ -39,7 +39,6 @@ WINDOW_RETENTION_IGNORED = Bug(
     like="Windows in a key-value store, as keys with a time in them that nobody deletes.",
     anomalies=("RETENTION_BREACH",),
     fault="none: stream time goes on",
-    test="tests/integration/audit/test_zoo_windows.py::"
-    "test_windows_past_their_retention_are_a_breach",
+    scenario="zoo-windows",
     breed=lambda parts: replace(parts, window_store=_for_ever),
 )

@@ -1,7 +1,7 @@
 """Which fraud alert each account should have had last: a fold of the payments, for an audit.
 
-For topics of one partition, whose stream time is that of all payments. It knows no restart, no store
-and no retention, only the rule (docs/oracles.md says how such a fold is called).
+For topics of one partition, whose stream time is that of all payments. It knows no restart, no
+store and no retention, only the rule (docs/oracles.md says how such a fold is called).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Account:
     last: dict[str, int] = field(default_factory=dict)
 
 
-def alert_key(key: bytes, value: bytes, headers: Any) -> list[str]:
+def alert_key(_key: bytes, _value: bytes, _headers: Any) -> list[str]:
     """Every payment moves the stream time of all accounts on."""
     return list(ACCOUNTS)
 
 
-def alert(state: Account | None, key: bytes, value: bytes, headers: Any) -> Account:
+def alert(state: Account | None, _key: bytes, value: bytes, _headers: Any) -> Account:
     account = state or Account()
     payment = json.loads(value)
     name, time_ms = payment["account"], payment["time_ms"]
@@ -47,6 +47,6 @@ def alert_finish(key: str, state: Account) -> int | None:
     return state.last.get(key)
 
 
-def alert_found(key: bytes, value: bytes, headers: Any) -> int:
+def alert_found(_key: bytes, value: bytes, _headers: Any) -> int:
     found: int = json.loads(value)["payment_id"]
     return found
