@@ -93,6 +93,7 @@ class Loop:
                 raise
             click.echo(f"aborts: {error}", err=True)
             self.producer.abort_transaction(_CALL_S)
+            time.sleep(self.options.pause_s)  # whatever it was may be over then
             return False
         return True
 
