@@ -19,6 +19,7 @@ from eoscheck.cluster.addresses import Proxies
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import open_cluster
 from eoscheck.cluster.spec import ClusterSpec, Provider
+from eoscheck.errors import UsageError
 from eoscheck.history import Event
 from eoscheck.measure import require_extra
 from eoscheck.network import Network, start_network
@@ -125,6 +126,11 @@ class Session:
 def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[Session]:
     """A cluster as `spec` says, and proxies as `needs` says. Whatever it started is gone when the
     block is left."""
+    if needs.wire and spec.provider == "external":
+        raise UsageError(
+            "an external cluster has no place for proxies that read the protocol (a trace, faults "
+            "at its steps): leave out cluster.provider, or set it to 'embedded' or 'docker'"
+        )
     require_extra()  # a run without its figures would be found out only at its end
     share_arenas()
     console = Console(stderr=True)

@@ -25,7 +25,7 @@ def action(fault: PlannedFault, scene: Scene) -> Action:
     if scene.wire is None or scene.witness is None:
         raise UsageError(
             "faults at steps of the protocol need proxies before our own brokers: leave out "
-            "cluster.provider, or set it to 'embedded'"
+            "cluster.provider, or set it to 'embedded' or 'docker'"
         )
     return OnWire(fault, fault.table, scene, wire=scene.wire, witness=scene.witness)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eoscheck.errors import UsageError
 from eoscheck.faults import needs_of
 from eoscheck.run.scenario import Scenario
 
@@ -22,15 +21,8 @@ class ClusterNeeds:
 
 
 def cluster_needs(scenario: Scenario) -> ClusterNeeds:
-    """Raises UsageError where a wire is wanted that its cluster cannot have."""
     needs = needs_of(scenario.faults)
     wire = "wire" in needs or scenario.trace
-    if wire and scenario.cluster.provider != "embedded":
-        raise UsageError(
-            f"the provider {scenario.cluster.provider!r} has no place for proxies that read the "
-            "protocol (a trace, faults at its steps): leave out cluster.provider, or set it to "
-            "'embedded'"
-        )
     return ClusterNeeds(
         slots=scenario.subject.instances + spares(scenario) if wire or "network" in needs else 0,
         broker_links="broker links" in needs,
