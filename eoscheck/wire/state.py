@@ -29,9 +29,6 @@ class Connection(Protocol):
     def end(self) -> None:
         """Both sides are closed; what was written is still sent."""
 
-    def abort(self) -> None:
-        """Both sides are closed at once."""
-
 
 class State:
     """Used in the proxy's thread alone, but for `check` and `wait_crashes`."""

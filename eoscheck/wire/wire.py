@@ -159,8 +159,6 @@ class Wire:
         for server in self._servers.values():
             server.close()
         self._servers.clear()
-        for connection in tuple(self._state.connections):
-            connection.abort()
         give_up_at = time.monotonic() + _CLOSE_TIMEOUT_S
         while self._state.sockets:
             if time.monotonic() > give_up_at:
