@@ -263,6 +263,7 @@ class Performer:
             # It does the same again on another connection; only then does the old one arrive.
             self._wait_again(cell.step, instance, since)
             armed.release()
+            since = self.clock()
         if self._stops(outcome):
             return
         again = None if cell.span else self._wait_again(cell.step, instance, since)
