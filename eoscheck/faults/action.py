@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from eoscheck.errors import InfrastructureError
@@ -34,14 +35,24 @@ class Action(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Struck:
+    """`at`: by `time.monotonic`; `instance`: None where it is about all of them.
+    `transactional_id`: of one that died, whose transaction may be left open."""
+
+    at: float
+    instance: int | None
+    transactional_id: str | None = None
+
+
 @runtime_checkable
 class Triggered(Action, Protocol):
     """An action that strikes when something comes: then, not when it is told to. Its `strike` only
     tells of that."""
 
-    def wait_struck(self, *, timeout_s: float, stop: Callable[[], bool]) -> float:
-        """Blocks until it has struck, and tells when, by `time.monotonic`. Raises
-        InfrastructureError where nothing came in time, or `stop` said so."""
+    def wait_struck(self, *, timeout_s: float, stop: Callable[[], bool]) -> Struck:
+        """Blocks until it has struck. Raises InfrastructureError where nothing came in time, or
+        `stop` said so."""
         ...
 
     def wait_over(self, *, timeout_s: float, stop: Callable[[], bool]) -> bool:

@@ -134,11 +134,27 @@ class Striker:
         """When the heal is due. Meanwhile others may strike, and the instance may be down: what is
         waited for may be done by its restart."""
         self._wait_condition(fault)
-        struck_at = action.wait_struck(timeout_s=fault.table.within_s, stop=self.pace.over)
+        hit = action.wait_struck(timeout_s=fault.table.within_s, stop=self.pace.over)
         heal_at, injected = self._strike(fault, action, struck)
-        t = self.recorder.since_start(struck_at)
-        self.recorder.record(msgspec.structs.replace(injected, t=t))
+        self.recorder.record(
+            msgspec.structs.replace(
+                injected,
+                t=self.recorder.since_start(hit.at),
+                instance=hit.instance,
+                open_transactions=self._left_open(hit.transactional_id),
+            )
+        )
         return heal_at
+
+    def _left_open(self, transactional_id: str | None) -> int | None:
+        """Whether the transaction of one that is dead goes on; None where nobody can tell."""
+        if transactional_id is None or self.scene.transactions is None:
+            return None
+        try:
+            found = self._ongoing()
+        except EoscheckError:
+            return None
+        return sum(each.transactional_id == transactional_id for each in found)
 
     def _strike(
         self, fault: PlannedFault, action: Action, struck: Callable[[PlannedFault, float], None]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.faults.action import Action, DidNotBiteError, Evidence
+from eoscheck.faults.action import Action, DidNotBiteError, Evidence, Struck
 from eoscheck.faults.broker_target import Target, find_target
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import PlannedFault
@@ -51,7 +51,7 @@ class OnWire:
         at = self._table.step if self._firing is None else self._firing.step
         return f"{who} at {at}" + (f", to {self._found}" if self._found is not None else "")
 
-    def wait_struck(self, *, timeout_s: float, stop: Callable[[], bool]) -> float:
+    def wait_struck(self, *, timeout_s: float, stop: Callable[[], bool]) -> Struck:
         table = self._table
         if table.broker != "all":
             self._found = find_target(table.broker, scene=self._scene, chance=self._fault.chance())
@@ -63,7 +63,13 @@ class OnWire:
             raise InfrastructureError(
                 f"{self.target}: {met} such requests came within {timeout_s:g} s (faults.within)"
             )
-        return self._firing.t
+        if not isinstance(table, WireCrash):
+            return Struck(at=self._firing.t, instance=self._fault.instance)
+        return Struck(
+            at=self._firing.t,
+            instance=self._firing.instance,
+            transactional_id=self._firing.request.transactional_id,
+        )
 
     def strike(self) -> Evidence:
         firing = self._firing

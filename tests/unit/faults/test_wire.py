@@ -152,7 +152,7 @@ def never() -> bool:
 def struck(bench: Bench, table: FaultTable, **keys: Any) -> Any:
     action = bench.action(table, **keys)
     assert isinstance(action, Triggered)
-    assert action.wait_struck(timeout_s=15.0, stop=never) == 100.0
+    assert action.wait_struck(timeout_s=15.0, stop=never).at == 100.0
     return action
 
 
@@ -359,6 +359,26 @@ def test_a_run_tells_of_the_moment_at_which_it_struck(bench: Bench, tmp_path: Pa
     assert isinstance(healed, FaultHealed)
     assert bench.subject.log == ["heal 1", "heal all"]
     assert bench.wire.log == ["disarm", "heal all"]
+
+
+def test_who_crashed_and_what_it_left_open_is_told(bench: Bench, tmp_path: Path) -> None:
+    planned = plan(
+        [CrashAfter(step="EndTxn", target="all", at="0s", down="0s")],
+        seed=1,
+        instances=2,
+        session_timeout_s=6.0,
+        duration_s=20.0,
+    )
+    scene = _asked(bench.scene())
+    scene.output_topics = ["out"]
+    scene.transactions = SimpleNamespace(
+        ongoing=lambda _: [SimpleNamespace(transactional_id=name) for name in ("app-0", "app-1")]
+    )
+    with Recorder(tmp_path, clock=lambda: 90.0) as recorder:
+        run_faults(planned, scene=scene, recorder=recorder)
+    injected = read_history(tmp_path)[0]
+    assert isinstance(injected, FaultInjected)
+    assert (injected.instance, injected.open_transactions) == (1, 1)
 
 
 def test_a_run_whose_request_did_not_come_missed_it(bench: Bench, tmp_path: Path) -> None:
