@@ -147,11 +147,13 @@ class Striker:
         return heal_at
 
     def _left_open(self, transactional_id: str | None) -> int | None:
-        """Whether the transaction of one that is dead goes on; None where nobody can tell."""
+        """Whether the transaction of one that is dead goes on, whatever it touched; None where
+        nobody can tell."""
         if transactional_id is None or self.scene.transactions is None:
             return None
         try:
-            found = self._ongoing()
+            with self.asking:
+                found = self.scene.transactions.ongoing(None)
         except EoscheckError:
             return None
         return sum(each.transactional_id == transactional_id for each in found)
