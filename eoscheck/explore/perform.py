@@ -99,6 +99,7 @@ class Performer:
     down: int | None = None
     current: Outcome | None = None
     waiting: list[Outcome] = field(default_factory=list)
+    wiped: set[int] = field(default_factory=set)
 
     def perform(self, cell: Cell, choice: Choice) -> Outcome:
         """Blocks until it is over, or (after a crash with hand-over) until another instance has
@@ -169,7 +170,7 @@ class Performer:
                 missing = "" if self.down is not None else self.take_down(choice.instance)
                 assert self.down is not None
                 if cell.step in _RESTORES:
-                    self.subject.wipe(self.down)
+                    self._wipe(self.down)  # an app that keeps nothing restores all the same
                 return self.down, missing
             case Occasion.REBALANCE:
                 others = [each for each in self.subject.instances if each != choice.instance]
@@ -241,7 +242,7 @@ class Performer:
             outcome.unsure = f"instance {instance} still runs after its crash"
             return
         if cell.wiped:
-            self.subject.wipe(instance)
+            outcome.unsure = self._wipe(instance)
         self.down = instance
         self.waiting.append(outcome)
         if cell.quick:
@@ -251,6 +252,15 @@ class Performer:
         outcome.took_over_s = self.clock() - outcome.firing.t
         if missing:
             outcome.stalled = f"nobody took over from instance {instance}: {missing}"
+
+    def _wipe(self, instance: int) -> str:
+        """Why it could not be; nothing where it is empty since it was wiped the last time."""
+        try:
+            self.subject.wipe(instance)
+        except InfrastructureError as error:
+            return "" if instance in self.wiped else str(error)
+        self.wiped.add(instance)
+        return ""
 
     def _after_loss(self, outcome: Outcome, armed: Armed) -> None:
         """The instance lives, and has lost something, or has it late or twice."""
@@ -344,6 +354,7 @@ class Performer:
                     f"instance {instance} has committed nothing for {self.bounds.recover_s:g} s"
                 )
         self.waiting = []
+        self.wiped.discard(instance)
 
     def _owned(self, instance: int) -> list[int]:
         return self.group.owned(instance, timeout_s=self.bounds.recover_s, stop=self.stop.is_set)

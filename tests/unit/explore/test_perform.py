@@ -31,6 +31,7 @@ class Fakes:
     silent: set[str] = field(default_factory=set)
     idle: set[int] = field(default_factory=set)
     taken_over: str = ""
+    stateless: bool = False
     did: list[str] = field(default_factory=list)
     down: set[int] = field(default_factory=set)
     rules: list[Rule] = field(default_factory=list)
@@ -56,6 +57,8 @@ class Fakes:
 
     def wipe(self, instance: int) -> dict[str, Any]:
         assert instance in self.down
+        if self.stateless:
+            raise InfrastructureError("state is empty: nothing to wipe")
         self.did.append(f"wipe {instance}")
         return {}
 
@@ -188,6 +191,15 @@ def test_a_restore_is_brought_about_by_a_start_without_state() -> None:
     fakes = Fakes()
     perform(fakes, "Fetch(restore) x crash-before", occasion=Occasion.START)
     assert fakes.did.index("wipe 0") < fakes.did.index("start 0")
+
+
+def test_what_has_no_state_is_not_judged_without_it() -> None:
+    fakes = Fakes(stateless=True)
+    _, outcome = perform(fakes, "EndTxn(commit) x crash-after x wiped", occasion=Occasion.WORK)
+    assert "nothing to wipe" in outcome.unsure
+    fakes = Fakes(stateless=True)
+    _, outcome = perform(fakes, "Fetch(restore) x drop-response", occasion=Occasion.START)
+    assert (outcome.unsure, outcome.over) == ("", True)
 
 
 def test_a_roll_back_is_brought_about_by_records_that_are_lost() -> None:
