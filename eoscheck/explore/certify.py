@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +20,12 @@ from eoscheck.explore.certify_outcome import Seen, seen
 from eoscheck.explore.certify_plan import Attempt, Bug, Means, next_seed, read_zoo, repeat, words
 from eoscheck.process import Supervisor, tail
 
-_EOSCHECK = (sys.executable, "-c", "from eoscheck.cli.main import main; main()")
-_LIMIT_S = {Means.KILLS: 240.0, Means.CATALOGUE: 300.0, Means.CRASHPOINTS: 900.0}
+EOSCHECK = (sys.executable, "-c", "from eoscheck.cli.main import main; main()")
+LIMITS_S: Mapping[Means, float] = {
+    Means.KILLS: 240.0,
+    Means.CATALOGUE: 300.0,
+    Means.CRASHPOINTS: 900.0,
+}
 """No command of them takes as long: it hangs, and is ended."""
 _STOP_S = 60.0
 _ZOO_S = 60.0
@@ -65,16 +69,26 @@ def run_exam(
     budget_s: float,
     supervisor: Supervisor,
     tell: Callable[[Attempt], None],
+    program: Sequence[str] = EOSCHECK,
+    limits_s: Mapping[Means, float] = LIMITS_S,
 ) -> list[Attempt]:
     """All attempts, those that `results` has from before included; each new one is added to it at
-    once. `budget_s`: so long random kills may go on for one bug."""
+    once. `budget_s`: so long random kills may go on for one bug; `program` is what takes the
+    commands, none of them for longer than `limits_s`."""
     attempts = read_attempts(results)
     results.parent.mkdir(parents=True, exist_ok=True)
     for bug in bugs:
         for way in means:
             done = [each for each in attempts if (each.bug, each.means) == (bug.name, way)]
             while (chosen := next_seed(bug, way, done, seed=seed, budget_s=budget_s)) is not None:
-                attempt = _attempt(bug, way, seed=chosen, supervisor=supervisor)
+                attempt = _attempt(
+                    bug,
+                    way,
+                    seed=chosen,
+                    supervisor=supervisor,
+                    program=program,
+                    limit_s=limits_s[way],
+                )
                 with results.open("ab") as file:
                     file.write(msgspec.json.encode(attempt) + b"\n")
                 tell(attempt)
@@ -83,7 +97,15 @@ def run_exam(
     return attempts
 
 
-def _attempt(bug: Bug, means: Means, *, seed: int, supervisor: Supervisor) -> Attempt:
+def _attempt(
+    bug: Bug,
+    means: Means,
+    *,
+    seed: int,
+    supervisor: Supervisor,
+    program: Sequence[str],
+    limit_s: float,
+) -> Attempt:
     at = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
     problem = ""
@@ -92,10 +114,10 @@ def _attempt(bug: Bug, means: Means, *, seed: int, supervisor: Supervisor) -> At
         output = Path(folder) / "output.log"
         reports = Path(folder) / "reports"
         supervisor.remove_at_exit(Path(folder))  # should we be killed
-        command = [*_EOSCHECK, *words(bug, means, seed=seed), "--report", str(reports)]
+        command = [*program, *words(bug, means, seed=seed), "--report", str(reports)]
         child = supervisor.start(command, output=output)
         try:
-            ended = child.wait(timeout_s=_LIMIT_S[means]) is not None
+            ended = child.wait(timeout_s=limit_s) is not None
         finally:
             child.stop(timeout_s=_STOP_S)
         try:
@@ -103,7 +125,7 @@ def _attempt(bug: Bug, means: Means, *, seed: int, supervisor: Supervisor) -> At
         except InfrastructureError as error:
             problem = " ".join(tail(output, 1)) or str(error)
         if not ended:
-            problem = f"did not end within {_LIMIT_S[means]:.0f} s: {' '.join(tail(output, 1))}"
+            problem = f"did not end within {limit_s:.0f} s: {' '.join(tail(output, 1))}"
     return Attempt(
         bug=bug.name,
         means=means,

@@ -89,4 +89,5 @@ def _markdown(row: Row | None) -> str:
 
 
 def _not_caught(row: Row) -> str:
-    return f"not in {row.seconds:.0f} s" + (f" ({row.problem})" if row.problem else "")
+    problem = row.problem.replace("|", "\\|")
+    return f"not in {row.seconds:.0f} s" + (f" ({problem})" if problem else "")

@@ -1,0 +1,268 @@
+"""The tool's own exam: which commands it gives, what it makes of them, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eoscheck.errors import UsageError
+from eoscheck.explore.certify import LIMITS_S, ask_zoo, read_attempts, run_exam
+from eoscheck.explore.certify_plan import (
+    Attempt,
+    Bug,
+    Means,
+    choose,
+    next_seed,
+    read_zoo,
+    words,
+)
+from eoscheck.explore.certify_summary import summarise
+from eoscheck.process import Supervisor
+from eoscheck.report.power import power_json, power_lines, power_page
+
+LOSES = Bug(
+    name="loses",
+    breaks="a rule",
+    codes=["LOST"],
+    args=["--commit-interval-ms", "10", "--bug", "loses"],
+    fault="kill",
+    scenario="zoo-kills",
+    settings=["load.rate=300", "faults.0.count=1", "timing.faults=3s", "subject.instances=1"],
+)
+# What `program` does in place of eoscheck: red from the given seed on, as the words say.
+PROGRAM = """
+import json, pathlib, sys, time
+words = sys.argv[1:]
+seed = int(words[words.index("--seed") + 1])
+folder = pathlib.Path(words[words.index("--report") + 1]) / "run"
+folder.mkdir(parents=True)
+print("told", words)
+red = seed >= {red_from}
+if words[0] == "crashpoints":
+    cell = {{"step": "EndTxn(commit)", "action": "crash-after", "wiped": True}}
+    cells = [{{"cell": cell, "colour": "red" if red else "green", "codes": {{"{code}": 2}}}}]
+    (folder / "matrix.json").write_text(json.dumps({{"cells": cells}}))
+else:
+    audit = {{"anomalies": {{"{code}": 3 if red else 0}}}}
+    result = {{"verdict": "fail" if red else "pass", "audit": audit, "tally": {{"injected": 5}}}}
+    (folder / "result.json").write_text(json.dumps(result))
+time.sleep({sleep_s})
+sys.exit(1 if red else 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Iterator[Supervisor]:
+    with Supervisor() as started:
+        yield started
+
+
+def attempt(seed: int = 1, *, caught: bool = False, seconds: float = 50, **rest: Any) -> Attempt:
+    kept: dict[str, Any] = {"bug": "loses", "means": Means.KILLS, **rest}
+    return Attempt(
+        seed=seed,
+        caught=caught,
+        codes={"LOST": 1} if caught else {},
+        fault="5 random kills",
+        seconds=seconds,
+        repeat=f"eoscheck run --seed {seed}",
+        at="2026-11-27T21:00:00+00:00",
+        **kept,
+    )
+
+
+# ---------------------------------------------------------------- what is done
+
+
+def settings(command: list[str]) -> list[str]:
+    return [word for before, word in pairwise(command) if before == "--set"]
+
+
+def test_random_kills_take_the_place_of_the_scenarios_own_faults() -> None:
+    command = words(LOSES, Means.KILLS, seed=7)
+    assert command[:4] == ["run", "zoo-kills", "--seed", "7"]
+    given = settings(command)
+    assert "load.rate=300" in given
+    assert "subject.instances=1" in given
+    assert not [each for each in given if each in ("faults.0.count=1", "timing.faults=3s")]
+    assert any(each.startswith('faults=[{kind="kill"') for each in given)
+    assert given[-1] == f"subject.args={json.dumps(LOSES.args)}"
+
+
+def test_its_scenario_is_run_as_it_stands() -> None:
+    assert settings(words(LOSES, Means.CATALOGUE, seed=1))[:-1] == LOSES.settings
+
+
+def test_crash_points_have_another_instance_to_take_over_and_end_with_the_first_red_cell() -> None:
+    command = words(LOSES, Means.CRASHPOINTS, seed=1)
+    assert command[:3] == ["crashpoints", "--stop-after", "1"]
+    assert settings(command)[:-1] == ["load.rate=300"]
+
+
+@pytest.mark.parametrize(
+    ("means", "done", "chosen"),
+    [
+        (Means.KILLS, [], 3),
+        (Means.KILLS, [attempt(), attempt()], 5),
+        (Means.KILLS, [attempt(), attempt(), attempt()], None),  # 150 s of 120 s
+        (Means.KILLS, [attempt(caught=True)], None),
+        (Means.KILLS, [attempt(problem="no broker")], None),
+        (Means.CATALOGUE, [attempt()], 4),
+        (Means.CATALOGUE, [attempt(), attempt()], None),
+        (Means.CRASHPOINTS, [], 3),
+        (Means.CRASHPOINTS, [attempt()], None),
+    ],
+)
+def test_an_attempt_is_made_until_it_is_decided(
+    means: Means, done: list[Attempt], chosen: int | None
+) -> None:
+    assert next_seed(LOSES, means, done, seed=3, budget_s=120) == chosen
+
+
+def test_a_bug_without_a_scenario_has_no_attempt_by_it() -> None:
+    bare = Bug(name="bare", breaks="", codes=[], args=[])
+    assert next_seed(bare, Means.CATALOGUE, [], seed=1, budget_s=120) is None
+
+
+# ---------------------------------------------------------------- the zoo
+
+
+def test_a_zoo_is_what_a_program_prints(supervisor: Supervisor) -> None:
+    bugs = ask_zoo([sys.executable, "-m", "reference_app.bugs", "--json"], supervisor=supervisor)
+    (first,) = choose(bugs, ["offsets-before-outputs"])
+    assert "LOST" in first.codes
+    assert first.args == ["--bug", "offsets-before-outputs"]
+    assert all(bug.scenario for bug in bugs)
+
+
+def test_a_zoo_that_tells_nothing_is_a_usage_error(supervisor: Supervisor) -> None:
+    with pytest.raises(UsageError, match="does not tell its bugs: no zoo today"):
+        ask_zoo([sys.executable, "-c", "raise SystemExit('no zoo today')"], supervisor=supervisor)
+    with pytest.raises(UsageError, match="does not print a list of bugs"):
+        read_zoo(b'{"name": "x"}')
+    with pytest.raises(UsageError, match="did you mean 'loses'"):
+        choose([LOSES], ["lose"])
+
+
+# ---------------------------------------------------------------- the exam
+
+
+def exam(
+    supervisor: Supervisor,
+    results: Path,
+    *means: Means,
+    red_from: int = 1,
+    code: str = "LOST",
+    sleep_s: float = 0,
+    limit_s: float = 60,
+) -> list[Attempt]:
+    text = PROGRAM.format(red_from=red_from, code=code, sleep_s=sleep_s)
+    return run_exam(
+        [LOSES],
+        means=means,
+        results=results,
+        seed=1,
+        budget_s=60,
+        supervisor=supervisor,
+        tell=lambda _: None,
+        program=[sys.executable, "-c", text],
+        limits_s=dict.fromkeys(LIMITS_S, limit_s),
+    )
+
+
+def test_each_attempt_is_a_line_and_an_exam_goes_on_from_there(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    results = tmp_path / "deep" / "results.ndjson"
+    first = exam(supervisor, results, Means.KILLS, red_from=3)
+    assert [(each.seed, each.caught) for each in first] == [(1, False), (2, False), (3, True)]
+    assert (first[-1].codes, first[-1].fault) == ({"LOST": 3}, "5 random kills")
+    # Killed while it wrote: the last line is done again.
+    content = results.read_bytes()
+    results.write_bytes(content[:-20])
+    again = exam(supervisor, results, Means.KILLS, Means.CRASHPOINTS, red_from=3)
+    kills = [each.seed for each in again if each.means is Means.KILLS]
+    assert kills == [1, 2, 3]
+    assert read_attempts(results) == again
+
+
+def test_a_red_cell_is_named(supervisor: Supervisor, tmp_path: Path) -> None:
+    (found,) = exam(supervisor, tmp_path / "r.ndjson", Means.CRASHPOINTS)
+    assert found.caught
+    assert found.fault == "EndTxn(commit) x crash-after x wiped"
+    assert found.codes == {"LOST": 2}
+
+
+def test_another_code_than_the_bugs_is_no_catch(supervisor: Supervisor, tmp_path: Path) -> None:
+    found = exam(supervisor, tmp_path / "r.ndjson", Means.CATALOGUE, code="TORN")
+    assert [each.caught for each in found] == [False, False]
+    assert found[0].codes == {"TORN": 3}
+
+
+def test_a_command_that_hangs_is_ended(supervisor: Supervisor, tmp_path: Path) -> None:
+    started = time.monotonic()
+    results = tmp_path / "r.ndjson"
+    (found,) = exam(supervisor, results, Means.KILLS, red_from=9, sleep_s=60, limit_s=2)
+    assert time.monotonic() - started < 30
+    assert not found.caught
+    assert "did not end within 2 s" in found.problem
+
+
+def test_a_file_that_is_something_else_is_a_usage_error(tmp_path: Path) -> None:
+    other = tmp_path / "other.ndjson"
+    other.write_text('{"some": "thing"}\n')
+    with pytest.raises(UsageError, match="is no file of such an exam"):
+        read_attempts(other)
+
+
+# ---------------------------------------------------------------- what it comes to
+
+
+def test_chance_and_crash_points_are_compared_at_the_same_time() -> None:
+    by_cell = {"means": Means.CRASHPOINTS, "caught": True}
+    attempts = [
+        attempt(1, seconds=50),
+        attempt(2, seconds=60),
+        attempt(3, seconds=40, caught=True),
+        attempt(1, seconds=30, **by_cell),
+        attempt(1, bug="late", seconds=130, **by_cell),
+        attempt(1, bug="late", seconds=140),
+        attempt(1, bug="never", seconds=20, means=Means.CATALOGUE),
+    ]
+    bugs = [
+        Bug(name=name, breaks="", codes=["LOST"], args=[]) for name in ("loses", "late", "never")
+    ]
+    summary = summarise(bugs, attempts, budget_s=120)
+    row = summary.row("loses", Means.KILLS)
+    assert row is not None
+    assert (row.attempts, row.seconds, row.repeat) == (3, 150, "eoscheck run --seed 3")
+    assert summary.caught == {Means.KILLS: 1, Means.CATALOGUE: 0, Means.CRASHPOINTS: 2}
+    assert summary.within_budget == {Means.KILLS: 0, Means.CATALOGUE: 0, Means.CRASHPOINTS: 1}
+    assert summary.median_s == {Means.KILLS: 150, Means.CRASHPOINTS: 80}
+    assert summary.not_caught == ["never"]
+    assert summary.exit_code == 1
+    assert summarise(bugs[:2], attempts, budget_s=120).exit_code == 0
+
+
+def test_the_page_says_what_caught_what() -> None:
+    attempts = [
+        attempt(seconds=130, problem="a broker | was gone"),
+        attempt(seconds=31, means=Means.CATALOGUE, caught=True),
+    ]
+    summary = summarise([LOSES], attempts, budget_s=120)
+    page = power_page(summary)
+    line = next(line for line in page.splitlines() if line.startswith("| `loses`"))
+    assert line.count("|") - line.count("\\|") == 5, "four columns, whatever a problem says"
+    assert "`LOST`: 5 random kills, 31 s" in line
+    assert "- **loses**: `eoscheck run --seed 1`" in page
+    assert "by a scenario or a crash point: 1 of 1" in power_lines(summary)
+    assert (
+        json.loads(power_json(summary, repeat="eoscheck certify"))["repeat"] == "eoscheck certify"
+    )
