@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore.cells import parse_cell
 from eoscheck.explore.learn import LearnedStep, Occasion
@@ -93,7 +95,8 @@ class Armed:
         if rule.step in fakes.silent or (rule.nth > 1 and f"{rule.step} again" in fakes.silent):
             return None
         assert rule.instance is not None
-        assert rule.instance not in fakes.down, "who is down sends nothing"
+        leaves = rule.step == "LeaveGroup"  # it goes down with it
+        assert leaves or rule.instance not in fakes.down, "who is down sends nothing"
         fakes.did.append(f"{rule.action} at {rule.step} of {rule.instance}")
         if rule.action.startswith("crash"):
             fakes.down.add(rule.instance)
@@ -215,6 +218,18 @@ def test_what_others_see_of_a_start_hits_the_one_that_stayed() -> None:
     _, outcome = perform(fakes, "SyncGroup x drop-response", occasion=Occasion.REBALANCE)
     assert fakes.did[0] == "stop 1"
     assert fakes.did[-2:] == ["start 1", "drop-response at SyncGroup of 0"]
+    assert outcome.over
+
+
+@pytest.mark.parametrize("action", ["drop-response", "crash-after"])
+def test_what_an_instance_does_last_is_brought_about_by_its_stop(action: str) -> None:
+    """Then another takes over, as after a crash."""
+    fakes = Fakes()
+    acting, outcome = perform(fakes, f"LeaveGroup x {action}", occasion=Occasion.STOP)
+    assert "stop 0" in fakes.did
+    assert fakes.did[-1].startswith("taken over from 0")
+    assert (acting.down, outcome.over) == (0, False)
+    acting.bring_back()
     assert outcome.over
 
 
