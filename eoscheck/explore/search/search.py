@@ -28,7 +28,7 @@ _ROUND = 150
 some that are aimed."""
 _CONFIRMATIONS = 2
 _TRIES = 2
-_STEADY_RUNS = 3
+_STEADY_RUNS = 5
 _BROKEN_IN_A_ROW = 3
 
 
@@ -229,7 +229,7 @@ class Search:
             small,
             red=self._red,
             runs=_STEADY_RUNS,
-            session_s=self._space.session_s,
+            space=self._space,
             fits=self._fits,
         )
         best = self._found

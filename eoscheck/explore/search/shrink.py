@@ -16,7 +16,10 @@ from typing import Any
 import msgspec
 
 from eoscheck.explore.search.schedule import Schedule, Table, tables_of
+from eoscheck.explore.search.space import Space
 from eoscheck.faults.spec import InstanceFault
+
+_LATER_S = 2.0
 
 Red = Callable[[Schedule], bool | None]
 """One run: whether it failed; None where no time is left for it."""
@@ -80,46 +83,45 @@ def _any_red(schedule: Schedule, *, red: Red, tries: int) -> bool:
 
 
 def steadiest(
-    schedule: Schedule, *, red: Red, runs: int, session_s: float, fits: Callable[[Schedule], bool]
+    schedule: Schedule, *, red: Red, runs: int, space: Space, fits: Callable[[Schedule], bool]
 ) -> Steadiness:
     """The same faults so that they fail each time: where `schedule` does not in so many runs, its
-    variants are tried that strike harder. The best of them, and how it did."""
-    best = _steadiness(schedule, red=red, runs=runs, give_up_below=0)
-    for variant in _harder(schedule, session_s):
-        if best.share == 1 or red_is_over(best, runs):
+    variants are tried that strike harder. The best of them, and how it did, as far as time allows:
+    without any, `runs` is 0."""
+    best = _steadiness(schedule, red=red, runs=runs, better_than=-1)
+    for variant in _harder(schedule, space):
+        if best.share == 1 or best.runs < runs:
             break
-        if not fits(variant):
-            continue
-        other = _steadiness(variant, red=red, runs=runs, give_up_below=best.red)
-        if other.share > best.share and other.runs == runs:
-            best = other
+        if fits(variant):
+            other = _steadiness(variant, red=red, runs=runs, better_than=best.red)
+            if other.red > best.red:
+                best = other
     return best
 
 
-def red_is_over(steadiness: Steadiness, runs: int) -> bool:
-    """There was no time for all of its runs."""
-    return steadiness.runs < runs
-
-
-def _steadiness(schedule: Schedule, *, red: Red, runs: int, give_up_below: int) -> Steadiness:
-    """Ends early where it can no longer be better than `give_up_below` reds."""
+def _steadiness(schedule: Schedule, *, red: Red, runs: int, better_than: int) -> Steadiness:
+    """Ends early where there can no longer be more reds than `better_than`."""
     reds = done = 0
-    for turn in range(runs):
+    while done < runs and reds + runs - done > better_than:
         answer = red(schedule)
         if answer is None:
             break
         done += 1
         reds += answer
-        if give_up_below and reds + (runs - turn - 1) <= give_up_below:
-            break
     return Steadiness(schedule=schedule, red=reds, runs=done)
 
 
-def _harder(schedule: Schedule, session_s: float) -> Iterator[Schedule]:
-    """Struck with a transaction open; for longer; with more to do meanwhile."""
-    yield _each(schedule, lambda table, said: _open(table, said))
-    yield _each(schedule, lambda table, said: _longer(table, said, session_s))
-    yield _each(schedule, lambda table, said: _longer(table, _open(table, said), session_s))
+def _harder(schedule: Schedule, space: Space) -> Iterator[Schedule]:
+    """Struck with a transaction open; for longer; both; and on another instance, too."""
+
+    def longer(table: Any, said: Table) -> Table:
+        return _longer(table, said, space.session_s)
+
+    yield _each(schedule, _open)
+    yield _each(schedule, longer)
+    yield _each(schedule, lambda table, said: longer(table, _open(table, said)))
+    if len(schedule.faults) == 1:
+        yield schedule.only([*schedule.faults, *_elsewhere(schedule.faults[0], space)])
 
 
 def _each(schedule: Schedule, change: Callable[[Any, Table], Table]) -> Schedule:
@@ -131,6 +133,15 @@ def _each(schedule: Schedule, change: Callable[[Any, Table], Table]) -> Schedule
 
 def _open(table: object, said: Table) -> Table:
     return {**said, "open_transaction": True} if isinstance(table, InstanceFault) else said
+
+
+def _elsewhere(said: Table, space: Space) -> Iterator[Table]:
+    """The same later, when the first one is over, on the next instance."""
+    target = said.get("target")
+    if isinstance(target, int) and space.instances > 1:
+        (table,) = tables_of(Schedule(faults=(said,)))
+        at_ms = round((table.at_s + table.down_s[1] + _LATER_S) * 1000)
+        yield {**said, "target": (target + 1) % space.instances, "at": f"{at_ms}ms"}
 
 
 def _longer(table: Any, said: Table, session_s: float) -> Table:

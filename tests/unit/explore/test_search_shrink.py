@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from eoscheck.explore.search.schedule import Schedule, Table
 from eoscheck.explore.search.shrink import smallest, steadiest
+from tests.unit.explore.searching import SPACE
 
 FAULTS: tuple[Table, ...] = tuple(
     {"kind": kind, "at": f"{number}s", "down": "1s", "target": number % 2}
@@ -79,7 +80,7 @@ def all_fit(_: Schedule) -> bool:
 def test_what_fails_each_time_is_left_as_it_is() -> None:
     answers = Answers(needs("pause"))
     one = Schedule(faults=FAULTS[1:2])
-    steady = steadiest(one, red=answers, runs=3, session_s=2.0, fits=all_fit)
+    steady = steadiest(one, red=answers, runs=3, space=SPACE, fits=all_fit)
     assert (steady.schedule, steady.red, steady.runs) == (one, 3, 3)
     assert len(answers.asked) == 3
 
@@ -94,7 +95,7 @@ def test_what_fails_now_and_then_is_struck_harder_until_it_always_does() -> None
         return turns[-1]
 
     one = Schedule(faults=FAULTS[1:2])
-    steady = steadiest(one, red=Answers(longer_is_sure), runs=3, session_s=2.0, fits=all_fit)
+    steady = steadiest(one, red=Answers(longer_is_sure), runs=3, space=SPACE, fits=all_fit)
     assert steady.schedule.faults[0]["down"] == "3000ms"
     assert (steady.red, steady.runs) == (3, 3)
 
@@ -102,5 +103,35 @@ def test_what_fails_now_and_then_is_struck_harder_until_it_always_does() -> None
 def test_no_variant_is_tried_that_cannot_be_planned() -> None:
     answers = Answers(lambda _: False)
     one = Schedule(faults=FAULTS[1:2])
-    steadiest(one, red=answers, runs=2, session_s=2.0, fits=lambda schedule: schedule == one)
+    steadiest(one, red=answers, runs=2, space=SPACE, fits=lambda schedule: schedule == one)
     assert answers.asked == [one, one]
+
+
+def test_what_one_instance_shows_now_and_then_two_show_more_often() -> None:
+    turns: list[bool] = []
+
+    def either(schedule: Schedule) -> bool:
+        if len(schedule.faults) == 2:
+            first, second = schedule.faults
+            assert (first["target"], second["target"]) == (1, 0)
+            return True
+        turns.append(len(turns) % 3 == 0)
+        return turns[-1]
+
+    one = Schedule(faults=FAULTS[1:2])
+    steady = steadiest(one, red=Answers(either), runs=3, space=SPACE, fits=all_fit)
+    assert [fault["at"] for fault in steady.schedule.faults] == ["1s", "4000ms"]
+    assert (steady.red, steady.runs) == (3, 3)
+
+
+def test_where_nothing_helps_the_schedule_stays_with_how_often_it_failed() -> None:
+    turns: list[bool] = []
+
+    def only_once(_: Schedule) -> bool:
+        turns.append(not turns)
+        return turns[-1]
+
+    one = Schedule(faults=FAULTS[1:2])
+    steady = steadiest(one, red=Answers(only_once), runs=3, space=SPACE, fits=all_fit)
+    assert (steady.schedule, steady.red, steady.runs) == (one, 1, 3)
+    assert len(turns) == 3 + 4 * 2  # a variant that can be no better is left early
