@@ -16,6 +16,7 @@ from eoscheck.run.documents import EXTENDS, apply_override, read_document
 from eoscheck.run.naming import repeat_command
 from eoscheck.run.scenario import Scenario, find_scenario, load_scenario
 
+_FIRST_KEYS = ("kind", "step", "at", "target", "down")
 _NOT_ITS_OWN = ("faults", "name", "title", "description", "seed", "expect", "guarantees")
 """Of the scenario that is explored: a schedule has its own."""
 
@@ -124,8 +125,9 @@ def _faults(schedule: Schedule) -> AoT | list[Table]:
     tables = tomlkit.aot()
     for fault in schedule.faults:
         table = tomlkit.table()
-        for key, value in fault.items():
-            table.add(key, value)
+        first = [key for key in _FIRST_KEYS if key in fault]
+        for key in (*first, *sorted(fault.keys() - set(first))):
+            table.add(key, fault[key])
         tables.append(table)
     return tables
 
