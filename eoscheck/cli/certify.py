@@ -39,7 +39,7 @@ from eoscheck.report.power import power_json, power_lines, power_page, power_tab
 _EMBEDDED = "embedded"
 _ZOO = "{python} -m reference_app.bugs --json"
 _OF_BROKER = ("write", "command_config", "kafka_version", "promises", "timeout", "expiry")
-_OF_TOOL = ("bugs", "only", "budget", "seed", "results", "zoo")
+_OF_TOOL = ("bugs", "only", "budget", "seed", "results", "show", "zoo")
 
 
 @click.command(
@@ -100,6 +100,7 @@ _OF_TOOL = ("bugs", "only", "budget", "seed", "results", "zoo")
     show_default=True,
     help="A line for each attempt: an exam that was stopped goes on from there.",
 )
+@click.option("--show", is_flag=True, help="Make no attempt: only show what --results holds.")
 @click.option(
     "--zoo", default=_ZOO, show_default=True, metavar="COMMAND", help="Prints the bugs as JSON."
 )
@@ -196,6 +197,7 @@ def _examine_tool(
     budget: str,
     seed: int,
     results: Path,
+    show: bool,
     zoo: str,
     output_format: str,
     repeat: str,
@@ -207,7 +209,7 @@ def _examine_tool(
         chosen = choose(ask_zoo(words, supervisor=supervisor), bugs.split(",") if bugs else [])
         attempts = run_exam(
             chosen,
-            means=means,
+            means=[] if show else means,
             results=results,
             seed=seed,
             budget_s=budget_s,

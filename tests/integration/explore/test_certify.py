@@ -29,6 +29,11 @@ def test_two_bugs_are_caught_by_their_scenarios(tmp_path: Path) -> None:
     }
     lines = results.read_bytes().splitlines()
     assert [json.loads(line)["caught"] for line in lines][-1] is True
+    # Nothing is done again: what there is is shown.
+    again = CliRunner().invoke(command, [*options, "--show"], standalone_mode=False)
+    assert again.return_value == 0
+    assert "by a scenario or a crash point: 2 of 2" in again.stdout
+    assert results.read_bytes().splitlines() == lines
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,17 @@ def test_real_kafka_keeps_every_promise_and_is_left_as_it_was(cluster: Cluster) 
         assert not [name for name in view.groups() if name.startswith(PREFIX)]
 
 
+def test_an_exam_that_is_interrupted_leaves_nothing_behind(cluster: Cluster) -> None:
+    def interrupted(line: str) -> None:
+        if line.startswith("2 of 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exam(cluster.client_config, "idempotence", "stable-offsets", progress=interrupted)
+    with ClusterView(cluster.client_config) as view:
+        assert not [name for name in view.topics() if name.startswith(PREFIX)]
+
+
 def test_every_promise_has_a_broker_here_that_breaks_it() -> None:
     assert {each.promise for each in LIES} == {each.name for each in PROMISES}
 
