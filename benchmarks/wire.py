@@ -45,7 +45,7 @@ Way = Literal["direct", "proxied"]
 def main(quick: bool, rounds: int) -> None:
     """Measure throughput in batches of 16 kB, and the time of a produce that is waited for."""
     console = Console(width=None if sys.stdout.isatty() else 150)
-    records, synchronous = (2_000, 200) if quick else (30_000, 1_000)
+    records, synchronous = (2_000, 200) if quick else (60_000, 1_000)
     began, load = document.now(), os.getloadavg()[0]
     exchanges: list[Exchange] = []
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a proxy read of one request; a field that its API has not, or that could not be read in
     this version, is None (`topics` empty).
 

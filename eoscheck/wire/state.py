@@ -17,6 +17,8 @@ from eoscheck.wire.steps import Step, TopicRoles, matches
 from eoscheck.wire.trace import Exchange
 
 _CRASH_TIMEOUT_S = 30.0
+_READ_BYTES = 256 << 10
+"""At a time, of one socket."""
 
 
 class Connection(Protocol):
@@ -46,6 +48,7 @@ class State:
         self.connections: set[Connection] = set()
         self.sockets: set[Side] = set()
         """Open ones: those of ended connections too, while they send the rest."""
+        self.buffer = bytearray(_READ_BYTES)
         self.numbered = 0
         self._call_soon = call_soon
         self._armed: list[Armed] = []

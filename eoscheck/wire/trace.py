@@ -20,7 +20,7 @@ COPY = "copy"
 """The action of the second of a duplicated request; its correlation id is negative."""
 
 
-class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request and what became of it. Times: seconds by `time.monotonic`. `error`: Kafka's first
     error code in the answer, where that API's answer is read (0: none), else None. `action`: what
     a rule did to it, or `stalled`, or `copy`. `connection` numbers the client's connections of a

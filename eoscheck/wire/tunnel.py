@@ -62,6 +62,7 @@ class Tunnel:
             lost=self._client_lost,
             full=lambda full: self.broker.read(not full),
             opened=state.sockets,
+            buffer=state.buffer,
         )
         self.broker = Side(
             made=self._connected,
@@ -70,6 +71,7 @@ class Tunnel:
             lost=self.end,
             full=self._broker_full,
             opened=state.sockets,
+            buffer=state.buffer,
         )
         self.stalled = False
         self.detached = False

@@ -14,6 +14,7 @@ from eoscheck.network import Link
 from eoscheck.wire.actions import act
 from eoscheck.wire.reader import Reader
 from eoscheck.wire.request import Request
+from eoscheck.wire.side import Side
 from eoscheck.wire.state import State
 from eoscheck.wire.trace import Exchange
 from eoscheck.wire.tunnel import Tunnel
@@ -69,6 +70,12 @@ def opened(told: Callable[[Exchange], None]) -> tuple[Tunnel, Transport, Transpo
     return tunnel, client, broker
 
 
+def give(side: Side, data: bytes) -> None:
+    """As a socket does."""
+    side.get_buffer(-1)[: len(data)] = data
+    side.buffer_updated(len(data))
+
+
 REQUESTS: Sequence[Callable[[int], bytes]] = (
     lambda number: encoded(
         produce_request("orders", "payments", records=b"r" * 5000),
@@ -116,10 +123,10 @@ def test_what_comes_out_is_what_went_in_and_is_read_the_same_at_any_chunks(
     def body() -> None:
         tunnel, client, broker = opened(exchanges.append)
         for chunk in cut(b"".join(frames), cuts):
-            tunnel.client.data_received(chunk)
+            give(tunnel.client, chunk)
         assert broker.written == b"".join(frames)
         for chunk in cut(answers, answer_cuts):
-            tunnel.broker.data_received(chunk)
+            give(tunnel.broker, chunk)
         assert client.written == answers
 
     in_loop(body)
@@ -134,9 +141,9 @@ def test_half_a_request_reaches_nobody() -> None:
     def body() -> None:
         tunnel, _, broker = opened(lambda _: None)
         frame = REQUESTS[3](1)
-        tunnel.client.data_received(frame[:-1])
+        give(tunnel.client, frame[:-1])
         assert broker.written == b""
-        tunnel.client.data_received(frame[-1:])
+        give(tunnel.client, frame[-1:])
         assert broker.written == frame
 
     in_loop(body)
