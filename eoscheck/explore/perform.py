@@ -23,6 +23,10 @@ DELAY_S = 0.3
 """Of a delayed request: longer than a client takes for the next, shorter than its time-outs."""
 _MOST_NTH = 3
 _LOOK_S = 0.02
+_WELL_AT_WORK = 5
+"""Commits after which an instance no longer does what it does at its start."""
+_UNDER_WAY_S = 2.0
+"""A kill, or the answer that it waits for."""
 _RESTORES = frozenset({"ListOffsets(restore)", "Fetch(restore)"})
 
 
@@ -152,16 +156,24 @@ class Performer:
         return self._ended(outcome)
 
     def _wait_fired(self, armed: Armed, outcome: Outcome, choice: Choice) -> Firing | None:
-        """None where the step has not come: at a start, once the instance is at work; else after
-        `reach_s`."""
-        if choice.occasion is not Occasion.START:
-            return armed.wait(timeout_s=self.bounds.reach_s, stop=self.stop.is_set)
+        """None where the step has not come: at a start, once the instance is well at work; else
+        after `reach_s`."""
 
         def at_work() -> bool:
             seen = self.watch.seen(instance=outcome.instance, since=outcome.began)
-            return self.stop.is_set() or any(commits(each) for each in seen)
+            return self.stop.is_set() or sum(map(commits, seen)) >= _WELL_AT_WORK
 
-        return armed.wait(timeout_s=self.subject.spec.ready_timeout_s, stop=at_work)
+        if choice.occasion is Occasion.START:
+            found = armed.wait(timeout_s=self.subject.spec.ready_timeout_s, stop=at_work)
+        else:
+            found = armed.wait(timeout_s=self.bounds.reach_s, stop=self.stop.is_set)
+        if found is None:
+            # It may have met one just now, and still be about it.
+            armed.disarm()
+            found = armed.wait(timeout_s=_UNDER_WAY_S)
+        if found is None:
+            self.subject.heal(outcome.instance)
+        return found
 
     def _prepare(self, cell: Cell, choice: Choice) -> tuple[int, str]:
         """The victim, and what is missing where its occasion cannot be brought about."""
