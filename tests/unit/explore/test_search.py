@@ -78,10 +78,10 @@ def test_an_app_that_fails_by_itself_needs_no_fault(search: MakeSearch) -> None:
 
 def test_a_healthy_app_is_explored_until_the_time_is_over_and_no_longer(search: MakeSearch) -> None:
     runs = FakeRuns(lambda _: False)
-    exploration = search(runs, most_runs=20).explore()
+    exploration = search(runs, most_runs=12).explore()
     assert exploration.found is None
     assert exploration.worst is None
-    assert len(runs.ran) == exploration.runs["pass"] == 20
+    assert len(runs.ran) == exploration.runs["pass"] == 12
     assert {kind for schedule in runs.ran for kind in schedule.kinds} == set(SPACE.kinds)
 
 
@@ -108,13 +108,13 @@ def test_a_red_run_that_does_not_come_again_is_told_and_the_search_goes_on(
         seen.append(schedule)
         return len(seen) == 5
 
-    exploration = search(FakeRuns(only_once), most_runs=20).explore()
+    exploration = search(FakeRuns(only_once), most_runs=9).explore()
     assert exploration.found is None
     (once,) = exploration.once
     assert once.schedule == seen[4]
     assert (once.red, once.runs) == (1, 3)
     assert exploration.worst == once
-    assert sum(exploration.runs.values()) == 20
+    assert sum(exploration.runs.values()) == 9
     assert shelf.stored() == [once.schedule]
 
 
@@ -231,7 +231,7 @@ def test_unknown_runs_are_counted_with_their_reason_and_are_no_failure(
     exploration = Search(
         space=SPACE,
         run=run,
-        budget=Budget(40 * RUN_S, clock=clock),
+        budget=Budget(16 * RUN_S, clock=clock),
         shelf=Shelf(InMemoryExampleDatabase(), document={}),
         home=tmp_path,
     ).explore()
