@@ -14,6 +14,8 @@ from eoscheck.cluster import Cluster, NewTopic, create_topics, open_cluster
 from eoscheck.cluster.addresses import Proxies
 from eoscheck.process import Supervisor
 from eoscheck.wire import Exchange, TopicRoles, Wire
+from tests.integration.wire.fake_broker import fake_broker, link
+from tests.integration.wire.proxied import ROLES, Proxied
 
 SLOTS = 2
 WAIT_S = 15.0
@@ -80,3 +82,14 @@ def wired(_cluster_and_wire: tuple[Cluster, Wire]) -> Iterator[Wired]:
     yield wired
     wire.heal_all()
     wire.check()
+
+
+@pytest.fixture
+def proxied() -> Iterator[Proxied]:
+    """Without Kafka. Nothing is left of it, and nothing went wrong that a test did not look for."""
+    with fake_broker() as broker, Wire() as wire:
+        proxied = Proxied(broker, wire, [link(source=n, upstream=broker.address) for n in (0, 1)])
+        wire.connect(proxied.links)
+        wire.begin(roles=ROLES, crash=lambda _: None, listener=proxied.exchanges.append)
+        yield proxied
+        wire.check()

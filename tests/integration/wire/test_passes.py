@@ -25,15 +25,7 @@ def test_a_transactional_client_is_served_and_its_steps_are_told(
     client = producer(wired, transactional_id=transactional_id)
     client.init_transactions(WAIT_S)
     produce(producer(wired, instance=1), source, "a")
-    reader = Consumer(
-        {
-            "bootstrap.servers": wired.cluster.bootstrap_for(0),
-            "group.id": group,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-        }
-    )
-    reader.subscribe([source])
+    reader = _reader(wired, group, source)
     message = reader.poll(WAIT_S)
     assert message is not None
     for commits in (True, False):
@@ -67,3 +59,16 @@ def test_a_transactional_client_is_served_and_its_steps_are_told(
     assert offsets.member_id
     assert wired.told("OffsetFetch")[0].request.requires_stable
     assert {each.instance for each in wired.told("Produce(input)")} == {1}
+
+
+def _reader(wired: Wired, group: str, topic: str) -> Consumer:
+    reader = Consumer(
+        {
+            "bootstrap.servers": wired.cluster.bootstrap_for(0),
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    reader.subscribe([topic])
+    return reader
