@@ -127,6 +127,8 @@ def test_a_pass_says_what_its_guarantee_allowed() -> None:
 def test_what_was_found_without_any_fault_comes_first() -> None:
     broken = matrix(verdict=Verdict.FAIL, before={Code.LOST: 2}, reasons=["without any fault"])
     assert "Without any fault: 2 × LOST" in shown(broken)
+    with_finding = matrix(verdict=Verdict.FAIL, before={Code.LOST: 2}, before_findings=RED.findings)
+    assert "&lt;b&gt;4711" in render_matrix(with_finding)
 
 
 def test_a_reason_that_is_no_cells_is_told_as_well() -> None:
