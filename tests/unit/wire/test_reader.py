@@ -11,45 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.protocol import consumer, metadata, producer
 
-from eoscheck.wire.reader import Reader
 from eoscheck.wire.request import Request
-from tests.unit.wire.requests import FUZZ, encoded
-
-NAMES = {UUID(int=1): "orders", UUID(int=2): "payments"}
-IDS = {name: topic_id for topic_id, name in NAMES.items()}
-
-
-def reader(names: dict[UUID, str] | None = None) -> Reader:
-    known = dict(NAMES) if names is None else names
-    return Reader(name=known.get, learn=known.__setitem__)
-
-
-def versions(codec: Any, since: int = 0) -> range:
-    return range(max(codec.valid_versions[0], since), codec.max_version + 1)
-
+from tests.unit.wire.requests import FUZZ, IDS, encoded, produce_request, reader, versions
 
 # ---------------------------------------------------------------- Produce
-
-
-def produce_request(
-    *topics: str, records: bytes = b"records", acks: int = -1, tx: Any = "tx"
-) -> Any:
-    of = producer.ProduceRequest.TopicProduceData
-    return producer.ProduceRequest(
-        transactional_id=tx,
-        acks=acks,
-        timeout_ms=1000,
-        topic_data=[
-            of(
-                name=topic,
-                topic_id=IDS[topic],
-                partition_data=[
-                    of.PartitionProduceData(index=index, records=records) for index in range(3)
-                ],
-            )
-            for topic in topics
-        ],
-    )
 
 
 @pytest.mark.parametrize("version", versions(producer.ProduceRequest))
@@ -378,85 +343,3 @@ def test_an_answer_that_is_cut_short_has_no_error_code() -> None:
     asked = of.read(encoded(CASES[4][2](3), version=3))
     answer = encoded(producer.EndTxnResponse(throttle_time_ms=0, error_code=1), version=3)
     assert of.answered(asked, answer[:10]) is None
-
-
-# ---------------------------------------------------------------- Fetch
-
-
-def fetch(
-    topics: dict[str, list[int]],
-    *,
-    version: int,
-    session: int = 0,
-    epoch: int = 0,
-    forgotten: dict[str, list[int]] | None = None,
-    correlation_id: int = 7,
-) -> bytes:
-    codec = consumer.FetchRequest
-    of, gone = codec.FetchTopic, codec.ForgottenTopic
-    message = codec(
-        max_wait_ms=1,
-        min_bytes=1,
-        session_id=session,
-        session_epoch=epoch,
-        topics=[
-            of(
-                topic=name,
-                topic_id=IDS[name],
-                partitions=[of.FetchPartition(partition=each, fetch_offset=1) for each in them],
-            )
-            for name, them in topics.items()
-        ],
-        forgotten_topics_data=[
-            gone(topic=name, topic_id=IDS[name], partitions=them)
-            for name, them in (forgotten or {}).items()
-        ],
-    )
-    return encoded(message, version=version, correlation_id=correlation_id)
-
-
-def fetched(of: Reader, asked: Request, *, session: int, error: int = 0) -> int | None:
-    answer = consumer.FetchResponse(
-        throttle_time_ms=0, error_code=error, session_id=session, responses=[]
-    )
-    return of.answered(
-        asked,
-        encoded(answer, version=asked.api_version, correlation_id=asked.correlation_id)[:64],
-    )
-
-
-@pytest.mark.parametrize("version", versions(consumer.FetchRequest, since=4))
-def test_a_fetch_tells_its_topics_in_every_version(version: int) -> None:
-    read = reader().read(fetch({"orders": [0, 1], "payments": [0]}, version=version))
-    assert (read.api, read.topics) == ("Fetch", ("orders", "payments"))
-
-
-@pytest.mark.parametrize("version", versions(consumer.FetchRequest, since=7))
-def test_an_incremental_fetch_is_about_all_topics_of_its_session(version: int) -> None:
-    of = reader()
-    full = of.read(fetch({"orders": [0, 1], "payments": [0]}, version=version))
-    assert fetched(of, full, session=42) == 0
-
-    def then(topics: dict[str, list[int]], epoch: int, forgotten: dict[str, list[int]]) -> Any:
-        return of.read(
-            fetch(topics, version=version, session=42, epoch=epoch, forgotten=forgotten)
-        ).topics
-
-    assert then({}, 1, {}) == ("orders", "payments")
-    assert then({}, 2, {"orders": [0]}) == ("orders", "payments")  # one of its two partitions
-    assert then({}, 3, {"orders": [1]}) == ("payments",)
-    assert then({"orders": [1]}, 4, {"payments": [0]}) == ("orders",)
-    assert then({}, -1, {}) == ()  # closed
-    assert then({}, 5, {}) == ()
-
-
-def test_sessions_do_not_mix_and_an_error_opens_none() -> None:
-    of = reader()
-    first = of.read(fetch({"orders": [0]}, version=12, correlation_id=1))
-    second = of.read(fetch({"payments": [0]}, version=12, correlation_id=2))
-    third = of.read(fetch({"payments": [0]}, version=12, correlation_id=3))
-    assert fetched(of, first, session=1) == 0
-    assert fetched(of, second, session=2) == 0
-    assert fetched(of, third, session=3, error=70) == 70
-    for session, topics in ((1, ("orders",)), (2, ("payments",)), (3, ())):
-        assert of.read(fetch({}, version=12, session=session, epoch=1)).topics == topics

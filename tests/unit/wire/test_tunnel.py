@@ -18,9 +18,8 @@ from eoscheck.wire.side import Side
 from eoscheck.wire.state import State
 from eoscheck.wire.trace import Exchange
 from eoscheck.wire.tunnel import Tunnel
-from tests.unit.wire.requests import FUZZ, encoded
+from tests.unit.wire.requests import FUZZ, encoded, fetch, produce_request
 from tests.unit.wire.test_frames import CUTS, cut
-from tests.unit.wire.test_reader import fetch, produce_request
 
 LINK = Link(role="client", source=0, broker=1, listen=("a", 1), upstream=("b", 2))
 
