@@ -184,5 +184,10 @@ def _faults(run: RunResult) -> list[Tile]:
         Tile(label="left a transaction open", value=tally.left_open),
         Tile(label="outlasted the session", value=tally.outlasted_session),
         Tile(label="lost their state", value=tally.wiped),
+        *(
+            [Tile(label="rolled back by the app", value=tally.rolled_back)]
+            if tally.rolled_back is not None
+            else []
+        ),
         *([Tile(label="did not bite", value=tally.missed, bad=True)] if tally.missed else []),
     ]

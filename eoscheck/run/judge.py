@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from eoscheck.audit.findings import AuditReport, Verdict
 from eoscheck.history import Event, FaultInjected, FaultMissed, InstanceExited, RunFinished
 from eoscheck.run.result import Expectation, FaultTally
+from eoscheck.run.trace import Traced, rollbacks
 
 
-def tally_faults(events: Sequence[Event], *, planned: int) -> FaultTally:
+def tally_faults(
+    events: Sequence[Event], *, planned: int, trace: Sequence[Traced] | None = None
+) -> FaultTally:
     missed = {event.fault_id for event in events if isinstance(event, FaultMissed)}
     injected = [
         event
@@ -23,6 +26,7 @@ def tally_faults(events: Sequence[Event], *, planned: int) -> FaultTally:
         left_open=sum(bool(event.open_transactions) for event in injected),
         outlasted_session=sum(event.outlasts_session for event in injected),
         wiped=sum(event.wiped for event in injected),
+        rolled_back=None if trace is None else rollbacks(trace),
     )
 
 

@@ -34,7 +34,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class FaultTally(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts over one run's faults. `left_open`: those that left an open transaction behind."""
+    """Counts over one run's faults. `left_open`: those that left an open transaction behind;
+    `rolled_back`: transactions that the subject aborted, where the run was traced."""
 
     planned: int
     injected: int
@@ -42,6 +43,7 @@ class FaultTally(msgspec.Struct, frozen=True, kw_only=True):
     left_open: int
     outlasted_session: int
     wiped: int
+    rolled_back: int | None = None
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):

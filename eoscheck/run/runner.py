@@ -48,8 +48,8 @@ from eoscheck.run.observer import (
 )
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
-from eoscheck.run.sequence import StepSequence, sequences
-from eoscheck.run.trace import TRACE_FILE, read_trace, topic_roles, tracing
+from eoscheck.run.sequence import sequences
+from eoscheck.run.trace import Traced, read_trace, topic_roles, tracing
 from eoscheck.subject import Subject
 from eoscheck.wire import Wire
 
@@ -147,10 +147,12 @@ def run_scenario(
             _conduct(stage, faults=faults, act=act)
         finally:
             subject.discard_state()
-        audit = _audit(stage)
+        trace = read_trace(folder) if wire is not None else None
+        audit = _audit(stage, trace or ())
     return _conclude(
         scenario,
         events=read_history(folder),
+        trace=trace,
         audit=audit,
         planned=len(faults),
         folder=folder,
@@ -322,7 +324,7 @@ def _inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | 
         )
 
 
-def _audit(stage: Stage) -> AuditReport:
+def _audit(stage: Stage, trace: Sequence[Traced]) -> AuditReport:
     recorder, folder = stage.recorder, stage.recorder.path.parent
     recorder.record(PhaseStarted(t=recorder.now(), phase="audit"))
     if stage.scenario.audit.changelogs:
@@ -332,7 +334,7 @@ def _audit(stage: Stage) -> AuditReport:
         stage.scenario.audit,
         client_config=stage.cluster.client_config,
         history=read_history(folder),
-        trace=read_trace(folder) if stage.wire is not None else (),
+        trace=trace,
         liveness_s=stage.scenario.timing.seconds("liveness"),
     )
 
@@ -343,16 +345,11 @@ def _run_time(recorder: Recorder) -> Callable[[float], float]:
     return lambda unix: unix - began
 
 
-def _sequences(folder: Path, *, events: Sequence[Event], audit: AuditReport) -> list[StepSequence]:
-    if not (folder / TRACE_FILE).is_file():
-        return []
-    return sequences(read_trace(folder), events=events, audit=audit)
-
-
 def _conclude(
     scenario: Scenario,
     *,
     events: Sequence[Event],
+    trace: Sequence[Traced] | None,
     audit: AuditReport,
     planned: int,
     folder: Path,
@@ -360,7 +357,7 @@ def _conclude(
 ) -> RunResult:
     """A pure function of what the run left, and the file that keeps it."""
     start = next(event for event in events if isinstance(event, RunStarted))
-    tally = tally_faults(events, planned=planned)
+    tally = tally_faults(events, planned=planned, trace=trace)
     verdict, reasons = judge(audit=audit, events=events, tally=tally)
     result = RunResult(
         run_id=start.run_id,
@@ -379,7 +376,7 @@ def _conclude(
         environment=start.environment,
         repeat=repeat,
         folder=str(folder),
-        sequences=_sequences(folder, events=events, audit=audit),
+        sequences=sequences(trace or (), events=events, audit=audit),
     )
     (folder / RESULT_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
     return result

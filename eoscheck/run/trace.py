@@ -59,6 +59,17 @@ def learned_steps(exchanges: Iterable[Exchange]) -> dict[Step, int]:
     return {step: counts[step] for step in sorted(counts, key=lambda each: first[each])}
 
 
+def rollbacks(exchanges: Iterable[Exchange]) -> int:
+    """How many transactions the subject ended by an abort."""
+    return sum(
+        exchange.steps == ("EndTxn(abort)",)
+        and exchange.answered is not None
+        and not exchange.error
+        and exchange.action is None
+        for exchange in exchanges
+    )
+
+
 def times(exchange: Exchange) -> int:
     """How many exchanges it stands for."""
     return exchange.times if isinstance(exchange, Traced) else 1

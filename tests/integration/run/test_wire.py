@@ -54,6 +54,8 @@ def test_a_held_end_of_a_transaction_ends_the_next_one(run: Run, scenario: str, 
     """The class of KAFKA-17754; `make accept` shows it twenty times."""
     result = run(scenario)
     assert result.as_expected, result.reasons
+    assert result.tally.rolled_back
+    assert [each.title for each in result.sequences] == ["hold-1"]
     assert set(result.audit.anomalies) == {code, Code.TORN_TRANSACTION}
     held = [
         each

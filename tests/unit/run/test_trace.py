@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from eoscheck.errors import UsageError
-from eoscheck.run.trace import TRACE_FILE, Traced, TraceWriter, learned_steps, read_trace
+from eoscheck.run.trace import (
+    TRACE_FILE,
+    Traced,
+    TraceWriter,
+    learned_steps,
+    read_trace,
+    rollbacks,
+)
 from eoscheck.wire import Exchange, Request
 
 
@@ -57,6 +64,17 @@ def test_what_a_fault_touched_or_nobody_answered_is_no_step_of_the_app() -> None
         exchange("TxnOffsetCommit", outcome="unanswered", answered=None),
     ]
     assert learned_steps(trace) == {}
+
+
+def test_transactions_that_were_aborted_are_rollbacks() -> None:
+    trace = [
+        exchange("EndTxn(abort)"),
+        exchange("EndTxn(abort)", error=16),  # done again
+        exchange("EndTxn(abort)", action="hold"),
+        exchange("EndTxn(abort)", answered=None, outcome="unanswered"),
+        exchange("EndTxn(commit)"),
+    ]
+    assert rollbacks(trace) == 1
 
 
 def written(folder: Path, *exchanges: Exchange) -> list[Traced]:
