@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -44,17 +43,19 @@ class Reader:
         """A whole frame with its size. Where the API or version is not known, or its fields are not
         as they should be, the header's fields alone. Raises struct.error where it has no header."""
         header, at = read_header(frame)
-        with suppress(*_UNREADABLE):
+        try:
             fields = self._fields(frame, at, header["api_key"], header["api_version"], header)
-            return Request(**header, **fields)
-        return Request(**header)
+        except _UNREADABLE:
+            fields = {}
+        return Request(**header, **fields)
 
     def answered(self, request: Request, frame: bytes) -> int | None:
         """The first error code in the answer to it, 0: none; None where it is not read. `frame`:
         whole, but of Fetch the first `ANSWER_HEAD` bytes do."""
-        with suppress(*_UNREADABLE):
+        try:
             return self._error(request, frame)
-        return None
+        except _UNREADABLE:
+            return None
 
     def _fields(
         self, frame: bytes, at: int, key: int, version: int, header: Mapping[str, Any]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -45,14 +46,18 @@ def steps_of(request: Request, roles: TopicRoles) -> Sequence[Step]:
     match request.api:
         case "EndTxn" if request.committed is not None:
             return (f"EndTxn({'commit' if request.committed else 'abort'})",)
-        case "Produce":
-            found = {_written(topic, roles) for topic in request.topics}
-        case "Fetch" | "ListOffsets":
-            found = {_read(topic, roles) for topic in request.topics}
+        case "Produce" | "Fetch" | "ListOffsets":
+            return _by_topics(request.api, request.topics, roles)
         case _:
             return (request.api,)
-    parts = [part for part in PARTS[request.api] if part in found]
-    return tuple(f"{request.api}({part})" for part in parts) or (request.api,)
+
+
+@lru_cache(maxsize=1024)
+def _by_topics(api: str, topics: tuple[str, ...], roles: TopicRoles) -> tuple[Step, ...]:
+    part_of = _written if api == "Produce" else _read
+    found = {part_of(topic, roles) for topic in topics}
+    parts = [part for part in PARTS[api] if part in found]
+    return tuple(f"{api}({part})" for part in parts) or (api,)
 
 
 def matches(step: Step, of: Sequence[Step]) -> bool:
