@@ -15,7 +15,7 @@ from eoscheck.wire import apis
 from eoscheck.wire.produce import read_produce
 from eoscheck.wire.request import Request
 from eoscheck.wire.sessions import FetchSessions
-from eoscheck.wire.varint import read_uvarint, skip_tags
+from eoscheck.logformat.flexible import read_uvarint, skip_tags
 
 REQUEST_LEAST = 10
 """Bytes of the smallest request: API key, version, correlation id and no client id."""
