@@ -14,6 +14,7 @@ import pytest
 
 from eoscheck.errors import UsageError
 from eoscheck.explore.certify import LIMITS_S, ask_zoo, read_attempts, run_exam
+from eoscheck.explore.certify_outcome import seen
 from eoscheck.explore.certify_plan import (
     Attempt,
     Bug,
@@ -198,6 +199,17 @@ def test_a_red_cell_is_named(supervisor: Supervisor, tmp_path: Path) -> None:
     assert found.caught
     assert found.fault == "EndTxn(commit) x crash-after x wiped"
     assert found.codes == {"LOST": 2}
+
+
+def test_what_is_found_without_any_fault_is_a_catch_too(tmp_path: Path) -> None:
+    (tmp_path / "matrix").mkdir()
+    matrix: dict[str, Any] = {"cells": [], "before": {"DUPLICATE": 4}}
+    (tmp_path / "matrix" / "matrix.json").write_text(json.dumps(matrix))
+    found = seen(tmp_path, LOSES, Means.CRASHPOINTS)
+    assert (found.red, found.codes) == (True, {"DUPLICATE": 4})
+    assert found.fault.startswith("none")
+    (tmp_path / "matrix" / "matrix.json").write_text(json.dumps({**matrix, "before": {}}))
+    assert not seen(tmp_path, LOSES, Means.CRASHPOINTS).red
 
 
 def test_another_code_than_the_bugs_is_no_catch(supervisor: Supervisor, tmp_path: Path) -> None:
