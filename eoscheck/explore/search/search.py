@@ -20,7 +20,7 @@ from eoscheck.explore.search.novelty import Novelty
 from eoscheck.explore.search.outcome import Outcome
 from eoscheck.explore.search.schedule import Schedule, check_fits, in_words
 from eoscheck.explore.search.shelf import Shelf
-from eoscheck.explore.search.shrink import Steadiness, smallest
+from eoscheck.explore.search.shrink import Steadiness, proven, smallest
 from eoscheck.explore.search.space import Space
 
 _ROUND = 150
@@ -231,6 +231,9 @@ class Search:
             fits=self._fits,
         )
         self._take(small.schedule, red=small.red, runs=small.runs)
+        self._progress("and again and again, to see that it always fails")
+        sure = proven(small, red=self._red, space=self._space, fits=self._fits)
+        self._take(sure.schedule, red=sure.red, runs=sure.runs)
 
     def _red(self, schedule: Schedule) -> bool | None:
         outcome = self._one(schedule)

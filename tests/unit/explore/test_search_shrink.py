@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eoscheck.explore.search.schedule import Schedule, Table
-from eoscheck.explore.search.shrink import Steadiness, smallest, steadiest
+from eoscheck.explore.search.shrink import Steadiness, proven, smallest, steadiest
 from tests.unit.explore.searching import SPACE
 
 FAULTS: tuple[Table, ...] = tuple(
@@ -132,3 +132,36 @@ def test_where_nothing_helps_the_schedule_stays_with_how_often_it_failed() -> No
     left = harder(answers)
     assert (left.schedule.faults, left.red, left.runs) == (FAULTS[1:2], 1, 3)
     assert len(answers.asked) == 4 * 2  # a variant that can be no better is left early
+
+
+def sure(answers: Answers) -> Steadiness:
+    found = Steadiness(schedule=Schedule(faults=FAULTS[1:2]), red=3, runs=3)
+    return proven(found, red=answers, space=SPACE, fits=all_fit)
+
+
+def test_what_is_red_ten_times_is_proven() -> None:
+    answers = Answers(lambda _: True)
+    proof = sure(answers)
+    assert (proof.schedule.faults, proof.red, proof.runs) == (FAULTS[1:2], 10, 10)
+    assert len(answers.asked) == 10
+
+
+def test_one_green_run_of_ten_makes_it_strike_harder() -> None:
+    turns: list[bool] = []
+
+    def breaks(schedule: Schedule) -> bool:
+        if schedule.faults[0]["down"] != "1s":
+            return True
+        turns.append(len(turns) % 5 != 4)
+        return turns[-1]
+
+    proof = sure(Answers(breaks))
+    assert proof.schedule.faults[0]["down"] == "3000ms"
+    assert (proof.red, proof.runs) == (10, 10)
+
+
+def test_without_time_it_is_proven_as_often_as_there_was_time_for() -> None:
+    proof = sure(Answers(lambda _: True, most=4))
+    assert (proof.red, proof.runs) == (4, 4)
+    unproven = sure(Answers(lambda _: True, most=0))
+    assert (unproven.red, unproven.runs) == (3, 3)
