@@ -14,7 +14,7 @@ from eoscheck.explore.auditor import Auditor
 from eoscheck.explore.cells import Cell
 from eoscheck.explore.group_watch import GroupWatch
 from eoscheck.explore.learn import LearnedStep
-from eoscheck.explore.learning import SubjectStalled, learn_from
+from eoscheck.explore.learning import SubjectStalled, learn_from, wait_at_work
 from eoscheck.explore.perform import Bounds, Outcome, Performer, choose
 from eoscheck.explore.watch import Watch
 from eoscheck.faults.wire_action import identity
@@ -97,6 +97,8 @@ class Course:
             try:
                 if self._orders.agenda.needs_learning:
                     self._learn()
+                else:
+                    self._begin()
                 background.start(lambda: self._auditor.run(background.stop))
                 self._go_through(background)
             finally:
@@ -121,6 +123,13 @@ class Course:
         self._auditor.look(0)
         if self._auditor.red is not None:
             self._log.before = self._auditor.red[1]
+
+    def _begin(self) -> None:
+        try:
+            wait_at_work(self._performer)
+        except SubjectStalled as error:
+            self._log.stalled = str(error)
+            self._stop.set()
 
     def _go_through(self, background: Background) -> None:
         agenda, performer = self._orders.agenda, self._performer
