@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.errors import UsageError, did_you_mean
 from eoscheck.run.naming import repeat_command
 
@@ -40,13 +41,15 @@ class Means(StrEnum):
 class Bug(msgspec.Struct, frozen=True, kw_only=True):
     """One subject. `codes` are the anomalies that it can cause; `scenario` with `settings` brings
     it out, as `eoscheck run SCENARIO --set SETTING ...` (`fault` says how in words), and `args` are
-    added to the app's command."""
+    added to the app's command. `guarantee` is what the app promises: its scenario may judge it more
+    strictly, where that does nothing which the guarantee leaves open, but a crash does."""
 
     name: str
     breaks: str
     codes: list[str]
     args: list[str]
     fault: str = ""
+    guarantee: Guarantee = Guarantee.EXACTLY_ONCE
     scenario: str = ""
     settings: list[str] = []
 
@@ -110,7 +113,9 @@ def next_seed(
 def words(bug: Bug, means: Means, *, seed: int) -> list[str]:
     """The command, after `eoscheck`. The app and the load are those of the bug's own scenario, by
     whatever means: only the faults are others."""
-    app = [each for each in bug.settings if not each.startswith(("faults", "timing."))]
+    theirs = ("faults", "timing.", "audit.expect")
+    app = [each for each in bug.settings if not each.startswith(theirs)]
+    app.append(f"audit.expect={bug.guarantee.value}")
     args = f"subject.args={json.dumps(bug.args)}"
     match means:
         case Means.KILLS:

@@ -10,8 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.errors import UsageError
 from eoscheck.explore.certify import LIMITS_S, ask_zoo, read_attempts, run_exam
 from eoscheck.explore.certify_outcome import seen
@@ -104,7 +106,14 @@ def test_its_scenario_is_run_as_it_stands() -> None:
 def test_crash_points_have_another_instance_to_take_over_and_end_with_the_first_red_cell() -> None:
     command = words(LOSES, Means.CRASHPOINTS, seed=1)
     assert command[:3] == ["crashpoints", "--stop-after", "1"]
-    assert settings(command)[:-1] == ["load.rate=300"]
+    assert settings(command)[:-1] == ["load.rate=300", "audit.expect=exactly-once"]
+
+
+@pytest.mark.parametrize("means", [Means.KILLS, Means.CRASHPOINTS])
+def test_a_crash_is_judged_by_what_the_app_promises(means: Means) -> None:
+    bug = msgspec.structs.replace(LOSES, guarantee=Guarantee.AT_LEAST_ONCE)
+    assert "audit.expect=at-least-once" in settings(words(bug, means, seed=1))
+    assert settings(words(bug, Means.CATALOGUE, seed=1))[:-1] == LOSES.settings
 
 
 @pytest.mark.parametrize(
