@@ -106,7 +106,19 @@ def test_its_scenario_is_run_as_it_stands() -> None:
 def test_crash_points_have_another_instance_to_take_over_and_end_with_the_first_red_cell() -> None:
     command = words(LOSES, Means.CRASHPOINTS, seed=1)
     assert command[:3] == ["crashpoints", "--stop-after", "1"]
-    assert settings(command)[:-1] == ["load.rate=300", "audit.expect=exactly-once"]
+    assert settings(command)[:-1] == [
+        "load.rate=300",
+        "audit.expect=exactly-once",
+        "timing.liveness=20s",
+    ]
+
+
+def test_an_app_that_leaves_transactions_open_for_long_is_waited_for_as_long() -> None:
+    """Else a healthy one would come out red as well: others wait for its orphan."""
+    patient = ["--transaction-timeout-ms", "60000", *LOSES.args]
+    command = words(msgspec.structs.replace(LOSES, args=patient), Means.CRASHPOINTS, seed=1)
+    assert "timing.liveness=80s" in settings(command)
+    assert command[command.index("--client-timeout") + 1] == "75s"
 
 
 @pytest.mark.parametrize("means", [Means.KILLS, Means.CRASHPOINTS])
