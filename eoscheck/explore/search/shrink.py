@@ -18,8 +18,10 @@ import msgspec
 from eoscheck.explore.search.schedule import Schedule, Table, tables_of
 from eoscheck.explore.search.space import Space
 from eoscheck.faults.spec import InstanceFault
+from eoscheck.faults.wire import GIVES_UP, DropRequest, DropResponse
 
 _LATER_S = 2.0
+_GIVES_UP_WITHIN = "20s"
 _LUCK = 2
 _WORTH_HARDER = 2
 """Variants are tried of sets that are as small."""
@@ -210,6 +212,9 @@ def _elsewhere(said: Table, space: Space) -> Iterator[Table]:
 
 
 def _longer(table: Any, said: Table, session_s: float) -> Table:
+    """What is lost on the wire is lost until the client gives up."""
+    if isinstance(table, DropRequest | DropResponse):
+        return {**said, "for": GIVES_UP, "at_most": _GIVES_UP_WITHIN}
     if "down" not in said:
         return said
     return {**said, "down": f"{round((table.down_s[1] + session_s) * 1000)}ms"}

@@ -112,6 +112,15 @@ def test_what_fails_now_and_then_is_struck_harder_until_it_always_does() -> None
     assert (steady.red, steady.runs) == (3, 3)
 
 
+def test_what_is_lost_now_and_then_is_lost_until_the_client_gives_up() -> None:
+    lost: Table = {"kind": "drop-response", "at": "1s", "target": 0, "step": "EndTxn(commit)"}
+    found = Steadiness(schedule=Schedule(faults=(lost,)), red=1, runs=3)
+    answers = Answers(lambda schedule: "for" in schedule.faults[0])
+    steady = steadiest(found, red=answers, runs=3, space=SPACE, fits=all_fit)
+    assert steady.schedule.faults[0]["for"] == "until the client gives up"
+    assert (steady.red, steady.runs) == (3, 3)
+
+
 def test_no_variant_is_tried_that_cannot_be_planned() -> None:
     answers = Answers(lambda _: True)
     left = harder(answers, fits=lambda _: False)
