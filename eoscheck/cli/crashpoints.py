@@ -10,7 +10,7 @@ import msgspec
 
 from eoscheck.cli.session import open_session, run_options, scenario_options
 from eoscheck.durations import parse_duration
-from eoscheck.explore.block import Site
+from eoscheck.explore.block import Site, check_scenario
 from eoscheck.explore.cells import Cell, parse_cell
 from eoscheck.explore.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
 from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
@@ -84,6 +84,7 @@ def command(
         command=subject,
     )
     loaded = msgspec.structs.replace(load(), trace=True)
+    check_scenario(loaded)  # refused before a broker is started for it
     seed = loaded.seed if seed is None else seed
 
     def repeat(cell: Cell | None) -> str:
