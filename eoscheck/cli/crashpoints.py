@@ -22,8 +22,22 @@ from eoscheck.run.scenario import load_scenario
 DEFAULT = "crashpoints"
 
 
+class _BeforeDashes(click.Command):
+    """SCENARIO may be left out: what stands after `--` is all COMMAND."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:at])
+        ctx.params["subject"] = tuple(args[at + 1 :])
+        return rest
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND ...]"]
+
+
 @click.command(
     "crashpoints",
+    cls=_BeforeDashes,
     epilog="Example: eoscheck crashpoints --cell 'EndTxn(commit) x crash-after' --seed 7",
 )
 @click.argument("scenario", metavar="[SCENARIO]", default=DEFAULT)
@@ -49,7 +63,6 @@ DEFAULT = "crashpoints"
 @click.option("--stop-after", type=click.IntRange(min=1), help="End it after so many red cells.")
 @scenario_options
 @run_options
-@click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 def command(
     *,
     scenario: str,

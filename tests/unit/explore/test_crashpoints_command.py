@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -58,3 +59,22 @@ output = "out"
         CliRunner().invoke(
             crashpoints.command, [str(mine)], standalone_mode=False, catch_exceptions=False
         )
+
+
+@pytest.mark.parametrize("scenario", [[], ["crashpoints"]])
+def test_what_stands_after_the_dashes_is_the_command_with_a_scenario_or_without(
+    scenario: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def load(source: str, **options: Any) -> None:
+        asked.append((source, options["command"]))
+        raise UsageError("enough")
+
+    monkeypatch.setattr(crashpoints, "load_scenario", load)
+    words = ["--seed", "3", *scenario, "--", "my-app", "--seed", "9"]
+    with pytest.raises(UsageError, match="enough"):
+        CliRunner().invoke(
+            crashpoints.command, words, standalone_mode=False, catch_exceptions=False
+        )
+    assert asked == [("crashpoints", ("my-app", "--seed", "9"))]
