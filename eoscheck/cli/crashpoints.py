@@ -10,9 +10,9 @@ import msgspec
 
 from eoscheck.cli.session import open_session, run_options, scenario_options
 from eoscheck.durations import parse_duration
-from eoscheck.explore.block import Site, check_scenario
-from eoscheck.explore.cells import Cell, parse_cell
-from eoscheck.explore.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
+from eoscheck.explore.crashpoints.block import Site, check_scenario
+from eoscheck.explore.crashpoints.cells import Cell, parse_cell
+from eoscheck.explore.crashpoints.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
 from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
 from eoscheck.report.heatmap_live import MatrixProgress
 from eoscheck.run.naming import new_run_id, repeat_command

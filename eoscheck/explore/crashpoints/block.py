@@ -8,8 +8,8 @@ from pathlib import Path
 from eoscheck.audit.findings import AuditReport
 from eoscheck.cluster.provider import Cluster
 from eoscheck.errors import UsageError
-from eoscheck.explore.course import Course, Log, Orders
-from eoscheck.explore.perform import Outcome
+from eoscheck.explore.crashpoints.course import Course, Log, Orders
+from eoscheck.explore.crashpoints.perform import Outcome
 from eoscheck.process import Supervisor
 from eoscheck.run.result import RunResult
 from eoscheck.run.runner import run_scenario
