@@ -279,6 +279,7 @@ def test_chance_and_crash_points_are_compared_at_the_same_time() -> None:
     assert summary.caught == {Means.KILLS: 1, Means.CATALOGUE: 0, Means.CRASHPOINTS: 2}
     assert summary.within_budget == {Means.KILLS: 0, Means.CATALOGUE: 0, Means.CRASHPOINTS: 1}
     assert summary.median_s == {Means.KILLS: 150, Means.CRASHPOINTS: 80}
+    assert (summary.paired.bugs, summary.paired.kills, summary.paired.crashpoints) == (2, 0, 1)
     assert summary.not_caught == ["never"]
     assert summary.exit_code == 1
     assert summarise(bugs[:2], attempts, budget_s=120).exit_code == 0
