@@ -71,7 +71,8 @@ def summarise(bugs: Sequence[Bug], attempts: Sequence[Attempt], *, budget_s: flo
         for means in Means
         if (done := [each for each in attempts if (each.bug, each.means) == (bug.name, means)])
     ]
-    by_means = {means: [row for row in rows if row.means is means] for means in Means}
+    made = [row for row in rows if row.caught or not row.problem]
+    by_means = {means: [row for row in made if row.means is means] for means in Means}
     found = {means: [row for row in of if row.caught] for means, of in by_means.items()}
     both = {row.bug for row in by_means[Means.KILLS]}
     both &= {row.bug for row in by_means[Means.CRASHPOINTS]}
