@@ -83,8 +83,8 @@ RESTORE_TO_LSO = Bug(
     like="KAFKA-10167.",
     anomalies=("WRONG_RESULT", "STATE_DIVERGED", "RESTORE_SHORT"),
     fault="an open transaction in the changelog whose owner is away (crash before its offsets: "
-    "they would keep others from taking over), and within its time-out a kill of who took over, state "
-    "directory wiped: what was committed in between lies above the last stable offset",
+    "they would keep others from taking over), and within its time-out a kill of who took over, "
+    "state directory wiped: what was committed in between lies above the last stable offset",
     scenario="zoo-kills",
     options=("--transaction-timeout-ms", "15000"),
     settings=(
