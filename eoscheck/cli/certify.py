@@ -29,9 +29,9 @@ from eoscheck.explore.broker_exam import (
     find_promises,
 )
 from eoscheck.explore.broker_exam.exam import PREFIX
-from eoscheck.explore.certify import ask_zoo, run_exam
-from eoscheck.explore.certify_plan import Attempt, Means, choose
-from eoscheck.explore.certify_summary import summarise
+from eoscheck.explore.own_exam.exam import ask_zoo, run_exam
+from eoscheck.explore.own_exam.plan import Attempt, Means, choose
+from eoscheck.explore.own_exam.summary import summarise
 from eoscheck.placeholders import fill
 from eoscheck.process import Supervisor
 from eoscheck.report.power import power_json, power_lines, power_page, power_table

@@ -6,8 +6,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from eoscheck.explore.certify_plan import Means
-from eoscheck.explore.certify_summary import Row, Summary
+from eoscheck.explore.own_exam.plan import Means
+from eoscheck.explore.own_exam.summary import Row, Summary
 
 _TITLES = {
     Means.KILLS: "random kills",

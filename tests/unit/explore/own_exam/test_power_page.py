@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eoscheck.explore.certify import read_attempts
-from eoscheck.explore.certify_plan import Means, read_zoo
-from eoscheck.explore.certify_summary import DETERMINISTIC, summarise
+from eoscheck.explore.own_exam.exam import read_attempts
+from eoscheck.explore.own_exam.plan import Means, read_zoo
+from eoscheck.explore.own_exam.summary import DETERMINISTIC, summarise
 from eoscheck.report.power import power_page
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 BUDGET_S = 120.0
 START, END = "<!-- measured -->\n", "<!-- /measured -->"
 

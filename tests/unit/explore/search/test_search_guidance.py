@@ -14,7 +14,7 @@ from eoscheck.explore.search.schedule import Schedule, Table
 from eoscheck.history import Event, FaultHealed, FaultInjected, InstanceExited
 from eoscheck.history.events import GroupSampled
 from eoscheck.history.restores import RestoreEnded, RestoreStarted
-from tests.unit.explore.searching import SPACE, FakeClock
+from tests.unit.explore.search.searching import SPACE, FakeClock
 
 
 def fault(kind: str, *, down: str = "500ms", **more: Any) -> Table:

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.explore.certify_outcome import Seen, seen
-from eoscheck.explore.certify_plan import Attempt, Bug, Means, next_seed, read_zoo, repeat, words
+from eoscheck.explore.own_exam.outcome import Seen, seen
+from eoscheck.explore.own_exam.plan import Attempt, Bug, Means, next_seed, read_zoo, repeat, words
 from eoscheck.process import Supervisor, tail
 
 EOSCHECK = (sys.executable, "-c", "from eoscheck.cli.main import main; main()")

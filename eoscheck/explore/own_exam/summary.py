@@ -7,7 +7,7 @@ from statistics import median
 
 import msgspec
 
-from eoscheck.explore.certify_plan import Attempt, Bug, Means
+from eoscheck.explore.own_exam.plan import Attempt, Bug, Means
 
 DETERMINISTIC = (Means.CATALOGUE, Means.CRASHPOINTS)
 

@@ -15,7 +15,7 @@ from eoscheck.explore.search.outcome import Outcome
 from eoscheck.explore.search.schedule import Schedule
 from eoscheck.explore.search.search import Search
 from eoscheck.explore.search.shelf import Shelf
-from tests.unit.explore.searching import RUN_S, SPACE, FakeClock, FakeRuns, has
+from tests.unit.explore.search.searching import RUN_S, SPACE, FakeClock, FakeRuns, has
 
 MakeSearch = Callable[..., Search]
 

@@ -15,9 +15,9 @@ import pytest
 
 from eoscheck.audit.findings import Guarantee
 from eoscheck.errors import UsageError
-from eoscheck.explore.certify import LIMITS_S, ask_zoo, read_attempts, run_exam
-from eoscheck.explore.certify_outcome import seen
-from eoscheck.explore.certify_plan import (
+from eoscheck.explore.own_exam.exam import LIMITS_S, ask_zoo, read_attempts, run_exam
+from eoscheck.explore.own_exam.outcome import seen
+from eoscheck.explore.own_exam.plan import (
     Attempt,
     Bug,
     Means,
@@ -26,7 +26,7 @@ from eoscheck.explore.certify_plan import (
     read_zoo,
     words,
 )
-from eoscheck.explore.certify_summary import summarise
+from eoscheck.explore.own_exam.summary import summarise
 from eoscheck.process import Supervisor
 from eoscheck.report.power import power_json, power_lines, power_page
 

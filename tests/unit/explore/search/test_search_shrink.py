@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from eoscheck.explore.search.schedule import Schedule, Table
 from eoscheck.explore.search.shrink import Steadiness, proven, smallest, steadiest
-from tests.unit.explore.searching import SPACE
+from tests.unit.explore.search.searching import SPACE
 
 FAULTS: tuple[Table, ...] = tuple(
     {"kind": kind, "at": f"{number}s", "down": "1s", "target": number % 2}
