@@ -21,6 +21,7 @@ from eoscheck.explore.search.outcome import Outcome
 from eoscheck.explore.search.schedule import Schedule, check_fits, in_words
 from eoscheck.explore.search.shelf import Shelf
 from eoscheck.explore.search.shrink import Steadiness, proven, smallest
+from eoscheck.explore.search.small_scope import single_faults
 from eoscheck.explore.search.space import Space
 
 _ROUND = 150
@@ -105,6 +106,7 @@ class Search:
         try:
             self._without_faults()
             self._replay()
+            self._singles()
             while not self._over():
                 propose(
                     self._space,
@@ -164,6 +166,13 @@ class Search:
                 self._shelf.drop(schedule)
                 self._progress("it passes now, and is taken out of the database")
 
+    def _singles(self) -> None:
+        for schedule in single_faults(self._space, seed=self._seed):
+            if self._over():
+                return
+            if self._fits(schedule):
+                self._try(schedule)
+
     def _visit(self, schedule: Schedule) -> Mapping[str, float] | None:
         """A candidate: run where it is worth it, and confirmed where it is red."""
         if self._over():
@@ -173,12 +182,14 @@ class Search:
         worth = {"novelty": self._novelty.score(schedule)}
         if not self._novelty.worth(schedule):
             return worth
+        outcome = self._try(schedule)
+        return worth if outcome is None else {**worth, "states": float(len(outcome.states))}
+
+    def _try(self, schedule: Schedule) -> Outcome | None:
         outcome = self._one(schedule)
-        if outcome is None:
-            return worth
-        if outcome.red:
+        if outcome is not None and outcome.red:
             self._confirm(schedule, outcome)
-        return {**worth, "states": float(len(outcome.states))}
+        return outcome
 
     def _confirm(self, schedule: Schedule, outcome: Outcome) -> None:
         self._progress(f"red: {', '.join(outcome.codes)}. Once more, to be sure")

@@ -66,7 +66,12 @@ def smallest(
     """
     best: Steadiness | None = None
     for size in range(len(failed.schedule.faults) + 1):
-        found = _of_size(failed.schedule, size, red=red, tries=tries, runs=runs)
+        whole = size == len(failed.schedule.faults)
+        found = (
+            _as_often(failed, red=red, runs=runs)
+            if whole
+            else _of_size(failed.schedule, size, red=red, tries=tries, runs=runs)
+        )
         if found is not None and not found.steady and size <= _WORTH_HARDER:
             found = steadiest(found, red=red, runs=runs, space=space, fits=fits)
         if found is not None and (best is None or found.share > best.share):
@@ -83,7 +88,7 @@ def _of_size(
     best = None
     subsets = [schedule.only(subset) for subset in _subsets(schedule.faults, size)]
     # Once for each before any has its second chance: mostly the first answer is right.
-    for _ in range(tries if 0 < size < len(schedule.faults) else 1):
+    for _ in range(tries if size else 1):
         for subset in subsets:
             answer = red(subset)
             if answer is None:
@@ -98,6 +103,14 @@ def _of_size(
         if best is not None:
             break
     return best
+
+
+def _as_often(found: Steadiness, *, red: Red, runs: int) -> Steadiness:
+    """What was red each time so far, until it was in `runs` runs, or green: none of those that it
+    had is asked for twice."""
+    if found.red < found.runs:
+        return found
+    return _until_green(found.schedule, red=red, runs=runs, before=found.red)
 
 
 def _subsets(faults: tuple[Table, ...], size: int) -> Iterator[tuple[Table, ...]]:
@@ -144,9 +157,10 @@ def proven(
     fits: Callable[[Schedule], bool],
     runs: int = 10,
 ) -> Steadiness:
-    """`found`, run again until it is green once, or was red so many times; where it was green, the
-    first harder variant that is red so many times, else the one that was for longest."""
-    best = _until_green(found.schedule, red=red, runs=runs)
+    """`found`, run again until it is green once, or was red so many times, those before counted;
+    where it was green, the first harder variant that is red so many times, else the one that was
+    for longest."""
+    best = _as_often(found, red=red, runs=runs)
     for variant in _harder(found.schedule, space):
         if best.red == best.runs:
             break  # as often as there was time for
@@ -157,8 +171,9 @@ def proven(
     return best if best.red else found
 
 
-def _until_green(schedule: Schedule, *, red: Red, runs: int) -> Steadiness:
-    reds = 0
+def _until_green(schedule: Schedule, *, red: Red, runs: int, before: int = 0) -> Steadiness:
+    """`before`: so many of them were red already."""
+    reds = before
     while reds < runs and (answer := red(schedule)) is not None:
         if not answer:
             return Steadiness(schedule=schedule, red=reds, runs=reds + 1)

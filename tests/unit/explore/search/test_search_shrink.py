@@ -152,7 +152,7 @@ def test_what_is_red_ten_times_is_proven() -> None:
     answers = Answers(lambda _: True)
     proof = sure(answers)
     assert (proof.schedule.faults, proof.red, proof.runs) == (FAULTS[1:2], 10, 10)
-    assert len(answers.asked) == 10
+    assert len(answers.asked) == 7  # it was red three times before
 
 
 def test_one_green_run_of_ten_makes_it_strike_harder() -> None:
@@ -171,6 +171,14 @@ def test_one_green_run_of_ten_makes_it_strike_harder() -> None:
 
 def test_without_time_it_is_proven_as_often_as_there_was_time_for() -> None:
     proof = sure(Answers(lambda _: True, most=4))
-    assert (proof.red, proof.runs) == (4, 4)
+    assert (proof.red, proof.runs) == (7, 7)
     unproven = sure(Answers(lambda _: True, most=0))
     assert (unproven.red, unproven.runs) == (3, 3)
+
+
+def test_a_single_fault_that_always_fails_is_asked_as_often_as_it_must_be_and_no_more() -> None:
+    answers = Answers(needs("pause"))
+    single = Steadiness(schedule=Schedule(faults=FAULTS[1:2]), red=2, runs=2)
+    small = smallest(single, red=answers, space=SPACE, fits=all_fit, runs=3)
+    assert (small.red, small.runs) == (3, 3)
+    assert [schedule.kinds for schedule in answers.asked] == [[], ["pause"]]

@@ -1,0 +1,56 @@
+"""The first runs of a search: one fault each, the strongest that a single one can be.
+
+Most bugs that several faults bring out, one does already (the small scope hypothesis); and a run
+with one fault needs no shrinking. Which ones: what an app must roll back for, in a member that
+keeps its partitions (a step of its commit, lost until the client gives up), and the ways in which
+a process leaves its work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eoscheck.explore.crashpoints.cells import base_matrix
+from eoscheck.explore.search.schedule import Schedule, Table
+from eoscheck.explore.search.space import Space
+from eoscheck.faults.kinds import KINDS
+from eoscheck.faults.wire import GIVES_UP
+
+_AT = "500ms"
+_GIVES_UP_WITHIN = "20s"
+_STOPS = ("pause", "terminate", "restart", "kill")
+_BEYOND = 1.5
+"""Sessions: longer than one, and well within the usual transaction."""
+_COMMITS = "EndTxn(commit)"
+
+
+def single_faults(space: Space, *, seed: int) -> Iterator[Schedule]:
+    """As many as have a place in `space`: steps that were learned, kinds that can be done. They
+    take the instances in turn."""
+    for number, fault in enumerate([*_losses(space), *_stops(space)]):
+        target = number % space.instances
+        yield Schedule(faults=({**fault, "at": _AT, "target": target},), seed=seed)
+
+
+def _losses(space: Space) -> Iterator[Table]:
+    for cell in base_matrix(list(space.steps)):
+        if cell.span and cell.action in space.kinds:
+            yield {
+                "kind": cell.action,
+                "step": cell.step,
+                "for": GIVES_UP,
+                "at_most": _GIVES_UP_WITHIN,
+                "within": "8s",
+            }
+
+
+def _stops(space: Space) -> Iterator[Table]:
+    for kind in _STOPS:
+        if kind not in space.kinds:
+            continue
+        fault: Table = {"kind": kind}
+        if not KINDS[kind].momentary:
+            fault["down"] = f"{round(space.session_s * _BEYOND * 1000)}ms"
+        if _COMMITS in space.steps:
+            fault["open_transaction"] = True
+        yield fault
