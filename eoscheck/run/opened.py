@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,9 @@ from eoscheck.cluster.addresses import Proxies
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.providers import open_cluster
 from eoscheck.cluster.spec import ClusterSpec
-from eoscheck.errors import UsageError
+from eoscheck.cluster.topics import delete_topics
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import EoscheckError, UsageError
 from eoscheck.measure import require_extra
 from eoscheck.network import Network, start_network
 from eoscheck.process import Supervisor
@@ -64,3 +66,12 @@ def opened(
         cluster = open_cluster(spec, supervisor=supervisor, proxies=proxies, progress=progress)
         stack.callback(cluster.close)
         yield Opened(cluster=cluster, supervisor=supervisor, network=network, wire=wire)
+
+
+def forget_topics(cluster: Cluster, run_id: str) -> None:
+    """A cluster that keeps the topics of every run gets slower with each of them. Only what a run
+    has made: its topics have its id in their names."""
+    if not cluster.owned:
+        return
+    with suppress(EoscheckError), ClusterView(cluster.client_config) as view:
+        delete_topics(cluster.client_config, [name for name in view.topics() if run_id in name])
