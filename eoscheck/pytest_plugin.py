@@ -119,10 +119,11 @@ def pytest_runtest_makereport(
     report = yield
     runner = item.stash.get(_RUNNER, None)
     if report.when == "call" and runner is not None and runner.results:
-        report.user_properties.extend(runner.properties())
+        item.user_properties.extend(runner.properties())  # JUnit XML takes them at the teardown
         if report.failed:
             item.stash[_FAILED] = True
-            report.user_properties.append((_REPORT, str(runner.write_report())))
+            item.user_properties.append((_REPORT, str(runner.write_report())))
+        report.user_properties = list(item.user_properties)
     return report
 
 

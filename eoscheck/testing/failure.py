@@ -20,7 +20,13 @@ from eoscheck.report.words import (
 )
 from eoscheck.run.result import RunResult
 
-_CODES_SHOWN, _OF_EACH_SHOWN, _OFFSETS_SHOWN, _FAULTS_SHOWN, _EVIDENCE_SHOWN = 4, 2, 3, 6, 4
+_CODES_SHOWN = 4
+_OF_EACH_SHOWN = 2
+_OFFSETS_SHOWN = 3
+_PLACES_SHOWN = 3
+_FAULTS_SHOWN = 6
+_EVIDENCE_SHOWN = 5
+_FOR_THE_PAGE = ("batches", "base_sequence", "under_way", "target")
 
 
 class EosFailure(AssertionError):  # noqa: N818 - what fails a test is an assertion
@@ -43,7 +49,9 @@ def run_failure(run: RunResult, *, report: Path) -> EosFailure:
         f"  repeat: {run.repeat}",
         f"  report: {report}",
     ]
-    return EosFailure("\n".join(lines), audit=run.audit, result=run)
+    # Names of topics and groups have the run's id in them, which says nothing here.
+    said = [line.replace(run.run_id, "…") for line in lines[:-2]] + lines[-2:]
+    return EosFailure("\n".join(said), audit=run.audit, result=run)
 
 
 def audit_failure(audit: AuditReport) -> EosFailure:
@@ -88,11 +96,22 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 
 def _evidence(name: str, value: Any) -> Iterator[str]:
-    if name == "fault" and isinstance(value, Mapping):
-        yield f"      fault: {evidence.inline(value)}"
-        return
-    for line in evidence.lines(value)[:_OFFSETS_SHOWN]:
+    brief = _brief(value)
+    for line in evidence.lines(brief)[:_PLACES_SHOWN]:
         yield f"      {evidence.label(name)}: {line}"
+
+
+def _brief(value: Any) -> Any:
+    """Without the batches around it and what else is for the page."""
+    if isinstance(value, Mapping):
+        return {
+            key: inner.get("outcome", inner) if key == "transaction" else inner
+            for key, inner in value.items()
+            if key not in _FOR_THE_PAGE
+        }
+    if isinstance(value, list | tuple):
+        return [_brief(each) for each in value]
+    return value
 
 
 def _faults(faults: Sequence[Recovery], *, planned: int) -> Iterator[str]:

@@ -83,6 +83,9 @@ class Runner:
         self._worker = worker
         self._run = run
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.test.name}, {len(self.results)} made>"
+
     def __call__(
         self,
         *,
