@@ -97,6 +97,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         end_all(prefix)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each seed: so that `--lf` and `-k` know them apart."""
     if "eos_seed" not in metafunc.fixturenames:
@@ -122,7 +123,7 @@ def pytest_runtest_makereport(
         item.user_properties.extend(runner.properties())  # JUnit XML takes them at the teardown
         if report.failed:
             item.stash[_FAILED] = True
-            item.user_properties.append((_REPORT, str(runner.write_report())))
+            item.user_properties.append((_REPORT, runner.write_report()))
         report.user_properties = list(item.user_properties)
     return report
 

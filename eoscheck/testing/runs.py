@@ -168,8 +168,13 @@ class Runner:
         """Of the last run; written where its test fails."""
         return Path(self.last.folder) / REPORT_FILE
 
-    def write_report(self) -> Path:
-        return write_html(as_demo([self.last]), path=self.report_path)
+    def write_report(self) -> str:
+        """Its path; why there is none, where it cannot be written: the test failed anyway, and says
+        more than that."""
+        try:
+            return str(write_html(as_demo([self.last]), path=self.report_path))
+        except OSError as error:
+            return f"{self.report_path} could not be written: {error.strerror}"
 
     def properties(self) -> list[tuple[str, str]]:
         """Of the last run, for JUnit XML."""
