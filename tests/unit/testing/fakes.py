@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.cluster import Cluster
@@ -30,7 +30,7 @@ class NoCluster:
     owned = False
     brokers = None
     bootstrap_servers = direct_servers = "127.0.0.1:1"
-    client_config: dict[str, str] = {}
+    client_config: ClassVar[dict[str, str]] = {}
     description = "no Kafka"
 
     def bootstrap_for(self, instance: int) -> str:
