@@ -21,6 +21,8 @@ _BOUND_S = 90.0
 
 SHORT = """
 import pytest
+from confluent_kafka import Producer
+from eoscheck.testing import EosFailure
 
 @pytest.fixture
 def eos_faults():
@@ -39,6 +41,18 @@ def test_loop(eos_run, eos_cluster):
     with open("clusters.txt", "a") as file:
         print(eos_cluster.bootstrap_servers, file=file)
     eos_run()
+
+def test_by_hand(eos_cluster, eos_topics, eos_audit):
+    source, target = eos_topics("orders", partitions=1), eos_topics("invoices", partitions=1)
+    producer = Producer(eos_cluster.client_config)
+    for topic, key in [(source, "1"), (source, "2"), (target, "1"), (target, "2")]:
+        producer.produce(topic, key=key)
+    producer.flush()
+    assert eos_audit(input=source, output=target, id="key").counts["output_records"] == 2
+    producer.produce(target, key="2")
+    producer.flush()
+    with pytest.raises(EosFailure, match="1 × DUPLICATE"):
+        eos_audit(input=source, output=target, id="key")
 """
 
 
@@ -89,7 +103,7 @@ def wait_for(what: str, holds: Callable[[], bool], *, bound_s: float = _BOUND_S)
 def test_two_workers_share_one_broker_and_tell_right_from_wrong(tmp_path: Path) -> None:
     suite = Suite(tmp_path, "right_loop", "auto_commit_loop")
     output, _ = suite.start("-n", "2", "-v").communicate(timeout=_BOUND_S)
-    assert "1 failed, 1 passed" in output, output
+    assert "1 failed, 2 passed" in output, output
     assert "PASSED test_short.py::test_loop[right_loop]" in output
     assert "DUPLICATE: one input came out more often than it should" in output
     assert "repeat: pytest 'test_short.py::test_loop[auto_commit_loop]'" in output

@@ -204,6 +204,32 @@ def test_every_table_is_a_fixture_and_the_call_has_the_last_word(
     run(pytester).assert_outcomes(passed=2)
 
 
+def test_hypothesis_draws_what_goes_wrong(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from hypothesis import HealthCheck, given, settings
+        from eoscheck.strategies import schedules
+
+        seen = set()
+
+        @given(schedule=schedules(session_timeout="6s"))
+        @settings(max_examples=5, deadline=None, database=None,
+                  suppress_health_check=[HealthCheck.function_scoped_fixture])
+        def test_app(eos_run, schedule):
+            run = eos_run(schedule=schedule)
+            assert run.seed == schedule.seed
+            kinds = [each.split(":")[0] for each in run.environment["faults"].split(",")]
+            assert kinds == schedule.kinds
+            seen.add(run.run_id)
+
+        def test_each_example_was_a_run_of_its_own():
+            assert len(seen) == 5
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
+    assert not list(Path("reports/pytest").iterdir())
+
+
 def test_a_scenario_file_lies_beside_its_test(pytester: pytest.Pytester) -> None:
     folder = pytester.mkpydir("suite")
     (folder / "mine.toml").write_text(
