@@ -33,6 +33,7 @@ def _throughput(settings: dict[str, Any], topic: str, records: int) -> dict[str,
             "batch.size": _BATCH,
             "linger.ms": 5,
             "enable.idempotence": True,
+            "socket.nagle.disable": True,  # as in the Java producer
             "queue.buffering.max.kbytes": 1 << 18,
             "queue.buffering.max.messages": 1_000_000,
         }

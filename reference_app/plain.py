@@ -156,6 +156,12 @@ def _behind(batch: list[Message]) -> list[TopicPartition]:
 @click.option("--batch", type=int, default=20, show_default=True)
 @click.option("--pause-ms", type=int, default=400, show_default=True)
 @click.option("--roll-back-every", type=int, default=0, show_default=True)
+@click.option(
+    "--isolation-level",
+    type=click.Choice(["read_committed", "read_uncommitted"]),
+    default="read_committed",
+    show_default=True,
+)
 @click.option("--session-timeout-ms", type=int, default=6000, show_default=True)
 @click.option("--message-timeout-ms", type=int, default=30000, show_default=True)
 def main(
@@ -168,6 +174,7 @@ def main(
     batch: int,
     pause_ms: int,
     roll_back_every: int,
+    isolation_level: str,
     session_timeout_ms: int,
     message_timeout_ms: int,
 ) -> None:
@@ -181,7 +188,7 @@ def main(
             "enable.auto.commit": False,
             "session.timeout.ms": session_timeout_ms,
             "heartbeat.interval.ms": session_timeout_ms // 10,
-            "isolation.level": "read_committed",
+            "isolation.level": isolation_level,
         }
     )
     ids = {"transactional.id": transactional_id} if transactional_id else {}

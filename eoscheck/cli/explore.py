@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -15,6 +16,10 @@ from eoscheck.explore.search.told import Told, in_lines
 from eoscheck.report.folders import as_demo, read_run
 from eoscheck.report.html import write_html
 from eoscheck.run.naming import new_run_id
+
+if TYPE_CHECKING:  # they need the extra, which an answer to --help does not
+    from eoscheck.explore.search.search import Exploration
+    from eoscheck.explore.search.whole import Prepared
 
 BASE = "explore-base"
 _DATABASE = "explore-database"
@@ -73,24 +78,38 @@ def command(
         only=only,
     )
     folder = report / new_run_id("explore")
+    exploration = _searched(
+        prepared,
+        budget=budget,
+        database=report / _DATABASE if database is None else database,
+        folder=folder,
+        seed=seed,
+    )
+    told = whole.keep(exploration, prepared, folder=folder)
+    if told.run is not None and told.report is not None:
+        write_html(as_demo([read_run(Path(told.run))]), path=Path(told.report))
+    _show(told, output_format)
+    return told.exit_code
+
+
+def _searched(
+    prepared: Prepared, *, budget: Budget, database: Path, folder: Path, seed: int | None
+) -> Exploration:
+    from eoscheck.explore.search import whole
+
     with open_session(prepared.source.scenario.cluster, prepared.needs) as session:
-        exploration = whole.explore(
+        return whole.explore(
             prepared,
             cluster=session.cluster,
             supervisor=session.supervisor,
             network=session.network,
             wire=session.wire,
             budget=budget,
-            database=report / _DATABASE if database is None else database,
+            database=database,
             folder=folder,
             seed=seed,
             progress=session.progress,
         )
-    told = whole.keep(exploration, prepared, folder=folder)
-    if told.run is not None and told.report is not None:
-        write_html(as_demo([read_run(Path(told.run))]), path=Path(told.report))
-    _show(told, output_format)
-    return told.exit_code
 
 
 def _show(told: Told, output_format: str) -> None:

@@ -44,6 +44,8 @@ def seen(folder: Path, bug: Bug, means: Means) -> Seen:
 
 def _of_matrix(content: Any) -> Seen:
     red = [each for each in content["cells"] if each["colour"] == "red"]
+    if not red and content.get("before"):
+        return Seen(red=True, codes=content["before"], fault="none: a stop in order and a restart")
     if not red:
         return Seen(red=False, codes={}, fault=f"{len(content['cells'])} cells")
     cells = [msgspec.convert(each["cell"], Cell).name for each in red]

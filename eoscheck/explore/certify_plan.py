@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.errors import UsageError, did_you_mean
 from eoscheck.run.naming import repeat_command
 
@@ -24,8 +25,6 @@ _KILLS = 5
 has one instance."""
 _CATALOGUE_SEEDS = 2
 """A fault may miss the moment that it is meant for: a scenario has two chances."""
-_CLIENT_TIMEOUT = "15s"
-"""The app of the scenario `crashpoints` gives up a lost commit after 6 s at the latest."""
 
 
 class Means(StrEnum):
@@ -40,13 +39,15 @@ class Means(StrEnum):
 class Bug(msgspec.Struct, frozen=True, kw_only=True):
     """One subject. `codes` are the anomalies that it can cause; `scenario` with `settings` brings
     it out, as `eoscheck run SCENARIO --set SETTING ...` (`fault` says how in words), and `args` are
-    added to the app's command."""
+    added to the app's command. `guarantee` is what the app promises: its scenario may judge it more
+    strictly, where that does nothing which the guarantee leaves open, but a crash does."""
 
     name: str
     breaks: str
     codes: list[str]
     args: list[str]
     fault: str = ""
+    guarantee: Guarantee = Guarantee.EXACTLY_ONCE
     scenario: str = ""
     settings: list[str] = []
 
@@ -110,7 +111,9 @@ def next_seed(
 def words(bug: Bug, means: Means, *, seed: int) -> list[str]:
     """The command, after `eoscheck`. The app and the load are those of the bug's own scenario, by
     whatever means: only the faults are others."""
-    app = [each for each in bug.settings if not each.startswith(("faults", "timing."))]
+    theirs = ("faults", "timing.", "audit.expect")
+    app = [each for each in bug.settings if not each.startswith(theirs)]
+    app.append(f"audit.expect={bug.guarantee.value}")
     args = f"subject.args={json.dumps(bug.args)}"
     match means:
         case Means.KILLS:
@@ -123,9 +126,19 @@ def words(bug: Bug, means: Means, *, seed: int) -> list[str]:
         case Means.CRASHPOINTS:
             # Another instance has to be there to take over.
             settings = [each for each in app if not each.startswith("subject.instances")]
-            command = ["crashpoints", "--stop-after", "1", "--client-timeout", _CLIENT_TIMEOUT]
+            # Nothing is wrong with an app that waits for an orphan as long as it told the broker.
+            settings += [f"timing.liveness={_orphan_s(bug) + 20:g}s"]
+            gives_up = f"{_orphan_s(bug) + 15:g}s"
+            command = ["crashpoints", "--stop-after", "1", "--client-timeout", gives_up]
     sets = [word for setting in [*settings, args] for word in ("--set", setting)]
     return [*command, "--seed", str(seed), *sets]
+
+
+def _orphan_s(bug: Bug) -> float:
+    """How long a transaction of this app may stay open: so long others wait for it, and as long its
+    client asks for a commit. 0 where that is the scenario's own 2.5 s."""
+    option = "--transaction-timeout-ms"
+    return float(bug.args[bug.args.index(option) + 1]) / 1000 if option in bug.args else 0.0
 
 
 def repeat(bug: Bug, means: Means, *, seed: int) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from eoscheck.audit.findings import AuditReport
-from eoscheck.errors import InfrastructureError
+from eoscheck.cluster.transactions import TransactionView
+from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.explore.agenda import Agenda
 from eoscheck.explore.auditor import Auditor
 from eoscheck.explore.cells import Cell
 from eoscheck.explore.group_watch import GroupWatch
 from eoscheck.explore.learn import LearnedStep
-from eoscheck.explore.learning import SubjectStalled, learn_from
+from eoscheck.explore.learning import SubjectStalled, learn_from, wait_at_work
 from eoscheck.explore.perform import Bounds, Outcome, Performer, choose
 from eoscheck.explore.watch import Watch
 from eoscheck.faults.wire_action import identity
@@ -97,6 +99,8 @@ class Course:
             try:
                 if self._orders.agenda.needs_learning:
                     self._learn()
+                else:
+                    self._begin()
                 background.start(lambda: self._auditor.run(background.stop))
                 self._go_through(background)
             finally:
@@ -121,6 +125,13 @@ class Course:
         self._auditor.look(0)
         if self._auditor.red is not None:
             self._log.before = self._auditor.red[1]
+
+    def _begin(self) -> None:
+        try:
+            wait_at_work(self._performer)
+        except SubjectStalled as error:
+            self._log.stalled = str(error)
+            self._stop.set()
 
     def _go_through(self, background: Background) -> None:
         agenda, performer = self._orders.agenda, self._performer
@@ -158,11 +169,30 @@ class Course:
             outcome = self._performer.current
         if outcome is None or (self._stop.is_set() and outcome.firing is None):
             return  # it was cut short before it struck: it is tried again
+        if outcome.stalled:
+            outcome.stalled += self._held_by()
         # One that was cut short after that may be what the audit has found.
         agenda.done(cell)
         self._log.outcomes.append(outcome)
         if any(_ABORT in each.steps for each in self._watch.seen()):
             agenda.discovered(_ABORT)
+
+    def _held_by(self) -> str:
+        """What explains a take-over that does not come: an orphan that nobody ends for longer than
+        is waited for. Nothing where there is none, or it cannot be told."""
+        stage, bound_s = self._stage, self._orders.bounds.recover_s
+        try:
+            with TransactionView(stage.cluster.client_config) as transactions:
+                found = transactions.ongoing([stage.scenario.audit.output])
+        except EoscheckError:
+            return ""
+        return "".join(
+            f"; the transaction of {each.transactional_id} is open and times out after "
+            f"{each.timeout_ms / 1000:g} s only (timing.liveness: {bound_s:g} s)"
+            for each in found
+            if each.timeout_ms / 1000 >= bound_s
+            and time.time() - each.started_ms / 1000 >= bound_s / 2  # the others' are young
+        )
 
     def _over(self) -> int:
         """How many, from the first, are over: what they did can be judged."""

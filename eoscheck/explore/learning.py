@@ -55,6 +55,14 @@ def learn_from(performer: Performer, *, seed: int) -> list[LearnedStep]:
     )
 
 
+def wait_at_work(performer: Performer) -> None:
+    """Every instance has committed several times: what strikes the very first transactions, which
+    may be empty, proves little. Raises SubjectStalled."""
+    began = performer.clock()
+    for instance in performer.subject.instances:
+        _wait_at_work(performer, instance, since=began)
+
+
 def _wait_at_work(performer: Performer, instance: int, *, since: float) -> None:
     bound = performer.bounds.recover_s
     after = since

@@ -162,7 +162,6 @@ class _Matrix:
 
     def _enough(self) -> bool:
         red = sum(each.colour is Colour.RED for each in self._tally.results.values())
-        red += bool(self._tally.before)
         return self._options.red_enough is not None and red >= self._options.red_enough
 
     def _run(self, agenda: Agenda, cell: Cell | None = None) -> Block:

@@ -27,6 +27,8 @@ _WELL_AT_WORK = 5
 """Commits after which an instance no longer does what it does at its start."""
 _UNDER_WAY_S = 2.0
 """A kill, or the answer that it waits for."""
+_DONE_AGAIN = frozenset({"drop-request", "drop-response", "close"})
+"""After which a client sends it once more."""
 _RESTORES = frozenset({"ListOffsets(restore)", "Fetch(restore)"})
 
 
@@ -288,7 +290,9 @@ class Performer:
             since = self.clock()
         if self._stops(outcome):
             return
-        again = None if cell.span else self._wait_again(cell.step, instance, since)
+        again = None
+        if cell.action in _DONE_AGAIN and not cell.span:
+            again = self._wait_again(cell.step, instance, since)
         self.waiting.append(outcome)
         self._await_work(instance, since if again is None else again)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from eoscheck.logformat.flexible import read_uvarint, skip_tags
+
 BY_NAME = 12
 BY_ID = 13
 
@@ -54,7 +56,7 @@ def read_answer(data: memoryview, *, version: int) -> Answer:
     """
     try:
         return _read(data, version=version)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, ValueError) as error:
         raise BrokenAnswerError(f"no answer to a Fetch request: {error}") from error
 
 
@@ -82,7 +84,7 @@ _OLD = struct.Struct(">qiib").unpack_from
 
 def _read(data: memoryview, *, version: int) -> Answer:
     correlation_id = _LENGTH(data, 0)[0]
-    at = _skip_tags(data, 4)
+    at = skip_tags(data, 4)
     throttle_ms, error, _session = struct.unpack_from(">ihi", data, at)
     at += 10
     partitions: list[PartitionAnswer] = []
@@ -91,13 +93,13 @@ def _read(data: memoryview, *, version: int) -> Answer:
         if version >= BY_ID:
             at += 16
         else:
-            length, at = _varint(data, at)
+            length, at = read_uvarint(data, at)
             at += max(0, length - 1)
         found, at = _count(data, at)
         for _ in range(found):
             part, at = _partition(data, at)
             partitions.append(part)
-        at = _skip_tags(data, at)
+        at = skip_tags(data, at)
     return Answer(
         correlation_id=correlation_id,
         throttle_ms=throttle_ms,
@@ -113,9 +115,9 @@ def _partition(data: memoryview, at: int) -> tuple[PartitionAnswer, int]:
     aborted = []
     for _ in range(listed):
         aborted.append(_ABORTED(data, at))
-        at = _skip_tags(data, at + 16)
+        at = skip_tags(data, at + 16)
     at += 4  # the preferred replica: only given to clients that say where they stand
-    length, at = _varint(data, at)
+    length, at = read_uvarint(data, at)
     end = at + max(0, length - 1)
     if end > len(data):
         raise BrokenAnswerError(f"records end {end - len(data)} bytes after the answer")
@@ -130,35 +132,13 @@ def _partition(data: memoryview, at: int) -> tuple[PartitionAnswer, int]:
             aborted=aborted,
             records=records,
         ),
-        _skip_tags(data, end),
+        skip_tags(data, end),
     )
 
 
 def _count(data: memoryview, at: int) -> tuple[int, int]:
     """The length of a compact array (0 where it is null), checked against the bytes left."""
-    length, at = _varint(data, at)
+    length, at = read_uvarint(data, at)
     if length - 1 > len(data) - at:
         raise BrokenAnswerError(f"an array of {length - 1} in {len(data) - at} bytes")
     return max(0, length - 1), at
-
-
-def _skip_tags(data: memoryview, at: int) -> int:
-    fields, at = _varint(data, at)
-    for _ in range(fields):
-        _tag, at = _varint(data, at)
-        size, at = _varint(data, at)
-        at += size
-    return at
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 28:
-            raise BrokenAnswerError("a number of more than 32 bits")

@@ -30,6 +30,8 @@ _VERDICTS = {
     Verdict.FAIL: ("✗ fail", "bold red"),
     Verdict.UNKNOWN: ("? unknown", "bold yellow"),
 }
+_SIDE_BY_SIDE = 6
+"""Columns whose names fit above them; more of them are numbered."""
 _LEGEND = "✓ green   ✗ red   ? not judged   · not reached   ↺ the app rolled back"
 
 
@@ -90,7 +92,11 @@ def print_matrix(result: MatrixResult, *, console: Console | None = None) -> Non
     mark, style = _VERDICTS[result.verdict]
     line = Text.assemble((f"{mark:<10}", style), (result.title, "bold"), f": {headline(result)}")
     console.print(line, soft_wrap=True)
-    console.print(_table(heat_map(result)))
+    heat = heat_map(result)
+    console.print(_table(heat))
+    if len(heat.columns) > _SIDE_BY_SIDE:
+        named = (f"{number} {column}" for number, column in enumerate(heat.columns, start=1))
+        console.print(Text("columns: " + ", ".join(named), style="dim"))
     console.print(Text(_LEGEND, style="dim"))
     for cell in _told(result):
         console.print(_cell_line(cell), soft_wrap=True)
@@ -160,10 +166,10 @@ def _column_order(column: str) -> tuple[int, int, str]:
 def _table(heat: HeatMap) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1))
     table.add_column("step", no_wrap=True)
-    for column in heat.columns:
-        table.add_column(
-            column.replace(" x ", "\n").replace("-", "-\n"), justify="center", vertical="bottom"
-        )
+    numbered = len(heat.columns) > _SIDE_BY_SIDE
+    for number, column in enumerate(heat.columns, start=1):
+        name = str(number) if numbered else column.replace(" x ", "\n").replace("-", "-\n")
+        table.add_column(name, justify="center", vertical="bottom", no_wrap=numbered)
     for row in heat.rows:
         table.add_row(row.step, *(_mark(cell) for cell in row.cells))
     return table

@@ -16,7 +16,7 @@ from eoscheck.run.sequence import SequenceStep, StepSequence
 _TOP, _ROW, _BOTTOM = 34, 22, 14
 _INSTANCE, _LAST = 0.22, 0.92
 _PROMPT_S = 0.05
-"""Answers later than this, or with others' steps before them, are arrows of their own."""
+"""Answers later than this are arrows of their own, where anything else came before them."""
 
 _NEVER_SENT = frozenset({"crash-before", "drop-request", "close"})
 _NEVER_TOLD = frozenset({"crash-after", "drop-response", "stalled"})
@@ -85,7 +85,7 @@ def sequence_chart(sequence: StepSequence) -> SequenceChart:
 
 
 def _events(steps: Sequence[SequenceStep]) -> Iterator[_Event]:
-    """An answer is told with its request where it came promptly, and nothing was between."""
+    """An answer is told with its request where it came promptly, or nothing was between."""
     sent = sorted(step.sent for step in steps)
     for step in steps:
         yield _Event(step.sent, step, "sent")
@@ -100,7 +100,7 @@ def _events(steps: Sequence[SequenceStep]) -> Iterator[_Event]:
 def _prompt(step: SequenceStep, sent: Sequence[float]) -> bool:
     assert step.answered is not None
     between = any(step.sent < other < step.answered for other in sent)
-    return not between and (step.action is None or step.answered - step.sent < _PROMPT_S)
+    return step.answered - step.sent < _PROMPT_S or not (between or step.action)
 
 
 def _arrow(event: _Event, *, y: int, broker: float) -> Arrow:

@@ -12,6 +12,7 @@ from eoscheck.faults.wire_steps import PROTOCOL
 from eoscheck.history import Event, FaultInjected
 from eoscheck.run.trace import IDLE, Traced
 from eoscheck.run.trace_select import around
+from eoscheck.wire import Step
 
 MOST = 3
 """Sequences of one run: more would not be looked at."""
@@ -93,12 +94,19 @@ def _steps(trace: Sequence[Traced], *, instance: int, at: float) -> list[Sequenc
             sent=each.sent,
             answered=each.answered,
             broker=each.broker,
-            step=each.steps[0],
+            step=_joined(each.steps),
             error=each.error or None,
             action=each.action,
         )
         for each in own[max(struck - _BEFORE, 0) : struck + _AFTER]
     ]
+
+
+def _joined(steps: Sequence[Step]) -> str:
+    """`Produce(output, changelog)`: the steps of one request in one word."""
+    api = steps[0].partition("(")[0]
+    parts = [step.removeprefix(f"{api}(").removesuffix(")") for step in steps if "(" in step]
+    return f"{api}({', '.join(parts)})" if parts else api
 
 
 def _tells(each: Traced) -> bool:

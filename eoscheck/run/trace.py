@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from eoscheck.errors import UsageError
+from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.faults.wire_steps import PROTOCOL
 from eoscheck.faults.witness import Witness
 from eoscheck.history import Recorder
@@ -167,7 +167,8 @@ def tracing(
     wire: Wire, *, roles: TopicRoles, subject: Subject, recorder: Recorder
 ) -> Iterator[Witness]:
     """A run's part of the wire: what goes over it is written beside the history, and the witness
-    hears of it. To be entered before the subject starts; what is left on the wire is healed."""
+    hears of it. To be entered before the subject starts; what is left on the wire is healed. Where
+    the run cannot go on and the wire knows why (a client speaks TLS), that is what is raised."""
     witness = Witness()
 
     def crash(instance: int) -> None:
@@ -182,6 +183,9 @@ def tracing(
         wire.begin(roles=roles, crash=crash, listener=listener)
         try:
             yield witness
+        except InfrastructureError:
+            wire.check()
+            raise
         finally:
             wire.heal_all()
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from eoscheck.wire.varint import read_uvarint, skip_tags
+from eoscheck.logformat.flexible import read_uvarint, skip_tags
 
 _WITH_TRANSACTIONAL_ID, _FLEXIBLE, _BY_ID, _NEWEST = 3, 9, 13, 13
 _ACKS = struct.Struct(">hi")  # and the time-out

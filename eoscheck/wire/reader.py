@@ -11,11 +11,11 @@ from uuid import UUID
 
 from kafka.protocol.schemas.fields.struct_array import StructArrayField
 
+from eoscheck.logformat.flexible import read_uvarint, skip_tags
 from eoscheck.wire import apis
 from eoscheck.wire.produce import read_produce
 from eoscheck.wire.request import Request
 from eoscheck.wire.sessions import FetchSessions
-from eoscheck.wire.varint import read_uvarint, skip_tags
 
 REQUEST_LEAST = 10
 """Bytes of the smallest request: API key, version, correlation id and no client id."""

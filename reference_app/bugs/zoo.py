@@ -126,6 +126,7 @@ def as_json() -> str:
             "breaks": bug.breaks,
             "codes": list(bug.anomalies),
             "fault": bug.fault,
+            "guarantee": "at-least-once" if "at_least_once" in bug.options else "exactly-once",
             "scenario": bug.scenario,
             "settings": list(bug.settings),
             "args": [*bug.options, "--bug", bug.name],

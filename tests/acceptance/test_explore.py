@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -11,11 +12,21 @@ from tests.acceptance.conftest import Accepted, Eoscheck
 
 BUDGET = "10m"
 TIMES = 10
-FOUND = ("offsets-without-member", "abort-without-seek", "abort-without-store-rollback")
+FOUND = ("abort-without-seek", "abort-without-store-rollback", "flush-skipped-at-close")
 
 
-def with_bug(name: str) -> tuple[str, str]:
-    return "--set", f"subject.args={json.dumps(['--bug', name])}"
+def with_bug(name: str) -> tuple[str, ...]:
+    """The app with it, as its proof has the app, and judged as there; nothing of the proof's faults
+    and times."""
+    bug = find(name)
+    judged = [
+        word for each in bug.settings if each.startswith("audit.") for word in ("--set", each)
+    ]
+    return (*judged, "--set", f"subject.args={json.dumps([*bug.options, '--bug', name])}")
+
+
+def as_typed(*words: str) -> str:
+    return shlex.join(["eoscheck", *words])
 
 
 @pytest.mark.accept

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 
 from eoscheck.audit.findings import Code, Finding, Verdict
 from eoscheck.cli.session import Session, open_session
@@ -18,13 +22,24 @@ from eoscheck.run.scenario import load_scenario
 from tests.acceptance.conftest import Accepted
 
 EACH = 10
+PEER = Path("benchmarks/peers/java-streams")
+HOLD = '{kind="hold", step="EndTxn(commit)", at="1s", target=0, release="Produce(output)"}'
+INVALID_PRODUCER_EPOCH, PRODUCER_FENCED = 47, 90
 OTHERS = ("late-offsets", "late-offset-commit", "late-produce")
 
 
-def run(session: Session, name: str, *, seed: int, folder: Path) -> RunResult:
+def run(
+    session: Session,
+    name: str,
+    *,
+    seed: int,
+    folder: Path,
+    source: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> RunResult:
     run_id = new_run_id(name)
     return run_scenario(
-        load_scenario(name, run_id=run_id),
+        load_scenario(source or name, run_id=run_id, overrides=overrides),
         cluster=session.cluster,
         supervisor=session.supervisor,
         folder=folder / run_id,
@@ -84,3 +99,29 @@ def test_each_other_hazard_comes_out_red_for_the_protocol(
     assert hazard is not None
     found = sorted({code for each in results for code in each.audit.anomalies})
     accepted(f"{hazard.class_}, 3 of 3", f"eoscheck run {name}", ", ".join(found))
+
+
+@pytest.mark.accept
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(
+    shutil.which("mvn") is None or shutil.which("javac") is None,
+    reason="the peer is built with a JDK and Maven",
+)
+def test_a_client_whose_transactions_have_epochs_of_their_own_is_not_exposed(
+    accepted: Accepted, tmp_path: Path
+) -> None:
+    """KIP-890, second part: the same request, held in the same way, is refused."""
+    subprocess.run(["make", "-C", PEER], check=True, timeout=300)
+    scenario = PEER / "kill-exactly-once.toml"
+    overrides = (f"faults=[{HOLD}]", "timing.faults=61s")
+    needs = cluster_needs(load_scenario(scenario, overrides=overrides))
+    with open_session(load_scenario(scenario).cluster, needs) as session:
+        result = run(session, "java", seed=1, folder=tmp_path, source=scenario, overrides=overrides)
+    assert result.verdict is Verdict.PASS, result.reasons
+    late = next(step for step in result.sequences[0].steps if step.action == "hold")
+    assert late.error in (INVALID_PRODUCER_EPOCH, PRODUCER_FENCED)
+    accepted(
+        "The held EndTxn does nothing to a client that speaks EndTxn version 5 (Java 4)",
+        f"eoscheck run {scenario} --set 'faults=[{HOLD}]' --set timing.faults=61s",
+        f"passed; the broker answered the late request with {KafkaError(late.error).name()}",
+    )

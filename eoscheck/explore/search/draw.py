@@ -86,6 +86,8 @@ def _table(kind: str, space: Space) -> SearchStrategy[Table]:
     if issubclass(spec, InstanceFault):
         needed["target"] = st.integers(0, space.instances - 1)
         maybe["open_transaction"] = st.just(True)
+        if space.instances > 1 and not spec.momentary:
+            maybe["alone"] = st.just(True)  # so that another one can take over
         if space.knows_members:
             maybe["working"] = st.just(True)
     more_needed, more_maybe = _TABLES[family_of(kind)](kind, space)

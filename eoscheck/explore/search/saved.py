@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,11 @@ class Source:
     origin: Path
     document: Mapping[str, Any]
     whole: Mapping[str, Any]
+
+    def traced(self) -> Source:
+        """As in a search whose cluster has proxies that read the protocol: a run again has them,
+        too, for what they cost in time may be what makes it fail."""
+        return replace(self, document={**self.document, "trace": True})
 
 
 def read_source(

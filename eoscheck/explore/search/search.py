@@ -20,15 +20,13 @@ from eoscheck.explore.search.novelty import Novelty
 from eoscheck.explore.search.outcome import Outcome
 from eoscheck.explore.search.schedule import Schedule, check_fits, in_words
 from eoscheck.explore.search.shelf import Shelf
-from eoscheck.explore.search.shrink import smallest, steadiest
+from eoscheck.explore.search.shrink import Steadiness, proven, smallest
 from eoscheck.explore.search.space import Space
 
 _ROUND = 150
 """Candidates until Hypothesis begins anew. A few of them are run: it has something to aim by, and
 some that are aimed."""
 _CONFIRMATIONS = 2
-_TRIES = 2
-_STEADY_RUNS = 5
 _BROKEN_IN_A_ROW = 3
 
 
@@ -97,6 +95,7 @@ class Search:
         self._novelty = Novelty(space)
         self._found: Found | None = None
         self._once: list[Found] = []
+        self._reds: dict[bytes, Outcome] = {}
         self._runs: Counter[str] = Counter()
         self._unknowns: Counter[str] = Counter()
         self._broken = 0
@@ -206,6 +205,7 @@ class Search:
     ) -> None:
         found = self._as_found(schedule, outcome, red=red, runs=runs)
         self._found = msgspec.structs.replace(found, by_database=by_database)
+        self._reds[schedule.key] = outcome
 
     def _as_found(self, schedule: Schedule, outcome: Outcome, *, red: int, runs: int) -> Found:
         return Found(
@@ -224,43 +224,42 @@ class Search:
         """Each smaller one that fails takes the place of the larger at once: so there is always
         something to save, whenever the time is over."""
         self._progress(f"shrinking {'; '.join(in_words(found.schedule))}")
-        small = smallest(found.schedule, red=self._red, tries=_TRIES)
-        steady = steadiest(
-            small,
+        small = smallest(
+            Steadiness(schedule=found.schedule, red=found.red, runs=found.runs),
             red=self._red,
-            runs=_STEADY_RUNS,
             space=self._space,
             fits=self._fits,
         )
-        best = self._found
-        assert best is not None
-        if steady.red:
-            best = msgspec.structs.replace(
-                best, schedule=steady.schedule, red=steady.red, runs=steady.runs
-            )
-        self._found = best
-        if best.schedule != found.schedule:
-            self._shelf.drop(found.schedule)
-        self._shelf.keep(best.schedule)
+        self._take(small.schedule, red=small.red, runs=small.runs)
+        self._progress("and again and again, to see that it always fails")
+        sure = proven(small, red=self._red, space=self._space, fits=self._fits)
+        self._take(sure.schedule, red=sure.red, runs=sure.runs)
 
     def _red(self, schedule: Schedule) -> bool | None:
         outcome = self._one(schedule)
         if outcome is None:
             return None
         if outcome.red:
-            self._smaller(schedule, outcome)
+            self._reds[schedule.key] = outcome
+            assert self._found is not None
+            if len(schedule.faults) < len(self._found.schedule.faults):
+                self._take(schedule, red=1, runs=1)
         return outcome.red
 
-    def _smaller(self, schedule: Schedule, outcome: Outcome) -> None:
-        best = self._found
-        assert best is not None
-        if len(schedule.faults) <= len(best.schedule.faults):
-            self._found = msgspec.structs.replace(
-                best, schedule=schedule, codes=outcome.codes, folder=outcome.folder, red=1, runs=1
-            )
-            self._shelf.keep(schedule)
-            if schedule != best.schedule:
-                self._shelf.drop(best.schedule)
+    def _take(self, schedule: Schedule, *, red: int, runs: int) -> None:
+        """In the place of what was found before, here and in the database."""
+        assert self._found is not None
+        self._shelf.drop(self._found.schedule)
+        self._shelf.keep(schedule)
+        outcome = self._reds[schedule.key]
+        self._found = msgspec.structs.replace(
+            self._found,
+            schedule=schedule,
+            codes=outcome.codes,
+            folder=outcome.folder,
+            red=red,
+            runs=runs,
+        )
 
     # -- one run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -53,7 +53,8 @@ def prepare(
         scenario, base=base, guarantee=guarantee, overrides=overrides, command=command
     )
     space, left_out = find_space(source.scenario, only=only)
-    return Prepared(source=source, space=space, left_out=left_out)
+    prepared = Prepared(source=source, space=space, left_out=left_out)
+    return replace(prepared, source=source.traced()) if prepared.needs.wire else prepared
 
 
 def explore(

@@ -96,3 +96,14 @@ def test_offsets_without_a_member_are_seen_with_no_fault_at_all(run: Run) -> Non
     assert [each.code for each in run("zoo-zombies", *quick, bug).audit.hazards] == [
         HazardCode.UNFENCED_OFFSETS
     ]
+
+
+def test_offsets_that_may_still_move_are_seen_to_be_read(run: Run) -> None:
+    """librdkafka requires stable offsets of committed readers only."""
+    result = run(
+        "late-commit",
+        "faults=[]",
+        "timing.faults=1s",
+        'subject.args=["--isolation-level", "read_uncommitted", "--pause-ms", "50"]',
+    )
+    assert [each.code for each in result.audit.hazards] == [HazardCode.UNSTABLE_READ]

@@ -10,10 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from eoscheck.audit.findings import Guarantee
 from eoscheck.errors import UsageError
 from eoscheck.explore.certify import LIMITS_S, ask_zoo, read_attempts, run_exam
+from eoscheck.explore.certify_outcome import seen
 from eoscheck.explore.certify_plan import (
     Attempt,
     Bug,
@@ -103,7 +106,26 @@ def test_its_scenario_is_run_as_it_stands() -> None:
 def test_crash_points_have_another_instance_to_take_over_and_end_with_the_first_red_cell() -> None:
     command = words(LOSES, Means.CRASHPOINTS, seed=1)
     assert command[:3] == ["crashpoints", "--stop-after", "1"]
-    assert settings(command)[:-1] == ["load.rate=300"]
+    assert settings(command)[:-1] == [
+        "load.rate=300",
+        "audit.expect=exactly-once",
+        "timing.liveness=20s",
+    ]
+
+
+def test_an_app_that_leaves_transactions_open_for_long_is_waited_for_as_long() -> None:
+    """Else a healthy one would come out red as well: others wait for its orphan."""
+    patient = ["--transaction-timeout-ms", "60000", *LOSES.args]
+    command = words(msgspec.structs.replace(LOSES, args=patient), Means.CRASHPOINTS, seed=1)
+    assert "timing.liveness=80s" in settings(command)
+    assert command[command.index("--client-timeout") + 1] == "75s"
+
+
+@pytest.mark.parametrize("means", [Means.KILLS, Means.CRASHPOINTS])
+def test_a_crash_is_judged_by_what_the_app_promises(means: Means) -> None:
+    bug = msgspec.structs.replace(LOSES, guarantee=Guarantee.AT_LEAST_ONCE)
+    assert "audit.expect=at-least-once" in settings(words(bug, means, seed=1))
+    assert settings(words(bug, Means.CATALOGUE, seed=1))[:-1] == LOSES.settings
 
 
 @pytest.mark.parametrize(
@@ -198,6 +220,17 @@ def test_a_red_cell_is_named(supervisor: Supervisor, tmp_path: Path) -> None:
     assert found.caught
     assert found.fault == "EndTxn(commit) x crash-after x wiped"
     assert found.codes == {"LOST": 2}
+
+
+def test_what_is_found_without_any_fault_is_a_catch_too(tmp_path: Path) -> None:
+    (tmp_path / "matrix").mkdir()
+    matrix: dict[str, Any] = {"cells": [], "before": {"DUPLICATE": 4}}
+    (tmp_path / "matrix" / "matrix.json").write_text(json.dumps(matrix))
+    found = seen(tmp_path, LOSES, Means.CRASHPOINTS)
+    assert (found.red, found.codes) == (True, {"DUPLICATE": 4})
+    assert found.fault.startswith("none")
+    (tmp_path / "matrix" / "matrix.json").write_text(json.dumps({**matrix, "before": {}}))
+    assert not seen(tmp_path, LOSES, Means.CRASHPOINTS).red
 
 
 def test_another_code_than_the_bugs_is_no_catch(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_one_fault_is_found_and_stands_alone_at_the_end(search: MakeSearch) -> N
     assert found.schedule.kinds == ["pause"]
     assert found.schedule.load == {}
     assert long_pause(found.schedule)
-    assert (found.red, found.runs) == (5, 5)
+    assert (found.red, found.runs) == (10, 10)
     assert exploration.runs["fail"] > 3
 
 
@@ -73,7 +73,7 @@ def test_an_app_that_fails_by_itself_needs_no_fault(search: MakeSearch) -> None:
     found = search(runs).explore().found
     assert found is not None
     assert found.schedule.faults == ()
-    assert len(runs.ran) < 10
+    assert len(runs.ran) < 20
 
 
 def test_a_healthy_app_is_explored_until_the_time_is_over_and_no_longer(search: MakeSearch) -> None:
@@ -151,7 +151,7 @@ def test_where_it_fails_only_with_a_transaction_open_it_is_made_to_strike_there(
     found = search(FakeRuns(surely_while_open)).explore().found
     assert found is not None
     assert found.schedule.faults[0]["open_transaction"] is True
-    assert (found.red, found.runs) == (5, 5)
+    assert (found.red, found.runs) == (10, 10)
 
 
 def test_the_next_search_begins_with_what_the_last_one_found(

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from eoscheck.audit.findings import Guarantee, Verdict
+from eoscheck.explore.search import whole
 from eoscheck.explore.search.saved import Source, read_source, save, write_scenario
 from eoscheck.explore.search.schedule import Schedule, tables_of
 from eoscheck.run.scenario import load_scenario
@@ -95,6 +96,13 @@ def test_another_base_and_another_guarantee_are_in_the_file(tmp_path: Path) -> N
     saved = load_scenario(save(SCHEDULE, codes=["LOST"], source=source, folder=tmp_path))
     assert saved.audit.expect is Guarantee.AT_LEAST_ONCE
     assert saved.subject.args[-2:] == ["--processing-guarantee", "at_least_once"]
+
+
+def test_what_was_searched_through_a_wire_is_run_again_through_one(tmp_path: Path) -> None:
+    traced = whole.prepare("explore-base", only=["kill", "drop-request"]).source
+    assert load_scenario(save(SCHEDULE, codes=[], source=traced, folder=tmp_path)).trace
+    plain = whole.prepare("explore-base", only=["kill"]).source
+    assert not load_scenario(save(SCHEDULE, codes=[], source=plain, folder=tmp_path)).trace
 
 
 def test_faults_of_the_scenario_itself_are_put_aside(tmp_path: Path) -> None:

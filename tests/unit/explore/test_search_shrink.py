@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eoscheck.explore.search.schedule import Schedule, Table
-from eoscheck.explore.search.shrink import smallest, steadiest
+from eoscheck.explore.search.shrink import Steadiness, proven, smallest, steadiest
 from tests.unit.explore.searching import SPACE
 
 FAULTS: tuple[Table, ...] = tuple(
@@ -33,19 +33,30 @@ def needs(*kinds: str) -> Callable[[Schedule], bool]:
     return lambda schedule: set(kinds) <= set(schedule.kinds)
 
 
+def all_fit(_: Schedule) -> bool:
+    return True
+
+
+def shrunk(answers: Answers, whole: Schedule = WHOLE) -> Steadiness:
+    failed = Steadiness(schedule=whole, red=2, runs=3)
+    return smallest(failed, red=answers, space=SPACE, fits=all_fit, runs=3)
+
+
 def test_the_fewest_faults_and_the_plain_load_are_left() -> None:
-    assert smallest(WHOLE, red=Answers(needs("pause"))) == Schedule(faults=FAULTS[1:2])
-    assert smallest(WHOLE, red=Answers(needs("kill", "scale-in"))).kinds == ["kill", "scale-in"]
+    assert shrunk(Answers(needs("pause"))).schedule == Schedule(faults=FAULTS[1:2])
+    two = shrunk(Answers(needs("kill", "scale-in")))
+    assert two.schedule.kinds == ["kill", "scale-in"]
+    assert (two.red, two.runs) == (3, 3)
 
 
 def test_faults_that_are_all_needed_stay_as_they_are() -> None:
     kinds = [str(fault["kind"]) for fault in FAULTS]
-    assert smallest(WHOLE, red=Answers(needs(*kinds))).faults == FAULTS
+    assert shrunk(Answers(needs(*kinds))).schedule.faults == FAULTS
 
 
 def test_a_knob_of_the_load_that_is_needed_stays_and_the_other_goes() -> None:
-    found = smallest(WHOLE, red=Answers(lambda schedule: schedule.load.get("keys") == 1))
-    assert found.load == {"keys": 1}
+    found = shrunk(Answers(lambda schedule: schedule.load.get("keys") == 1))
+    assert found.schedule.load == {"keys": 1}
 
 
 def test_one_wrong_answer_does_not_hide_the_smallest() -> None:
@@ -57,81 +68,109 @@ def test_one_wrong_answer_does_not_hide_the_smallest() -> None:
             return False
         return "pause" in schedule.kinds
 
-    assert smallest(WHOLE, red=Answers(breaks)).kinds == ["pause"]
+    assert shrunk(Answers(breaks)).schedule.kinds == ["pause"]
 
 
 def test_each_small_set_is_asked_about_once_before_any_is_asked_about_again() -> None:
     answers = Answers(needs("kill", "pause", "terminate", "scale-in"))
-    smallest(WHOLE, red=answers)
+    shrunk(answers)
     singles = [schedule.kinds for schedule in answers.asked if len(schedule.faults) == 1]
     assert len(singles) == 8
     assert len({tuple(kinds) for kinds in singles[:4]}) == 4
 
 
-def test_without_time_it_gives_what_is_known_to_fail() -> None:
-    assert smallest(WHOLE, red=Answers(needs("pause"), most=0)) == WHOLE
-    assert smallest(WHOLE, red=Answers(needs("kill"), most=3)) == WHOLE
-
-
-def all_fit(_: Schedule) -> bool:
-    return True
-
-
-def test_what_fails_each_time_is_left_as_it_is() -> None:
-    answers = Answers(needs("pause"))
-    one = Schedule(faults=FAULTS[1:2])
-    steady = steadiest(one, red=answers, runs=3, space=SPACE, fits=all_fit)
-    assert (steady.schedule, steady.red, steady.runs) == (one, 3, 3)
-    assert len(answers.asked) == 3
-
-
-def test_what_fails_now_and_then_is_struck_harder_until_it_always_does() -> None:
+def test_two_faults_that_fail_each_time_are_better_than_one_that_does_now_and_then() -> None:
     turns: list[bool] = []
 
-    def longer_is_sure(schedule: Schedule) -> bool:
-        if schedule.faults[0]["down"] == "3000ms":
+    def breaks(schedule: Schedule) -> bool:
+        if {"kill", "pause"} <= set(schedule.kinds):
             return True
+        if "pause" not in schedule.kinds:
+            return False
         turns.append(len(turns) % 2 == 0)
         return turns[-1]
 
-    one = Schedule(faults=FAULTS[1:2])
-    steady = steadiest(one, red=Answers(longer_is_sure), runs=3, space=SPACE, fits=all_fit)
+    found = shrunk(Answers(breaks))
+    assert found.schedule.kinds == ["kill", "pause"]
+    assert (found.red, found.runs) == (3, 3)
+
+
+def test_without_time_it_gives_what_is_known_to_fail() -> None:
+    untouched = shrunk(Answers(needs("pause"), most=0))
+    assert (untouched.schedule, untouched.red, untouched.runs) == (WHOLE, 2, 3)
+    assert shrunk(Answers(needs("kill"), most=3)).schedule == WHOLE
+
+
+def harder(answers: Answers, *, fits: Callable[[Schedule], bool] = all_fit) -> Steadiness:
+    found = Steadiness(schedule=Schedule(faults=FAULTS[1:2]), red=1, runs=3)
+    return steadiest(found, red=answers, runs=3, space=SPACE, fits=fits)
+
+
+def test_what_fails_now_and_then_is_struck_harder_until_it_always_does() -> None:
+    steady = harder(Answers(lambda schedule: schedule.faults[0]["down"] == "3000ms"))
     assert steady.schedule.faults[0]["down"] == "3000ms"
     assert (steady.red, steady.runs) == (3, 3)
 
 
+def test_what_is_lost_now_and_then_is_lost_until_the_client_gives_up() -> None:
+    lost: Table = {"kind": "drop-response", "at": "1s", "target": 0, "step": "EndTxn(commit)"}
+    found = Steadiness(schedule=Schedule(faults=(lost,)), red=1, runs=3)
+    answers = Answers(lambda schedule: "for" in schedule.faults[0])
+    steady = steadiest(found, red=answers, runs=3, space=SPACE, fits=all_fit)
+    assert steady.schedule.faults[0]["for"] == "until the client gives up"
+    assert (steady.red, steady.runs) == (3, 3)
+
+
 def test_no_variant_is_tried_that_cannot_be_planned() -> None:
-    answers = Answers(lambda _: False)
-    one = Schedule(faults=FAULTS[1:2])
-    steadiest(one, red=answers, runs=2, space=SPACE, fits=lambda schedule: schedule == one)
-    assert answers.asked == [one, one]
+    answers = Answers(lambda _: True)
+    left = harder(answers, fits=lambda _: False)
+    assert answers.asked == []
+    assert (left.red, left.runs) == (1, 3)
 
 
 def test_what_one_instance_shows_now_and_then_two_show_more_often() -> None:
-    turns: list[bool] = []
-
-    def either(schedule: Schedule) -> bool:
-        if len(schedule.faults) == 2:
-            first, second = schedule.faults
-            assert (first["target"], second["target"]) == (1, 0)
-            return True
-        turns.append(len(turns) % 3 == 0)
-        return turns[-1]
-
-    one = Schedule(faults=FAULTS[1:2])
-    steady = steadiest(one, red=Answers(either), runs=3, space=SPACE, fits=all_fit)
-    assert [fault["at"] for fault in steady.schedule.faults] == ["1s", "4000ms"]
+    steady = harder(Answers(lambda schedule: len(schedule.faults) == 2))
+    first, second = steady.schedule.faults
+    assert (first["target"], second["target"]) == (1, 0)
+    assert (first["at"], second["at"]) == ("1s", "4000ms")
     assert (steady.red, steady.runs) == (3, 3)
 
 
 def test_where_nothing_helps_the_schedule_stays_with_how_often_it_failed() -> None:
+    answers = Answers(lambda _: False)
+    left = harder(answers)
+    assert (left.schedule.faults, left.red, left.runs) == (FAULTS[1:2], 1, 3)
+    assert len(answers.asked) == 4 * 2  # a variant that can be no better is left early
+
+
+def sure(answers: Answers) -> Steadiness:
+    found = Steadiness(schedule=Schedule(faults=FAULTS[1:2]), red=3, runs=3)
+    return proven(found, red=answers, space=SPACE, fits=all_fit)
+
+
+def test_what_is_red_ten_times_is_proven() -> None:
+    answers = Answers(lambda _: True)
+    proof = sure(answers)
+    assert (proof.schedule.faults, proof.red, proof.runs) == (FAULTS[1:2], 10, 10)
+    assert len(answers.asked) == 10
+
+
+def test_one_green_run_of_ten_makes_it_strike_harder() -> None:
     turns: list[bool] = []
 
-    def only_once(_: Schedule) -> bool:
-        turns.append(not turns)
+    def breaks(schedule: Schedule) -> bool:
+        if schedule.faults[0]["down"] != "1s":
+            return True
+        turns.append(len(turns) % 5 != 4)
         return turns[-1]
 
-    one = Schedule(faults=FAULTS[1:2])
-    steady = steadiest(one, red=Answers(only_once), runs=3, space=SPACE, fits=all_fit)
-    assert (steady.schedule, steady.red, steady.runs) == (one, 1, 3)
-    assert len(turns) == 3 + 4 * 2  # a variant that can be no better is left early
+    proof = sure(Answers(breaks))
+    assert proof.schedule.faults[0]["down"] == "3000ms"
+    assert (proof.red, proof.runs) == (10, 10)
+
+
+def test_without_time_it_is_proven_as_often_as_there_was_time_for() -> None:
+    proof = sure(Answers(lambda _: True, most=4))
+    assert (proof.red, proof.runs) == (4, 4)
+    unproven = sure(Answers(lambda _: True, most=0))
+    assert (unproven.red, unproven.runs) == (3, 3)

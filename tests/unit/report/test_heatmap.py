@@ -15,7 +15,7 @@ from rich.console import Console
 from eoscheck.audit.findings import Code, Finding, Guarantee, Verdict
 from eoscheck.cli.report import command as report_command
 from eoscheck.errors import UsageError
-from eoscheck.explore.cells import parse_cell
+from eoscheck.explore.cells import full_matrix, parse_cell
 from eoscheck.explore.learn import LearnedStep, Occasion
 from eoscheck.explore.result import MATRIX_FILE, CellResult, Colour, MatrixResult
 from eoscheck.report.heatmap import (
@@ -117,6 +117,17 @@ def test_the_terminal_has_the_verdict_the_map_and_how_to_repeat_each_red_cell() 
     assert "eoscheck crashpoints --cell 'EndTxn(commit) x crash-after'" in text
     assert "JoinGroup x crash-before: instance 0 sent no JoinGroup" in text
     assert "the app rolled back in 1" in text
+
+
+def test_many_columns_are_numbered_so_that_they_fit_a_terminal() -> None:
+    cells = [cell(each.name) for each in full_matrix(["JoinGroup", "EndTxn(commit)"])]
+    console = Console(file=io.StringIO(), width=80)
+    print_matrix(matrix(*cells), console=console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    assert "1 crash-before, 2 crash-after" in text
+    row = next(line for line in text.splitlines() if line.startswith("JoinGroup"))
+    assert row.count("✓") == 14
 
 
 def test_a_pass_says_what_its_guarantee_allowed() -> None:

@@ -25,6 +25,11 @@ def test_a_prompt_answer_is_told_with_its_request() -> None:
     assert arrow.x1 < arrow.x2
 
 
+def test_nor_does_one_that_came_at_once_behind_another_make_an_arrow() -> None:
+    both = drawn(step("Produce", sent=1.0, took=0.04), step("Produce", sent=1.01))
+    assert [arrow.answer for arrow in both] == [False, False]
+
+
 def test_an_answer_behind_other_steps_is_an_arrow_of_its_own() -> None:
     slow, other, answer = drawn(
         step("Produce(output)", sent=1.0, took=3.0), step("Heartbeat", sent=2.0)

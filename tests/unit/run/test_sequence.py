@@ -77,6 +77,7 @@ def test_the_steps_of_the_instance_that_was_hit_before_and_after() -> None:
         traced("Metadata", sent=50.2),
         traced("Fetch(input)", sent=50.3),
         traced("Fetch(restore)", sent=50.4),
+        traced("Produce(output)", sent=50.45, steps=("Produce(output)", "Produce(changelog)")),
         traced("Heartbeat", sent=50.5, action="drop-response", answered=None, error=0),
     ]
     trace.sort(key=lambda each: each.sent)
@@ -86,6 +87,7 @@ def test_the_steps_of_the_instance_that_was_hit_before_and_after() -> None:
     assert [(step.step, step.action) for step in made.steps if 50 <= step.sent < 51] == [
         ("EndTxn(commit)", None),
         ("Fetch(restore)", None),
+        ("Produce(output, changelog)", None),
         ("Heartbeat", "drop-response"),
     ]
     assert len(made.steps) == 36

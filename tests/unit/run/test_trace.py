@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from eoscheck.errors import UsageError
+from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.history import Recorder
 from eoscheck.run.trace import (
     TRACE_FILE,
     Traced,
@@ -15,8 +17,9 @@ from eoscheck.run.trace import (
     learned_steps,
     read_trace,
     rollbacks,
+    tracing,
 )
-from eoscheck.wire import Exchange, Request
+from eoscheck.wire import Exchange, Request, TopicRoles
 
 
 def exchange(*steps: str, sent: float = 0.0, made: type[Exchange] = Exchange, **keys: Any) -> Any:
@@ -119,6 +122,63 @@ def test_idle_requests_of_a_connection_are_one_until_the_instance_does_something
         ("Heartbeat", 8.0, 1, None),
         ("Heartbeat", 9.0, 1, None),
     ]
+
+
+class FakeWire:
+    def __init__(self, trouble: Exception | None = None) -> None:
+        self.trouble = trouble
+        self.log: list[str] = []
+        self.begun: dict[str, Any] = {}
+
+    def begin(self, **keys: Any) -> None:
+        self.begun = keys
+
+    def heal_all(self) -> None:
+        self.log.append("heal all")
+
+    def check(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+
+def traced(wire: Any, folder: Path, *, subject: Any = None) -> Any:
+    return tracing(
+        wire,
+        roles=TopicRoles(outputs=frozenset({"out"})),
+        subject=subject,
+        recorder=Recorder(folder, clock=lambda: 100.0),
+    )
+
+
+def test_a_run_is_told_to_the_witness_and_to_the_file_and_can_crash_its_subject(
+    tmp_path: Path,
+) -> None:
+    killed: list[int] = []
+    wire = FakeWire()
+    with traced(wire, tmp_path, subject=SimpleNamespace(kill=killed.append)) as witness:
+        commit = witness.expect(lambda each: each.steps == ("EndTxn(commit)",))
+        wire.begun["listener"](exchange("EndTxn(commit)", sent=102.0))
+        wire.begun["crash"](1)
+        assert wire.log == []
+    assert commit.found is not None
+    assert killed == [1]
+    assert wire.begun["roles"].outputs == {"out"}
+    assert wire.log == ["heal all"]
+    assert [each.sent for each in read_trace(tmp_path)] == [2.0]
+
+
+@pytest.mark.parametrize("trouble", [None, UsageError("it speaks TLS")])
+def test_why_a_run_failed_is_told_by_the_wire_where_it_knows(
+    tmp_path: Path, trouble: Exception | None
+) -> None:
+    wire = FakeWire(trouble)
+    with (
+        pytest.raises((UsageError, InfrastructureError)) as told,
+        traced(wire, tmp_path),
+    ):
+        raise InfrastructureError("not ready")
+    assert str(told.value) == ("not ready" if trouble is None else "it speaks TLS")
+    assert wire.log == ["heal all"]
 
 
 def test_a_folder_without_a_trace_is_refused(tmp_path: Path) -> None:

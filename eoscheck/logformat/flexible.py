@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def read_uvarint(data: bytes, at: int) -> tuple[int, int]:
+def read_uvarint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """The number, and where the next field begins. Raises IndexError at the end of the data."""
     value = shift = 0
     while True:
@@ -14,10 +14,10 @@ def read_uvarint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
         if shift > 28:
-            raise ValueError("a varint of more than 5 bytes")
+            raise ValueError("a number of more than 32 bits")
 
 
-def skip_tags(data: bytes, at: int) -> int:
+def skip_tags(data: bytes | memoryview, at: int) -> int:
     """Where the next field begins: of each tagged field come a tag, a size and its bytes."""
     if not data[at]:  # none, as ever today
         return at + 1
