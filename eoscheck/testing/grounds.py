@@ -40,7 +40,7 @@ class Grounds:
     def __init__(
         self, spec: ClusterSpec, *, shared: Callable[[], Cluster], progress: Progress
     ) -> None:
-        self._spec = spec
+        self.spec = spec
         self._shared = shared
         self._progress = progress
         self._supervisor: Supervisor | None = None
@@ -66,7 +66,7 @@ class Grounds:
     def shares(self, scenario: Scenario) -> bool:
         """True where the shared cluster does for it."""
         return (
-            scenario.cluster == self._spec
+            scenario.cluster == self.spec
             and cluster_needs(scenario) == ClusterNeeds()
             and "brokers" not in needs_of(scenario.faults)
         )

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import EoscheckError
 from eoscheck.testing.document import Tables
 from eoscheck.testing.grounds import Grounds
@@ -97,7 +98,8 @@ def runner_for(
     return Runner(
         test,
         ground=grounds.for_run,
-        cluster_of=settings.over,
+        # Where a scenario has no wishes, the session's cluster is what is wished for.
+        cluster_of=lambda spec: grounds.spec if spec == ClusterSpec() else settings.over(spec),
         report=_shown(config.rootpath / settings.report / _RUNS),
         keep_all=settings.keep == "all",
         worker=f"-{worker}" if worker else "",

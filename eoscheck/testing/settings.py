@@ -24,12 +24,12 @@ class Settings(
 ):
     """Keys of `[tool.eoscheck]`; those that are options too have the same name behind `--eos-`.
 
-    `cluster`: the provider; `seeds`: with how many a test is run, beginning with `seed` (None: a
-    scenario's own, or 1); `set` are `dotted.key=value`; `report` is the folder of run folders, of
-    which only those of tests that failed stay (`keep`).
+    `cluster`: the provider (None: a scenario's own, or embedded); `seeds`: with how many a test is
+    run, beginning with `seed` (None: a scenario's own, or 1); `set` are `dotted.key=value`;
+    `report` is the folder of run folders, of which only those of tests that failed stay (`keep`).
     """
 
-    cluster: Provider = "embedded"
+    cluster: Provider | None = None
     bootstrap_server: str | None = None
     command_config: str | None = None
     brokers: int | None = None
@@ -74,7 +74,7 @@ class Settings(
             "brokers": self.brokers,
             "kafka_version": self.kafka_version,
             "image": self.kafka_image,
-            "provider": self.cluster if self.cluster != "embedded" else None,
+            "provider": self.cluster,
         }
         given = {key: value for key, value in said.items() if value is not None}
         return msgspec.structs.replace(spec, **given)

@@ -71,6 +71,7 @@ def fake_run(
         as_expected=sample.verdict is scenario.expect.verdict,
         environment={
             "cluster": "no Kafka",
+            "asked for": f"{scenario.cluster.kafka_version}, {scenario.cluster.brokers} broker",
             "rate": f"{scenario.load.rate:g}",
             "faults": ",".join(f"{each.kind}:{each.count}" for each in scenario.faults),
             "command": " ".join(scenario.subject.command),

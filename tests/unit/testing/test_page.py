@@ -27,9 +27,7 @@ def test_every_option_and_key_is_told() -> None:
 
 
 def test_every_fixture_is_told() -> None:
-    fixtures = [
-        name for name in vars(pytest_plugin) if name.startswith("eos_") and name != "eos_settings"
-    ]
+    fixtures = [name for name in vars(pytest_plugin) if name.startswith("eos_")]
     assert len(fixtures) >= 12
     for name in fixtures:
         assert f"| `{name}` |" in PAGE

@@ -230,6 +230,29 @@ def test_hypothesis_draws_what_goes_wrong(pytester: pytest.Pytester) -> None:
     assert not list(Path("reports/pytest").iterdir())
 
 
+def test_a_run_takes_place_on_the_cluster_that_the_fixture_names(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from eoscheck.cluster.spec import ClusterSpec
+
+        @pytest.fixture(scope="session")
+        def eos_cluster_spec():
+            return ClusterSpec(kafka_version="3.9.2")
+
+        def test_app(eos_run):
+            assert eos_run().environment["asked for"] == "3.9.2, 1 broker"
+
+        @pytest.mark.eos(set=["cluster.brokers=3"])
+        def test_app_with_wishes(eos_run):
+            assert eos_run().environment["asked for"] == "None, 3 broker"
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
+
+
 def test_a_scenario_file_lies_beside_its_test(pytester: pytest.Pytester) -> None:
     folder = pytester.mkpydir("suite")
     (folder / "mine.toml").write_text(

@@ -54,6 +54,12 @@ def test_a_scenario_keeps_its_cluster_where_the_session_says_nothing() -> None:
     )
 
 
+def test_a_provider_that_was_named_counts_more_than_a_scenarios() -> None:
+    own = ClusterSpec(provider="docker")
+    assert Settings().over(own) == own
+    assert Settings(cluster="embedded").over(own) == ClusterSpec(provider="embedded")
+
+
 def test_of_an_external_cluster_a_scenario_has_nothing_to_say() -> None:
     settings = Settings(cluster="external", bootstrap_server="kafka:9092")
     assert settings.over(ClusterSpec(brokers=3)) == ClusterSpec(
