@@ -119,7 +119,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     runner = item.stash.get(_RUNNER, None)
-    if report.when == "call" and runner is not None and runner.results:
+    if report.when == "call" and runner is not None and runner.made_last:
         item.user_properties.extend(runner.properties())  # JUnit XML takes them at the teardown
         if report.failed:
             item.stash[_FAILED] = True

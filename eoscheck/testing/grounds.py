@@ -10,7 +10,9 @@ from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import InfrastructureError
 from eoscheck.faults import needs_of
+from eoscheck.measure import require_extra
 from eoscheck.process import Supervisor
+from eoscheck.process.allocator import share_arenas
 from eoscheck.run.needs import ClusterNeeds, cluster_needs
 from eoscheck.run.opened import Opened, opened
 from eoscheck.run.scenario import Scenario
@@ -54,6 +56,8 @@ class Grounds:
         needs = cluster_needs(scenario)
         if self.shares(scenario):
             if self._supervisor is None:
+                require_extra()  # a run without its figures would be found out only at its end
+                share_arenas()
                 self._supervisor = Supervisor()
             yield Opened(cluster=self._shared(), supervisor=self._supervisor)
             return

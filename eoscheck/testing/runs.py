@@ -76,6 +76,7 @@ class Runner:
     ) -> None:
         self.test = test
         self.results: list[RunResult] = []
+        self._last: RunResult | None = None
         self._ground = ground
         self._cluster_of = cluster_of
         self._report = report
@@ -139,6 +140,7 @@ class Runner:
             finally:
                 forget_topics(ground.cluster, run_id)
         self.results.append(result)
+        self._last = result
         return result
 
     def _scenario(self, said: Tables, schedule: Schedule | None, *, run_id: str) -> Scenario:
@@ -160,8 +162,14 @@ class Runner:
         return composed(said.with_schedule(schedule, instances=instances))
 
     @property
+    def made_last(self) -> bool:
+        """False before the first run, and where the last one could not be made."""
+        return self._last is not None
+
+    @property
     def last(self) -> RunResult:
-        return self.results[-1]
+        assert self._last is not None
+        return self._last
 
     @property
     def report_path(self) -> Path:
@@ -196,5 +204,6 @@ class Runner:
             self._drop_last()
 
     def _drop_last(self) -> None:
-        if self.results and not self._keep_all:
-            shutil.rmtree(self.last.folder, ignore_errors=True)
+        if self._last is not None and not self._keep_all:
+            shutil.rmtree(self._last.folder, ignore_errors=True)
+        self._last = None

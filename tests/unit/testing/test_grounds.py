@@ -14,8 +14,9 @@ from eoscheck.run.opened import Opened
 from eoscheck.run.scenario import Scenario
 from eoscheck.testing import grounds
 from eoscheck.testing.document import Tables, compose
-from eoscheck.testing.grounds import Grounds
+from eoscheck.testing.grounds import Grounds, session_cluster
 from eoscheck.testing.settings import Marked, Settings, asked_for
+from eoscheck.testing.shared import Share
 from tests.unit.testing.fakes import NoCluster
 
 WIRE = {"kind": "crash-after", "step": "EndTxn(commit)"}
@@ -89,3 +90,11 @@ def test_a_cluster_that_may_be_broken_is_not_used_again(ours: Grounds, log: list
     with ours.for_run(scenario(WIRE)):
         pass
     assert log == ["open 1 brokers, wire", "close 1 brokers, wire", "open 1 brokers, wire"]
+
+
+def test_an_external_cluster_is_nothing_that_workers_would_have_to_start() -> None:
+    spec = ClusterSpec(provider="external", bootstrap_server="127.0.0.1:1")
+    share = Share(controller=1, prefix="/nowhere/at-all")
+    with session_cluster(spec, share=share, progress=print) as cluster:
+        assert not cluster.owned
+        assert cluster.bootstrap_servers == "127.0.0.1:1"

@@ -300,6 +300,28 @@ def test_what_is_wrong_with_the_scenario_is_one_line(pytester: pytest.Pytester) 
     result.stdout.no_fnmatch_line("*document.py*")
 
 
+def test_a_run_that_could_not_be_made_has_no_report_of_the_one_before(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        from eoscheck.errors import InfrastructureError
+
+        def no_run(*_, **__):
+            raise InfrastructureError("Kafka does not answer")
+
+        def test_app(eos_run):
+            eos_run()
+            eos_run._run = no_run
+            eos_run()
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *InfrastructureError: Kafka does not answer"])
+    assert not list(Path("reports/pytest").iterdir())
+
+
 @pytest.mark.parametrize(
     ("marker", "complaint"),
     [
