@@ -10,9 +10,9 @@ import msgspec
 
 from eoscheck.cli.session import open_session, run_options, scenario_options
 from eoscheck.durations import parse_duration
-from eoscheck.explore.block import Site
-from eoscheck.explore.cells import Cell, parse_cell
-from eoscheck.explore.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
+from eoscheck.explore.crashpoints.block import Site, check_scenario
+from eoscheck.explore.crashpoints.cells import Cell, parse_cell
+from eoscheck.explore.crashpoints.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
 from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
 from eoscheck.report.heatmap_live import MatrixProgress
 from eoscheck.run.naming import new_run_id, repeat_command
@@ -22,8 +22,22 @@ from eoscheck.run.scenario import load_scenario
 DEFAULT = "crashpoints"
 
 
+class _BeforeDashes(click.Command):
+    """SCENARIO may be left out: what stands after `--` is all COMMAND."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:at])
+        ctx.params["subject"] = tuple(args[at + 1 :])
+        return rest
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND ...]"]
+
+
 @click.command(
     "crashpoints",
+    cls=_BeforeDashes,
     epilog="Example: eoscheck crashpoints --cell 'EndTxn(commit) x crash-after' --seed 7",
 )
 @click.argument("scenario", metavar="[SCENARIO]", default=DEFAULT)
@@ -49,7 +63,6 @@ DEFAULT = "crashpoints"
 @click.option("--stop-after", type=click.IntRange(min=1), help="End it after so many red cells.")
 @scenario_options
 @run_options
-@click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 def command(
     *,
     scenario: str,
@@ -84,6 +97,7 @@ def command(
         command=subject,
     )
     loaded = msgspec.structs.replace(load(), trace=True)
+    check_scenario(loaded)  # refused before a broker is started for it
     seed = loaded.seed if seed is None else seed
 
     def repeat(cell: Cell | None) -> str:

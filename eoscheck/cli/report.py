@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from eoscheck.errors import UsageError
-from eoscheck.explore.result import MATRIX_FILE
+from eoscheck.explore.crashpoints.result import MATRIX_FILE
 from eoscheck.report.charts import NoCharts, chart_library
 from eoscheck.report.folders import read_folders
 from eoscheck.report.heatmap import read_matrix, write_matrix

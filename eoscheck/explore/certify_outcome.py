@@ -9,9 +9,9 @@ import msgspec
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.errors import InfrastructureError
-from eoscheck.explore.cells import Cell
 from eoscheck.explore.certify_plan import Bug, Means
-from eoscheck.explore.result import MATRIX_FILE
+from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.explore.crashpoints.result import MATRIX_FILE
 from eoscheck.run.result import RESULT_FILE
 
 

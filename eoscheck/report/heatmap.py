@@ -13,7 +13,7 @@ from rich.text import Text
 
 from eoscheck.audit.findings import Code, Verdict
 from eoscheck.errors import UsageError
-from eoscheck.explore.result import MATRIX_FILE, CellResult, Colour, MatrixResult
+from eoscheck.explore.crashpoints.result import MATRIX_FILE, CellResult, Colour, MatrixResult
 from eoscheck.report import numbers
 from eoscheck.report.html import inert_json, render_page, write_page
 from eoscheck.report.words import found, place_of

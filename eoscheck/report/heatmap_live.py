@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from eoscheck.explore.learn import LearnedStep
-from eoscheck.explore.matrix import Listener
-from eoscheck.explore.perform import Outcome
-from eoscheck.explore.result import CellResult
+from eoscheck.explore.crashpoints.learn import LearnedStep
+from eoscheck.explore.crashpoints.matrix import Listener
+from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.result import CellResult
 from eoscheck.report import numbers
 
 

@@ -179,16 +179,26 @@ def _steadiness(schedule: Schedule, *, red: Red, runs: int, better_than: int) ->
 
 
 def _harder(schedule: Schedule, space: Space) -> Iterator[Schedule]:
-    """Struck with a transaction open; for longer; both; and on another instance, too."""
+    """Struck with a transaction open; for longer; both; and a single fault, in each of these ways,
+    on another instance, too."""
 
     def longer(table: Any, said: Table) -> Table:
         return _longer(table, said, space.session_s)
 
-    yield _each(schedule, _open)
-    yield _each(schedule, longer)
-    yield _each(schedule, lambda table, said: longer(table, _open(table, said)))
+    ways = [
+        _each(schedule, _open),
+        _each(schedule, longer),
+        _each(schedule, lambda table, said: longer(table, _open(table, said))),
+    ]
     if len(schedule.faults) == 1:
-        yield schedule.only([*schedule.faults, *_elsewhere(schedule.faults[0], space)])
+        ways += [
+            way.only([*way.faults, *_elsewhere(way.faults[0], space)]) for way in (schedule, *ways)
+        ]
+    seen = {schedule.key}
+    for way in ways:
+        if way.key not in seen:
+            seen.add(way.key)
+            yield way
 
 
 def _each(schedule: Schedule, change: Callable[[Any, Table], Table]) -> Schedule:

@@ -15,9 +15,9 @@ from rich.console import Console
 from eoscheck.audit.findings import Code, Finding, Guarantee, Verdict
 from eoscheck.cli.report import command as report_command
 from eoscheck.errors import UsageError
-from eoscheck.explore.cells import full_matrix, parse_cell
-from eoscheck.explore.learn import LearnedStep, Occasion
-from eoscheck.explore.result import MATRIX_FILE, CellResult, Colour, MatrixResult
+from eoscheck.explore.crashpoints.cells import full_matrix, parse_cell
+from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion
+from eoscheck.explore.crashpoints.result import MATRIX_FILE, CellResult, Colour, MatrixResult
 from eoscheck.report.heatmap import (
     heat_map,
     matrix_json,
@@ -27,7 +27,7 @@ from eoscheck.report.heatmap import (
     write_matrix,
 )
 from eoscheck.report.heatmap_live import MatrixProgress
-from tests.unit.explore.matrices import outcome
+from tests.unit.explore.crashpoints.matrices import outcome
 
 
 def cell(name: str, colour: Colour = Colour.GREEN, **other: Any) -> CellResult:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import EoscheckError, UsageError
+from eoscheck.errors import EoscheckError
 from eoscheck.history.progress import Progress
 from eoscheck.subject.readiness import STABLE, look_at_group, owned_partitions
 from eoscheck.subject.spec import SubjectSpec
@@ -28,11 +28,7 @@ class GroupWatch:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if spec.group is None or spec.client_id is None:
-            raise UsageError(
-                "crash points need subject.group and subject.client_id: they tell who has taken "
-                "over from whom"
-            )
+        assert spec.group is not None, "it was asked for"
         self._spec = spec
         self._group = spec.group
         self._run_id = run_id

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 
-from eoscheck.explore.cells import Cell, base_matrix, full_matrix
-from eoscheck.explore.learn import LearnedStep, Occasion, usual_occasion
+from eoscheck.explore.crashpoints.cells import Cell, base_matrix, full_matrix
+from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion, usual_occasion
 from eoscheck.wire import Step
 
 _LONGEST_CHAIN = 2

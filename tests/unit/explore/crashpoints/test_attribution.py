@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from eoscheck.audit.findings import AuditReport
-from eoscheck.explore.attribution import MOST_SUSPECTS, cleared, suspects
-from eoscheck.explore.block import Block
-from eoscheck.explore.perform import Outcome
-from tests.unit.explore.matrices import outcome, report
+from eoscheck.explore.crashpoints.attribution import MOST_SUSPECTS, cleared, suspects
+from eoscheck.explore.crashpoints.block import Block
+from eoscheck.explore.crashpoints.perform import Outcome
+from tests.unit.explore.crashpoints.matrices import outcome, report
 
 
 def block(

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from eoscheck.errors import InfrastructureError
-from eoscheck.explore.cells import Cell
-from eoscheck.explore.group_watch import GroupWatch
-from eoscheck.explore.learn import LearnedStep, Occasion, usual_occasion
-from eoscheck.explore.watch import Watch, commits, gives_up, heard, rolls_back
+from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.explore.crashpoints.group_watch import GroupWatch
+from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion, usual_occasion
+from eoscheck.explore.crashpoints.watch import Watch, commits, gives_up, heard, rolls_back
 from eoscheck.subject import Subject
 from eoscheck.subject.instance import State
 from eoscheck.wire import Armed, Firing, Rule, Step, Wire

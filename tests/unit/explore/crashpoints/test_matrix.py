@@ -12,15 +12,15 @@ import pytest
 
 from eoscheck.audit.findings import Code, Verdict
 from eoscheck.explore import matrix
-from eoscheck.explore.block import Block
-from eoscheck.explore.cells import Cell, parse_cell
-from eoscheck.explore.course import Orders
-from eoscheck.explore.learn import LearnedStep, Occasion
-from eoscheck.explore.matrix import Options, run_matrix
-from eoscheck.explore.perform import Outcome
-from eoscheck.explore.result import MATRIX_FILE, Colour, MatrixResult
+from eoscheck.explore.crashpoints.block import Block
+from eoscheck.explore.crashpoints.cells import Cell, parse_cell
+from eoscheck.explore.crashpoints.course import Orders
+from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion
+from eoscheck.explore.crashpoints.matrix import Options, run_matrix
+from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.result import MATRIX_FILE, Colour, MatrixResult
 from eoscheck.run.scenario import load_scenario
-from tests.unit.explore.matrices import outcome, report
+from tests.unit.explore.crashpoints.matrices import outcome, report
 
 A, B, C = "EndTxn(commit) x crash-after", "JoinGroup x crash-before", "Heartbeat x drop-response"
 LEARNED = [LearnedStep(step="Heartbeat", occasion=Occasion.WORK, times=3)]

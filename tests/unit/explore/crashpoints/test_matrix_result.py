@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from eoscheck.audit.findings import Verdict
-from eoscheck.explore.cells import parse_cell
-from eoscheck.explore.hazards import known_hazard
-from eoscheck.explore.result import CellResult, Colour, judge_matrix
+from eoscheck.explore.crashpoints.cells import parse_cell
+from eoscheck.explore.crashpoints.hazards import known_hazard
+from eoscheck.explore.crashpoints.result import CellResult, Colour, judge_matrix
 
 
 def cell(name: str, colour: Colour, **other: Any) -> CellResult:

@@ -13,15 +13,21 @@ from pathlib import Path
 import msgspec
 
 from eoscheck.audit.findings import AuditReport, Code, Finding, Verdict
-from eoscheck.explore.agenda import Agenda
-from eoscheck.explore.attribution import cleared, suspects
-from eoscheck.explore.block import Block, Site, run_block
-from eoscheck.explore.cells import Cell
-from eoscheck.explore.course import Orders, request_of
-from eoscheck.explore.hazards import known_hazard
-from eoscheck.explore.learn import LearnedStep
-from eoscheck.explore.perform import Bounds, Outcome
-from eoscheck.explore.result import MATRIX_FILE, CellResult, Colour, MatrixResult, judge_matrix
+from eoscheck.explore.crashpoints.agenda import Agenda
+from eoscheck.explore.crashpoints.attribution import cleared, suspects
+from eoscheck.explore.crashpoints.block import Block, Site, run_block
+from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.explore.crashpoints.course import Orders, request_of
+from eoscheck.explore.crashpoints.hazards import known_hazard
+from eoscheck.explore.crashpoints.learn import LearnedStep
+from eoscheck.explore.crashpoints.perform import Bounds, Outcome
+from eoscheck.explore.crashpoints.result import (
+    MATRIX_FILE,
+    CellResult,
+    Colour,
+    MatrixResult,
+    judge_matrix,
+)
 from eoscheck.run.naming import new_run_id
 from eoscheck.run.scenario import Scenario
 

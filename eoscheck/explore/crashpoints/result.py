@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from eoscheck.audit.findings import Code, Finding, Guarantee, Verdict
-from eoscheck.explore.cells import Cell
-from eoscheck.explore.learn import LearnedStep
+from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.explore.crashpoints.learn import LearnedStep
 
 MATRIX_FILE = "matrix.json"
 """In a matrix's folder, above its runs' folders: its MatrixResult as JSON."""

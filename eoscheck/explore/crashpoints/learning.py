@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 
 from eoscheck.errors import InfrastructureError
-from eoscheck.explore.learn import LearnedStep, learn
-from eoscheck.explore.perform import Performer
-from eoscheck.explore.watch import commits
+from eoscheck.explore.crashpoints.learn import LearnedStep, learn
+from eoscheck.explore.crashpoints.perform import Performer
+from eoscheck.explore.crashpoints.watch import commits
 from eoscheck.wire import Exchange
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eoscheck.explore.cells import Cell
+from eoscheck.explore.crashpoints.cells import Cell
 
 _HELD = {
     "EndTxn": "a late EndTxn ends the next transaction of its producer (the class of KAFKA-17754; "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eoscheck.explore.learn import LearnedStep, Occasion, learn, usual_occasion
-from tests.unit.explore.matrices import exchange
+from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion, learn, usual_occasion
+from tests.unit.explore.crashpoints.matrices import exchange
 
 
 def test_a_step_is_learned_where_it_usually_happens_in_the_order_of_the_protocol() -> None:

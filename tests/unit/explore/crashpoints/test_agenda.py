@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from eoscheck.explore.agenda import Agenda
-from eoscheck.explore.cells import base_matrix, parse_cell
-from eoscheck.explore.learn import LearnedStep, Occasion
+from eoscheck.explore.crashpoints.agenda import Agenda
+from eoscheck.explore.crashpoints.cells import base_matrix, parse_cell
+from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion
 
 STEPS = [
     LearnedStep(step="JoinGroup", occasion=Occasion.START, times=1),

@@ -11,14 +11,14 @@ from typing import Any
 from eoscheck.audit.findings import AuditReport
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import EoscheckError, InfrastructureError
-from eoscheck.explore.agenda import Agenda
-from eoscheck.explore.auditor import Auditor
-from eoscheck.explore.cells import Cell
-from eoscheck.explore.group_watch import GroupWatch
-from eoscheck.explore.learn import LearnedStep
-from eoscheck.explore.learning import SubjectStalled, learn_from, wait_at_work
-from eoscheck.explore.perform import Bounds, Outcome, Performer, choose
-from eoscheck.explore.watch import Watch
+from eoscheck.explore.crashpoints.agenda import Agenda
+from eoscheck.explore.crashpoints.auditor import Auditor
+from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.explore.crashpoints.group_watch import GroupWatch
+from eoscheck.explore.crashpoints.learn import LearnedStep
+from eoscheck.explore.crashpoints.learning import SubjectStalled, learn_from, wait_at_work
+from eoscheck.explore.crashpoints.perform import Bounds, Outcome, Performer, choose
+from eoscheck.explore.crashpoints.watch import Watch
 from eoscheck.faults.wire_action import identity
 from eoscheck.faults.witness import Witness
 from eoscheck.history import FaultHealed, FaultInjected

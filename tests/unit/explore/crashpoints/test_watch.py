@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from eoscheck.explore.watch import Watch, commits, gives_up, rolls_back
-from tests.unit.explore.matrices import exchange
+from eoscheck.explore.crashpoints.watch import Watch, commits, gives_up, rolls_back
+from tests.unit.explore.crashpoints.matrices import exchange
 
 
 def test_it_waits_for_what_has_not_come_yet() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eoscheck.errors import UsageError
-from eoscheck.explore.cells import Cell, base_matrix, full_matrix, parse_cell
+from eoscheck.explore.crashpoints.cells import Cell, base_matrix, full_matrix, parse_cell
 
 STEPS = ["JoinGroup", "Produce(output)", "TxnOffsetCommit", "EndTxn(commit)"]
 

@@ -11,13 +11,13 @@ from typing import Any, cast
 import pytest
 
 from eoscheck.errors import InfrastructureError
-from eoscheck.explore.cells import parse_cell
-from eoscheck.explore.learn import LearnedStep, Occasion
-from eoscheck.explore.perform import Bounds, Choice, Outcome, Performer, choose
-from eoscheck.explore.watch import Watch
+from eoscheck.explore.crashpoints.cells import parse_cell
+from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion
+from eoscheck.explore.crashpoints.perform import Bounds, Choice, Outcome, Performer, choose
+from eoscheck.explore.crashpoints.watch import Watch
 from eoscheck.subject.instance import State
 from eoscheck.wire import Firing, Rule
-from tests.unit.explore.matrices import exchange, firing
+from tests.unit.explore.crashpoints.matrices import exchange, firing
 
 QUICK = Bounds(reach_s=0.2, give_up_s=0.2, recover_s=0.2)
 

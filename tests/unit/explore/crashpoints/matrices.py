@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Verdict
-from eoscheck.explore.cells import Cell, parse_cell
-from eoscheck.explore.perform import Outcome
+from eoscheck.explore.crashpoints.cells import Cell, parse_cell
+from eoscheck.explore.crashpoints.perform import Outcome
 from eoscheck.wire import Exchange, Firing, Request, Rule
 
 

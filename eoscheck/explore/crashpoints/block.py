@@ -8,8 +8,8 @@ from pathlib import Path
 from eoscheck.audit.findings import AuditReport
 from eoscheck.cluster.provider import Cluster
 from eoscheck.errors import UsageError
-from eoscheck.explore.course import Course, Log, Orders
-from eoscheck.explore.perform import Outcome
+from eoscheck.explore.crashpoints.course import Course, Log, Orders
+from eoscheck.explore.crashpoints.perform import Outcome
 from eoscheck.process import Supervisor
 from eoscheck.run.result import RunResult
 from eoscheck.run.runner import run_scenario
@@ -40,6 +40,20 @@ class Block:
     audits: int
 
 
+def check_scenario(scenario: Scenario) -> None:
+    """Raises UsageError for a subject of which nobody could tell whether it recovered."""
+    subject = scenario.subject
+    if subject.instances < 2:
+        raise UsageError(
+            "crash points need another instance to take over: set subject.instances=2, or more"
+        )
+    if subject.group is None or subject.client_id is None:
+        raise UsageError(
+            "crash points need subject.group and subject.client_id: they tell who has taken over "
+            "from whom"
+        )
+
+
 def run_block(
     scenario: Scenario,
     *,
@@ -51,10 +65,7 @@ def run_block(
 ) -> Block:
     """Runs `scenario` and, in place of its faults, the cells of `orders`. Those that were tried are
     taken off the agenda. Raises UsageError or InfrastructureError where the run cannot be made."""
-    if scenario.subject.instances < 2:
-        raise UsageError(
-            "crash points need another instance to take over: set subject.instances=2, or more"
-        )
+    check_scenario(scenario)
     log = Log()
     result = run_scenario(
         scenario,

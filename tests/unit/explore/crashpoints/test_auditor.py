@@ -13,8 +13,8 @@ from eoscheck.audit.findings import AuditReport
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore import auditor
-from eoscheck.explore.auditor import Auditor
-from tests.unit.explore.matrices import report
+from eoscheck.explore.crashpoints.auditor import Auditor
+from tests.unit.explore.crashpoints.matrices import report
 
 
 class Machine:

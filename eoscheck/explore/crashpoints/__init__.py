@@ -1,0 +1,1 @@
+"""The matrix of wire crash points: learned steps, what is done to each, what came of it."""
