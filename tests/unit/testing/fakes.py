@@ -14,7 +14,7 @@ from eoscheck.run.opened import Opened
 from eoscheck.run.result import RunResult
 from eoscheck.run.scenario import Scenario
 from eoscheck.testing.runs import Runner
-from tests.unit.report.samples import broken, changed, passing, undecided
+from tests.unit.report.samples import broken, changed, changed_tally, passing, undecided
 
 # The editable install of a checkout may be older than the plugin.
 INSTALLED = any(found.name == "eoscheck" for found in entry_points(group="pytest11"))
@@ -50,12 +50,22 @@ def fake_run(
     **ground: Any,
 ) -> RunResult:
     """`right`, `wrong` and `unclear` are what the last word of the command says; `wrong-on-2` is
-    wrong with the seed 2. What else was asked for is in the environment, to be looked at."""
+    wrong with the seed 2; of more than two faults one misses `hard-to-hit`. What else was asked for
+    is in the environment, to be looked at."""
     seed = scenario.seed if seed is None else seed
     word = scenario.subject.command[-1]
     if word == "wrong-on-2":
         word = "wrong" if seed == 2 else "right"
+    elif word == "hard-to-hit":
+        word = "right"
     sample = _SAMPLES[word]()
+    if scenario.subject.command[-1] == "hard-to-hit":
+        missed = len(scenario.faults) > 2
+        sample = changed(
+            passing(),
+            verdict=Verdict.UNKNOWN if missed else Verdict.PASS,
+            tally=changed_tally(passing().tally, missed=int(missed)),
+        )
     folder.mkdir(parents=True)
     (folder / "history.ndjson").touch()
     result = changed(

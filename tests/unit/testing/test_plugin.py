@@ -230,6 +230,42 @@ def test_hypothesis_draws_what_goes_wrong(pytester: pytest.Pytester) -> None:
     assert not list(Path("reports/pytest").iterdir())
 
 
+def test_an_example_whose_fault_did_not_bite_does_not_count(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from hypothesis import HealthCheck, Phase, given, settings
+        from eoscheck.strategies import schedules
+
+        runs = []
+
+        @pytest.fixture
+        def app():
+            return "hard-to-hit"
+
+        @given(schedule=schedules(session_timeout="6s"))
+        @settings(max_examples=8, deadline=None, database=None, phases=[Phase.generate],
+                  suppress_health_check=list(HealthCheck))
+        def test_app(eos_run, schedule):
+            try:
+                runs.append(eos_run(schedule=schedule).verdict)
+            finally:
+                runs.append("one")
+
+        def test_eight_of_them_counted_and_there_were_more():
+            assert runs.count("pass") == 8
+            assert runs.count("one") > 8
+
+        def test_alone_it_is_a_failure(eos_run):
+            from eoscheck.strategies import Schedule
+            kill = {"kind": "kill", "at": "1s", "target": 0}
+            with pytest.raises(AssertionError, match="Unknown"):
+                eos_run(schedule=Schedule(faults=(kill, kill, kill)))
+        """
+    )
+    run(pytester).assert_outcomes(passed=3)
+
+
 def test_a_run_takes_place_on_the_cluster_that_the_fixture_names(
     pytester: pytest.Pytester,
 ) -> None:
