@@ -51,6 +51,7 @@ def schedules(
     instances: int = 2,
     session_timeout: str = "45s",
     steps: Sequence[Step] = STEPS,
+    stateful: bool = False,
     rate: float = 500.0,
     keys: int = 1000,
 ) -> SearchStrategy[Schedule]:
@@ -58,7 +59,8 @@ def schedules(
     `eos_run(schedule=...)` takes.
 
     `only`: kinds of faults and families; those of the `wire` strike at `steps`. `session_timeout`
-    is your app's: lengths lie on both sides of it. Raises UsageError for what cannot be drawn.
+    is your app's: lengths lie on both sides of it. `stateful`: it keeps something in `{state_dir}`,
+    which faults may wipe. Raises UsageError for what cannot be drawn.
     """
     if instances < 1:
         raise UsageError(f"schedules: instances must be at least 1, not {instances}")
@@ -71,7 +73,8 @@ def schedules(
         load=LoadSpec(topic="", rate=rate, keys=keys),
         steps=dict.fromkeys(steps, _ALWAYS),
     )
-    return draw.schedules(space)
+    drawn = draw.schedules(space)
+    return drawn if stateful else drawn.map(_without_wipes)
 
 
 def faults(
@@ -80,10 +83,17 @@ def faults(
     instances: int = 2,
     session_timeout: str = "45s",
     steps: Sequence[Step] = STEPS,
+    stateful: bool = False,
 ) -> SearchStrategy[list[Table]]:
     """The faults alone, as the tables `[[faults]]`: what `eos_run(faults=...)` takes. Their times
     go up to some seconds: `timing.faults` must have room for them (`schedules` sees to that)."""
-    drawn = schedules(only=only, instances=instances, session_timeout=session_timeout, steps=steps)
+    drawn = schedules(
+        only=only,
+        instances=instances,
+        session_timeout=session_timeout,
+        steps=steps,
+        stateful=stateful,
+    )
     return drawn.map(lambda schedule: list(schedule.faults))
 
 
@@ -106,6 +116,13 @@ def loads(*, transactions: bool = True) -> SearchStrategy[dict[str, Any]]:
         }
     )
     return drawn | written
+
+
+def _without_wipes(schedule: Schedule) -> Schedule:
+    """Of nothing there is nothing to wipe: such a fault would not bite."""
+    return schedule.only(
+        [{key: value for key, value in each.items() if key != "wipe"} for each in schedule.faults]
+    )
 
 
 def _kinds(only: Sequence[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 python right_loop.py BROKERS GROUP INSTANCE INPUT OUTPUT
 """
 
+import faulthandler
 import json
 import signal
 import sys
@@ -28,6 +29,7 @@ producer = Producer(
         "transaction.timeout.ms": 10000,
     }
 )
+PATIENCE_S = 10
 running = True
 
 
@@ -46,29 +48,31 @@ def process(batch):
     for message in batch:
         producer.produce(target, key=message.key(), value=invoice(message.value()))
     producer.send_offsets_to_transaction(
-        consumer.position(consumer.assignment()), consumer.consumer_group_metadata()
+        consumer.position(consumer.assignment()), consumer.consumer_group_metadata(), PATIENCE_S
     )
-    producer.commit_transaction()
+    producer.commit_transaction(PATIENCE_S)
 
 
 def go_back():
     """To what is committed: the records of an aborted transaction come again."""
-    for place in consumer.committed(consumer.assignment()):
+    for place in consumer.committed(consumer.assignment(), PATIENCE_S):
         place.offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
         consumer.seek(place)
 
 
 signal.signal(signal.SIGTERM, stop)
-producer.init_transactions()
+producer.init_transactions(3 * PATIENCE_S)
 consumer.subscribe([source])
 while running:
+    # A client that hangs is ended: whoever starts us again makes it good.
+    faulthandler.dump_traceback_later(2 * PATIENCE_S, exit=True)
     batch = [message for message in consumer.consume(200, 0.1) if not message.error()]
     try:
         if batch:
             process(batch)
     except KafkaException as error:
         if not error.args[0].txn_requires_abort():
-            raise  # fenced, or worse: whoever starts us again makes it good
-        producer.abort_transaction()
+            raise  # fenced, or nobody answers
+        producer.abort_transaction(PATIENCE_S)
         go_back()
 consumer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from eoscheck.errors import UsageError
@@ -33,6 +33,17 @@ def test_faults_strike_where_they_are_told_to(drawn: list[dict[str, Any]]) -> No
     assert {family_of(table["kind"]) for table in drawn} == {"wire"}
     assert {table["step"] for table in drawn} == {"AddOffsetsToTxn"}
     assert "hold" not in {table["kind"] for table in drawn}, "no app can help it"
+
+
+@few
+@given(faults(only=["kill", "crash-after"]))
+def test_what_keeps_no_state_has_none_wiped(drawn: list[dict[str, Any]]) -> None:
+    assert not any("wipe" in table for table in drawn)
+
+
+def test_what_keeps_state_may_lose_it() -> None:
+    drawn = schedules(only=["kill"], stateful=True)
+    find(drawn, lambda schedule: any("wipe" in table for table in schedule.faults))
 
 
 @few
