@@ -28,11 +28,20 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Paired(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `bugs`, how many were found within the same time by `kills` and by `crashpoints`."""
+
+    bugs: int
+    kills: int
+    crashpoints: int
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """`bugs` are those that were asked for; `rows` are there where there was an attempt.
 
     `within_budget` counts, by means, the bugs that were found within `budget_s`, of those that
-    `tried` counts; `median_s` is the time to find of those that were found at all.
+    `tried` counts; `median_s` is the time to find of those that were found at all. `paired` are the
+    same counts over the bugs that both random kills and crash points were tried on.
     """
 
     bugs: list[str]
@@ -42,6 +51,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     caught: dict[Means, int]
     within_budget: dict[Means, int]
     median_s: dict[Means, float]
+    paired: Paired
     not_caught: list[str]
 
     @property
@@ -61,8 +71,16 @@ def summarise(bugs: Sequence[Bug], attempts: Sequence[Attempt], *, budget_s: flo
         for means in Means
         if (done := [each for each in attempts if (each.bug, each.means) == (bug.name, means)])
     ]
-    by_means = {means: [row for row in rows if row.means is means] for means in Means}
+    made = [row for row in rows if row.caught or not row.problem]
+    by_means = {means: [row for row in made if row.means is means] for means in Means}
     found = {means: [row for row in of if row.caught] for means, of in by_means.items()}
+    both = {row.bug for row in by_means[Means.KILLS]}
+    both &= {row.bug for row in by_means[Means.CRASHPOINTS]}
+
+    def in_time(means: Means) -> int:
+        of = [row for row in found[means] if row.bug in both]
+        return sum(row.seconds <= budget_s for row in of)
+
     certain = {row.bug for row in rows if row.caught and row.means in DETERMINISTIC}
     return Summary(
         bugs=[bug.name for bug in bugs],
@@ -76,6 +94,11 @@ def summarise(bugs: Sequence[Bug], attempts: Sequence[Attempt], *, budget_s: flo
         median_s={
             means: round(median(row.seconds for row in of), 1) for means, of in found.items() if of
         },
+        paired=Paired(
+            bugs=len(both),
+            kills=in_time(Means.KILLS),
+            crashpoints=in_time(Means.CRASHPOINTS),
+        ),
         not_caught=[bug.name for bug in bugs if bug.name not in certain],
     )
 

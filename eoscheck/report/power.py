@@ -43,6 +43,12 @@ def power_lines(summary: Summary) -> list[str]:
                 f"{summary.within_budget[means]} of them within {summary.budget_s:g} s"
                 + _median(summary, means)
             )
+    both = summary.paired
+    if both.bugs:
+        lines.append(
+            f"of the {both.bugs} bugs that both were tried on, within {summary.budget_s:g} s each: "
+            f"random kills caught {both.kills}, crash points {both.crashpoints}"
+        )
     certain = len(summary.bugs) - len(summary.not_caught)
     lines.append(f"by a scenario or a crash point: {certain} of {len(summary.bugs)}")
     if summary.not_caught:

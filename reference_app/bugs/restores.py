@@ -82,16 +82,17 @@ RESTORE_TO_LSO = Bug(
     "what was committed above an open transaction is not restored.",
     like="KAFKA-10167.",
     anomalies=("WRONG_RESULT", "STATE_DIVERGED", "RESTORE_SHORT"),
-    fault="an open transaction in the changelog that its owner does not take up again (crash "
-    "before EndTxn, state directory wiped), and within its time-out a second kill with the "
-    "directory wiped: what was committed in between lies above the last stable offset",
+    fault="an open transaction in the changelog whose owner is away (crash before its offsets: "
+    "they would keep others from taking over), and within its time-out a kill of who took over, "
+    "state directory wiped: what was committed in between lies above the last stable offset",
     scenario="zoo-kills",
-    options=(*_SLOW_COMMIT, "--transaction-timeout-ms", "8000"),
+    options=("--transaction-timeout-ms", "15000"),
     settings=(
         "load.rate=300",
-        "subject.instances=1",
-        "faults.0.count=2",
-        "faults.0.wipe=2",
+        'faults=[{kind="crash-before", step="TxnOffsetCommit", target=0, at="1s", down="9s", '
+        'name="orphan"}, '
+        '{kind="kill", during="orphan", target=1, at="5s", wipe=1, down="300ms"}]',
+        "timing.faults=12s",
     ),
     breed=lambda parts: replace(parts, restore_end=IsolationLevel.READ_COMMITTED),
 )
@@ -147,7 +148,8 @@ INTERRUPTED_RESTORE_CLAIMED_DONE = Bug(
         "load.rate=300",
         "load.zipf=0",
         "subject.instances=1",
-        'faults=[{kind="terminate", count=4, wipe=2, down="100ms"}]',
+        'faults=[{kind="kill", at="1s", wipe=1, down="300ms", name="lost"}, '
+        '{kind="terminate", after="lost", when="restoring", down="100ms"}]',
         "timing.steady=4s",
     ),
     breed=lambda parts: replace(parts, restorer=_ClaimsToBeDone),

@@ -268,6 +268,8 @@ def test_chance_and_crash_points_are_compared_at_the_same_time() -> None:
         attempt(1, bug="late", seconds=130, **by_cell),
         attempt(1, bug="late", seconds=140),
         attempt(1, bug="never", seconds=20, means=Means.CATALOGUE),
+        attempt(1, bug="never", seconds=140),
+        attempt(1, bug="never", seconds=9, means=Means.CRASHPOINTS, problem="it does not start"),
     ]
     bugs = [
         Bug(name=name, breaks="", codes=["LOST"], args=[]) for name in ("loses", "late", "never")
@@ -279,6 +281,9 @@ def test_chance_and_crash_points_are_compared_at_the_same_time() -> None:
     assert summary.caught == {Means.KILLS: 1, Means.CATALOGUE: 0, Means.CRASHPOINTS: 2}
     assert summary.within_budget == {Means.KILLS: 0, Means.CATALOGUE: 0, Means.CRASHPOINTS: 1}
     assert summary.median_s == {Means.KILLS: 150, Means.CRASHPOINTS: 80}
+    # What could not be made was not tried.
+    assert summary.tried == {Means.KILLS: 3, Means.CATALOGUE: 1, Means.CRASHPOINTS: 2}
+    assert (summary.paired.bugs, summary.paired.kills, summary.paired.crashpoints) == (2, 0, 1)
     assert summary.not_caught == ["never"]
     assert summary.exit_code == 1
     assert summarise(bugs[:2], attempts, budget_s=120).exit_code == 0

@@ -12,7 +12,7 @@ import pytest
 from eoscheck.audit.findings import AuditReport
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.errors import InfrastructureError
-from eoscheck.explore import auditor
+from eoscheck.explore.crashpoints import auditor
 from eoscheck.explore.crashpoints.auditor import Auditor
 from tests.unit.explore.crashpoints.matrices import report
 

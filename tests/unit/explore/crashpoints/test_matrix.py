@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from eoscheck.audit.findings import Code, Verdict
-from eoscheck.explore import matrix
+from eoscheck.explore.crashpoints import matrix
 from eoscheck.explore.crashpoints.block import Block
 from eoscheck.explore.crashpoints.cells import Cell, parse_cell
 from eoscheck.explore.crashpoints.course import Orders
