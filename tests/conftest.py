@@ -1,3 +1,3 @@
 """What all tests share."""
 
-pytest_plugins = ["tests.acceptance_table"]
+pytest_plugins = ["tests.acceptance_table", "pytester"]

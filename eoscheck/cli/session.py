@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, cast
 
 import click
@@ -15,22 +14,17 @@ from rich.console import Console
 from rich.text import Text
 
 from eoscheck.audit.findings import Guarantee
-from eoscheck.cluster.addresses import Proxies
 from eoscheck.cluster.provider import Cluster
-from eoscheck.cluster.providers import open_cluster
 from eoscheck.cluster.spec import ClusterSpec, Provider
-from eoscheck.errors import UsageError
 from eoscheck.history import Event
-from eoscheck.measure import require_extra
-from eoscheck.network import Network, start_network
+from eoscheck.network import Network
 from eoscheck.process import Supervisor
-from eoscheck.process.allocator import share_arenas
 from eoscheck.report.as_json import to_json
 from eoscheck.report.html import write_html
 from eoscheck.report.live import LiveView
 from eoscheck.report.terminal import print_demo
 from eoscheck.run.needs import ClusterNeeds
-from eoscheck.run.proxies import connected
+from eoscheck.run.opened import opened
 from eoscheck.run.result import DemoResult
 from eoscheck.wire import Wire
 
@@ -124,38 +118,19 @@ class Session:
 
 @contextmanager
 def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[Session]:
-    """A cluster as `spec` says, and proxies as `needs` says. Whatever it started is gone when the
-    block is left."""
-    if needs.wire and spec.provider == "external":
-        raise UsageError(
-            "an external cluster has no place for proxies that read the protocol (a trace, faults "
-            "at its steps): leave out cluster.provider, or set it to 'embedded' or 'docker'"
-        )
-    require_extra()  # a run without its figures would be found out only at its end
-    share_arenas()
+    """As `opened`, with progress on standard error."""
     console = Console(stderr=True)
 
     def progress(line: str) -> None:
         console.print(Text(line), soft_wrap=True)
 
-    with ExitStack() as stack:
-        supervisor = stack.enter_context(Supervisor())
-        network = None
-        if needs.network:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="eoscheck-network-")))
-            supervisor.remove_at_exit(folder)
-            network = stack.enter_context(
-                start_network(supervisor=supervisor, folder=folder, progress=progress)
-            )
-        wire = stack.enter_context(Wire()) if needs.wire else None
-        proxies = None
-        connect = connected(wire=wire, network=network)
-        if connect is not None:
-            proxies = Proxies(connect=connect, slots=needs.slots, broker_links=needs.broker_links)
-        cluster = open_cluster(spec, supervisor=supervisor, proxies=proxies, progress=progress)
-        stack.callback(cluster.close)
+    with opened(spec, needs, progress=progress) as ground:
         yield Session(
-            cluster=cluster, supervisor=supervisor, console=console, network=network, wire=wire
+            cluster=ground.cluster,
+            supervisor=ground.supervisor,
+            console=console,
+            network=ground.network,
+            wire=ground.wire,
         )
 
 

@@ -32,6 +32,22 @@ _SAME_PROCESS_S = 0.5
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """A process by its id and when it was created: an id may be another's by now."""
+
+    pid: int
+    created: float
+
+    def process(self) -> psutil.Process | None:
+        """None once it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < _SAME_PROCESS_S
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
 class KeptCluster(msgspec.Struct, frozen=True, kw_only=True):
     """A running cluster, as its state file says. `pid` and `created` are the keeper's."""
 
@@ -43,10 +59,19 @@ class KeptCluster(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What cluster is to be kept, and the port of its first broker; None: a free one."""
+    """What cluster is to be kept, and the port of its first broker; None: a free one.
+
+    `state`: the file that says where it is, None: the user's own, of `eoscheck cluster up`. With an
+    `owner` it ends as soon as that process does, and the file's folder goes with it."""
 
     cluster: ClusterSpec = ClusterSpec()
     port: int | None = None
+    state: str | None = None
+    owner: Owner | None = None
+
+    @property
+    def state_file(self) -> Path:
+        return _state_file() if self.state is None else Path(self.state)
 
 
 class _News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,16 +80,18 @@ class _News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ready: KeptCluster | None = None
 
 
-def kept_cluster() -> KeptCluster | None:
-    """The cluster that is up. A state file whose keeper is gone is removed."""
+def kept_cluster(state: Path | None = None) -> KeptCluster | None:
+    """The cluster that is up, as the file `state` says (None: the user's own). A state file whose
+    keeper is gone is removed."""
+    state = state or _state_file()
     try:
-        kept = msgspec.json.decode(_state_file().read_bytes(), type=KeptCluster)
+        kept = msgspec.json.decode(state.read_bytes(), type=KeptCluster)
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError:
         kept = None
     if kept is None or _keeper(kept) is None:
-        _state_file().unlink(missing_ok=True)
+        state.unlink(missing_ok=True)
         return None
     return kept
 
@@ -75,7 +102,7 @@ def start_kept(wanted: Wanted, *, progress: Callable[[str], None]) -> KeptCluste
     Raises UsageError where one is up already, and what `start_cluster` raises.
     """
     options = msgspec.json.encode(wanted).decode()
-    log = _state_file().with_name("keeper.log")
+    log = wanted.state_file.with_name("keeper.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         keeper = subprocess.Popen(
@@ -93,9 +120,9 @@ def start_kept(wanted: Wanted, *, progress: Callable[[str], None]) -> KeptCluste
         raise
 
 
-def stop_kept() -> KeptCluster | None:
+def stop_kept(state: Path | None = None) -> KeptCluster | None:
     """Stops the cluster that is up, and returns what it was; None where there was none."""
-    kept = kept_cluster()
+    kept = kept_cluster(state)
     keeper = None if kept is None else _keeper(kept)
     if keeper is None:
         return None
@@ -107,7 +134,7 @@ def stop_kept() -> KeptCluster | None:
         keeper.wait(_STOP_TIMEOUT_S)
     except psutil.NoSuchProcess:
         pass  # it ended meanwhile
-    _state_file().unlink(missing_ok=True)
+    (state or _state_file()).unlink(missing_ok=True)
     return kept
 
 
@@ -121,12 +148,12 @@ def keep(
 
     Raises UsageError where one is up already, InfrastructureError where the broker ends by itself.
     """
-    state = _state_file()
+    state = wanted.state_file
     state.parent.mkdir(parents=True, exist_ok=True)
     try:
         with (
             FileLock(state.with_suffix(".lock"), blocking=False),
-            Supervisor() as supervisor,
+            _supervisor(wanted) as supervisor,
             start_cluster(
                 wanted.cluster,
                 supervisor=supervisor,
@@ -145,16 +172,24 @@ def keep(
             try:
                 ready(kept)
                 while (failure := cluster.failure(timeout_s=_LOOK_EVERY_S)) is None:
-                    pass
+                    if wanted.owner is not None and wanted.owner.process() is None:
+                        return
             finally:
                 state.unlink(missing_ok=True)
     except Timeout:
-        raise UsageError(_already_up()) from None
+        raise UsageError(_already_up(state)) from None
     raise InfrastructureError(failure)
 
 
-def _already_up() -> str:
-    kept = kept_cluster()
+def _supervisor(wanted: Wanted) -> Supervisor:
+    supervisor = Supervisor()
+    if wanted.owner is not None:
+        supervisor.remove_at_exit(wanted.state_file.parent)
+    return supervisor
+
+
+def _already_up(state: Path) -> str:
+    kept = kept_cluster(state)
     what = "is being started" if kept is None else f"is up already at {kept.bootstrap_servers}"
     return f"a cluster {what}: stop it with 'eoscheck cluster down'"
 
@@ -164,13 +199,8 @@ def _state_file() -> Path:
 
 
 def _keeper(kept: KeptCluster) -> psutil.Process | None:
-    """Only the process that wrote the state: its id may be another's by now."""
-    try:
-        process = psutil.Process(kept.pid)
-        same = abs(process.create_time() - kept.created) < _SAME_PROCESS_S
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
+    """The process that wrote the state."""
+    return Owner(pid=kept.pid, created=kept.created).process()
 
 
 def _wait_ready(

@@ -35,10 +35,10 @@ def read_document(path: Path, *, base: Path | None = None) -> dict[str, Any]:
         source = None if extends is None else folder / extends
         if base is not None:
             source, base = base, None
-    merged: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
     for document in reversed(chain):
-        merged = _merged(merged, document)
-    return merged
+        whole = merged(whole, document)
+    return whole
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -50,12 +50,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not TOML: {error}") from error
 
 
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are merged, anything else of `over` replaces what was there."""
     both = dict(under)
     for key, value in over.items():
         below = both.get(key)
         both[key] = (
-            _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+            merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
         )
     return both
 

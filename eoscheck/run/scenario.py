@@ -106,25 +106,39 @@ def load_scenario(
         apply_override(document, override)
     if command:
         document.setdefault("subject", {})["command"] = list(command)
+    return build_scenario(document, source=path, run_id=run_id, guarantee=guarantee)
+
+
+def build_scenario(
+    document: dict[str, Any],
+    *,
+    source: Path | str,
+    run_id: str = "{run_id}",
+    guarantee: str | None = None,
+) -> Scenario:
+    """The scenario that `document` says: the tables of a file, checked to the last key. `source`
+    says in errors where they are from. Raises UsageError as `load_scenario`."""
     try:
         check_kinds(document)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(f"{source}: {error}") from error
     for key_path, known in unknown_keys(document, inspect.type_info(Scenario), ""):
         key = key_path.rpartition(".")[2]
-        raise UsageError(f"{path}: {key_path} is not a key of a scenario{did_you_mean(key, known)}")
+        raise UsageError(
+            f"{source}: {key_path} is not a key of a scenario{did_you_mean(key, known)}"
+        )
     fill_topics(document)
     try:
         scenario = msgspec.convert(with_run_id(document, run_id), Scenario)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {_readable(error)}") from error
+        raise UsageError(f"{source}: {_readable(error)}") from error
     for phase in Timing.__struct_fields__:
         if getattr(scenario.timing, phase) is not None:
             scenario.timing.seconds(phase)
-    return scenario if guarantee is None else _under(scenario, guarantee, path)
+    return scenario if guarantee is None else _under(scenario, guarantee, source)
 
 
-def _under(scenario: Scenario, guarantee: str, path: Path) -> Scenario:
+def _under(scenario: Scenario, guarantee: str, path: Path | str) -> Scenario:
     """The same with the subject told to give another guarantee, and judged by that."""
     if guarantee == scenario.audit.expect:
         return scenario

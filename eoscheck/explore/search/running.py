@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.cluster.provider import Cluster
-from eoscheck.cluster.topics import delete_topics
-from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import EoscheckError
 from eoscheck.explore.search.outcome import Outcome, outcome_of
 from eoscheck.explore.search.saved import Source, write_scenario
 from eoscheck.explore.search.schedule import Schedule
@@ -19,6 +15,7 @@ from eoscheck.history import read_history
 from eoscheck.network import Network
 from eoscheck.process import Supervisor
 from eoscheck.run.naming import new_run_id, repeat_command
+from eoscheck.run.opened import forget_topics
 from eoscheck.run.runner import run_scenario
 from eoscheck.run.scenario import load_scenario
 from eoscheck.run.trace import learned_steps, read_trace
@@ -56,19 +53,9 @@ class Runs:
                 wire=self.wire,
             )
         finally:
-            self._forget_topics(run_id)
+            forget_topics(self.cluster, run_id)
         steps = {} if self.wire is None else learned_steps(read_trace(folder))
         outcome = outcome_of(result, read_history(folder), steps=steps)
         if outcome.verdict is Verdict.PASS:
             shutil.rmtree(folder)
         return outcome
-
-    def _forget_topics(self, run_id: str) -> None:
-        """A cluster that keeps the topics of every run gets slower with each of them. Only what a
-        run has made: its topics have its id in their names."""
-        if not self.cluster.owned:
-            return
-        with suppress(EoscheckError), ClusterView(self.cluster.client_config) as view:
-            delete_topics(
-                self.cluster.client_config, [name for name in view.topics() if run_id in name]
-            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -331,12 +331,21 @@ def test_a_marker_many_answers_behind_the_cut_is_reached(
     assert view.statistics().committed == 1
 
 
+def _wait_stable(topic: str, offset: int, client_config: Mapping[str, str]) -> None:
+    give_up_at = time.monotonic() + WAIT_S
+    with ClusterView(client_config) as cluster:
+        while (stable := cluster.last_stable_offsets(topic)[0]) < offset:
+            assert time.monotonic() < give_up_at, f"stable to {stable}, not {offset}"
+            time.sleep(0.02)
+
+
 def test_an_open_transaction_holds_a_partition_back_for_the_patience(
     lenient_cluster: Cluster, fresh_name: Callable[[str], str]
 ) -> None:
     topics = Topics(lenient_cluster.client_config)
     topic = topics.create(fresh_name("out"))
     topics.commit(topic, receipt(0, 1))
+    _wait_stable(topic, 2, topics.client_config)  # its marker comes after the answer
     write_stray_batch(topics.client_config, topic, 0, b"stray")
     view = RawView(topic, limit=10)
     with RawLog(topics.client_config) as log:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -32,7 +33,15 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def scratch() -> Iterator[Path]:
+    """Short: the path of a socket has 107 characters at most, and a worker's tmp_path takes most of
+    them."""
+    with TemporaryDirectory(prefix="eos-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def run(tmp_path: Path, scratch: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     programs = {
         "dockerd": _STAND_IN,
         "docker": "#!/bin/sh\nexit 1\n",  # no daemon answers yet
@@ -48,12 +57,11 @@ def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*command: str, ci: str = "true") -> subprocess.Popen[str]:
-        (tmp_path / "tmp").mkdir()
         script = subprocess.Popen(
             [_SCRIPT, *command],
             env={
                 "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
-                "TMPDIR": str(tmp_path / "tmp"),
+                "TMPDIR": str(scratch),
                 "STAND_IN": str(tmp_path / "daemon"),
                 "CI": ci,
             },
@@ -83,17 +91,20 @@ def _daemon(folder: Path) -> int:
 
 
 def test_the_command_has_the_daemon_and_its_exit_code_is_kept(
-    run: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    run: Callable[..., subprocess.Popen[str]], tmp_path: Path, scratch: Path
 ) -> None:
     script = run("sh", "-c", 'test -S "${DOCKER_HOST#unix://}" && exit 3')
     assert script.wait(_WAIT_S) == 3
     assert not psutil.pid_exists(_daemon(tmp_path))
-    assert not list((tmp_path / "tmp").iterdir())
+    assert not list(scratch.iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_daemon_ends_with_the_script(
-    run: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals
+    run: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    scratch: Path,
+    number: signal.Signals,
 ) -> None:
     script = run("sh", "-c", 'echo $$ >"$STAND_IN.command"; exec sleep 60')
     told = tmp_path / "daemon.command"
@@ -106,7 +117,7 @@ def test_the_daemon_ends_with_the_script(
     else:
         assert script.returncode == 128 + number
         assert not psutil.pid_exists(int(told.read_text()))
-        assert not list((tmp_path / "tmp").iterdir())
+        assert not list(scratch.iterdir())
 
 
 def test_elsewhere_the_command_is_run_without(
@@ -117,3 +128,9 @@ def test_elsewhere_the_command_is_run_without(
     assert script.stderr is not None
     assert "no daemon is started: that is for CI=true, as root" in script.stderr.read()
     assert not (tmp_path / "daemon").exists()
+
+
+def test_the_command_hears_ctrl_c(run: Callable[..., subprocess.Popen[str]]) -> None:
+    """What a shell starts in the background ignores it."""
+    asks = "import signal; raise SystemExit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    assert run(sys.executable, "-c", asks).wait(_WAIT_S) == 0
