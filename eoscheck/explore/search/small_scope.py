@@ -17,7 +17,7 @@ from eoscheck.faults.kinds import KINDS
 from eoscheck.faults.wire import GIVES_UP
 
 _AT = "500ms"
-_GIVES_UP_WITHIN = "20s"
+_GIVES_UP_WITHIN = "40s"
 _STOPS = ("pause", "terminate", "restart", "kill")
 _BEYOND = 1.5
 """Sessions: longer than one, and well within the usual transaction."""
