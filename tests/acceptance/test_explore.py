@@ -19,6 +19,8 @@ KILLS_MISS = ("commit-retried-as-new", "flush-skipped-at-close")
 """A rebalance alone brings out the others now and then: kills find them, too."""
 PATIENT = ("--max-poll-interval-ms", "60000")
 """For a commit that is given up before the group gives its member up."""
+LINGERS = ("--client-property", "producer.message.timeout.ms=8000")
+"""Above the linger of its proof, as librdkafka wants it."""
 
 
 def with_bug(name: str) -> tuple[str, ...]:
@@ -28,7 +30,10 @@ def with_bug(name: str) -> tuple[str, ...]:
     judged = [
         word for each in bug.settings if each.startswith("audit.") for word in ("--set", each)
     ]
-    options = PATIENT if name == "commit-retried-as-new" else bug.options
+    options = {
+        "commit-retried-as-new": PATIENT,
+        "flush-skipped-at-close": (*bug.options, *LINGERS),
+    }.get(name, bug.options)
     return (*judged, "--set", f"subject.args={json.dumps([*options, '--bug', name])}")
 
 
