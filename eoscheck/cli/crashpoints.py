@@ -15,7 +15,7 @@ from eoscheck.explore.crashpoints.cells import Cell, parse_cell
 from eoscheck.explore.crashpoints.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
 from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
 from eoscheck.report.heatmap_live import MatrixProgress
-from eoscheck.run.naming import new_run_id, repeat_command
+from eoscheck.run.naming import new_run_id, repeat_command, scenario_words
 from eoscheck.run.needs import cluster_needs
 from eoscheck.run.scenario import load_scenario
 
@@ -108,9 +108,7 @@ def command(
         words += [word for name in chosen for word in ("--cell", name)]
         words += ["--full"] if full and cell is None else []
         words += ["--client-timeout", client_timeout]
-        words += [] if base is None else ["--base", base]
-        words += [] if guarantee is None else ["--guarantee", guarantee]
-        words += [word for override in overrides for word in ("--set", override)]
+        words += scenario_words(base=base, guarantee=guarantee, overrides=overrides)
         return repeat_command(words, subject=subject)
 
     folder = report / new_run_id(f"{loaded.name}-matrix")

@@ -14,19 +14,15 @@ from rich.console import Console
 from rich.text import Text
 
 from eoscheck.audit.findings import Guarantee
-from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.spec import ClusterSpec, Provider
 from eoscheck.history import Event
-from eoscheck.network import Network
-from eoscheck.process import Supervisor
 from eoscheck.report.as_json import to_json
 from eoscheck.report.html import write_html
 from eoscheck.report.live import LiveView
 from eoscheck.report.terminal import print_demo
 from eoscheck.run.needs import ClusterNeeds
-from eoscheck.run.opened import opened
+from eoscheck.run.opened import Opened, opened
 from eoscheck.run.result import DemoResult
-from eoscheck.wire import Wire
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -100,14 +96,10 @@ def scenario_options(command: _Command) -> _Command:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class Session(Opened):
     """A running cluster, and where progress is shown."""
 
-    cluster: Cluster
-    supervisor: Supervisor
     console: Console
-    network: Network | None
-    wire: Wire | None
 
     def watch(self, title: str) -> AbstractContextManager[Callable[[Event], None]]:
         return LiveView(title, console=self.console)

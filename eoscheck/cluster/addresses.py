@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from eoscheck.errors import UsageError
 from eoscheck.network.links import Link
-
-HOST = "127.0.0.1"
+from eoscheck.network.ports import HOST, held_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +79,12 @@ def free_addresses(
         return [
             Address(
                 node_id=number,
-                client=_bound(stack, (client_port or 0) if number == 1 else 0),
-                direct=_bound(stack, 0),
-                controller=_bound(stack, 0),
-                replication=_bound(stack, 0) if broker_links else None,
+                client=held_port(stack, (client_port or 0) if number == 1 else 0),
+                direct=held_port(stack),
+                controller=held_port(stack),
+                replication=held_port(stack) if broker_links else None,
                 slots=tuple(
-                    Slot(port=_bound(stack, 0), advertised=_bound(stack, 0)) for _ in range(slots)
+                    Slot(port=held_port(stack), advertised=held_port(stack)) for _ in range(slots)
                 ),
             )
             for number in range(1, count + 1)
@@ -111,19 +108,6 @@ def connected_addresses(
         ]
         proxies.connect(wanted)
     return addresses
-
-
-def _bound(stack: ExitStack, port: int) -> int:
-    listener = stack.enter_context(socket.socket())
-    # As Kafka binds: a connection that is only waiting to time out does not count.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        raise UsageError(
-            f"port {port} on {HOST} cannot be used ({error.strerror}): choose another --port"
-        ) from error
-    return int(listener.getsockname()[1])
 
 
 def links(addresses: Sequence[Address]) -> list[Link]:

@@ -12,13 +12,14 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from eoscheck.cluster.addresses import HOST, free_addresses
+from eoscheck.cluster.addresses import free_addresses
 from eoscheck.cluster.distribution import Distribution
 from eoscheck.cluster.node import Node, start_node
 from eoscheck.cluster.node_properties import node_properties
 from eoscheck.cluster.settings import default_settings
 from eoscheck.cluster.storage import make_data_folder, new_cluster_id
 from eoscheck.errors import InfrastructureError
+from eoscheck.network.ports import HOST
 from eoscheck.process import Supervisor
 
 _READY_TIMEOUT_S = 120.0

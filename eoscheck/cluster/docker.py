@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from eoscheck.cluster.addresses import (
-    HOST,
     PLAIN_LISTENER,
     Address,
     ClientListener,
@@ -28,6 +27,7 @@ from eoscheck.cluster.node_cluster import (
 from eoscheck.cluster.node_properties import node_properties
 from eoscheck.cluster.spec import ClusterSpec, check_nodes
 from eoscheck.cluster.storage import new_cluster_id
+from eoscheck.network.ports import HOST
 from eoscheck.process import Supervisor
 from eoscheck.process.container import Container, ContainerNetwork, ContainerSpec, docker_client
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from eoscheck.closing import Closing
 from eoscheck.cluster.client_properties import read_client_properties
 from eoscheck.errors import UsageError
 
 
-class ExternalCluster:
+class ExternalCluster(Closing):
     """Nothing of it is ours: nothing is started, stopped, or created without being asked for."""
 
     owned = False
@@ -50,14 +49,3 @@ class ExternalCluster:
 
     def close(self) -> None:
         """Nothing to stop."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -14,9 +14,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from eoscheck.cluster.addresses import HOST, Address
+from eoscheck.cluster.addresses import Address
 from eoscheck.cluster.distribution import Distribution
 from eoscheck.errors import InfrastructureError
+from eoscheck.network.ports import HOST
 from eoscheck.process import Child, Supervisor, tail
 
 _PROBE_S = 0.2

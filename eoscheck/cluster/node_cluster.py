@@ -7,20 +7,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from eoscheck.cluster.addresses import HOST, Address
+from eoscheck.closing import Closing
+from eoscheck.cluster.addresses import Address
 from eoscheck.cluster.connection import admin_client
 from eoscheck.cluster.node import Node
 from eoscheck.cluster.node_brokers import NodeBrokers
 from eoscheck.cluster.settings import refuse_unknown_settings
+from eoscheck.network.ports import HOST
 from eoscheck.process import Supervisor
 
 _READY_TIMEOUT_S = 90.0
 
 
-class NodeCluster:
+class NodeCluster(Closing):
     """`made` is what it consists of: `close` ends and removes that; so does the supervisor, should
     this process die first."""
 
@@ -83,17 +83,6 @@ class NodeCluster:
     def close(self) -> None:
         """Idempotent."""
         self._made.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from eoscheck.cluster.addresses import HOST, PLAIN_LISTENER, Address, ClientListener, host_of
+from eoscheck.cluster.addresses import PLAIN_LISTENER, Address, ClientListener, host_of
+from eoscheck.network.ports import HOST
 
 
 def voters(addresses: Sequence[Address]) -> Sequence[Address]:

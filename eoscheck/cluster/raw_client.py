@@ -15,8 +15,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -27,6 +26,7 @@ from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest
 from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 
+from eoscheck.closing import Closing
 from eoscheck.cluster.admin_client import admin_config
 from eoscheck.errors import InfrastructureError
 from eoscheck.logformat.answer import BY_ID, BY_NAME
@@ -57,7 +57,7 @@ class Leaders:
     error: int
 
 
-class RawClient:
+class RawClient(Closing):
     """One client for several threads. Never creates a topic, joins a group or commits.
 
     Raises InfrastructureError where no broker answers within `timeout_s`.
@@ -153,17 +153,6 @@ class RawClient:
         if self._closed:
             raise kafka_errors.KafkaConnectionError("the client is closed")
         return self._client.send_and_receive(node, request, timeout_ms=self._timeout_ms)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class RawConnection:

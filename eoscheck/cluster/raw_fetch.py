@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
 from kafka import errors as kafka_errors
 from kafka.errors import KafkaError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from eoscheck.closing import Closing
 from eoscheck.cluster.raw_client import BrokenConnectionError, Leaders, RawClient, RawConnection
 from eoscheck.cluster.raw_fetcher import FetchedPart, part_of, part_out_of_range, send_fetch
 from eoscheck.errors import InfrastructureError
@@ -29,7 +28,7 @@ class _AgainError(Exception):
     """A leader moved, or a connection broke."""
 
 
-class RawFetch:
+class RawFetch(Closing):
     """For one thread; a context manager. Raises InfrastructureError where no broker answers within
     `timeout_s`, and for what may not be read."""
 
@@ -147,17 +146,6 @@ class RawFetch:
             connection.close()
         self._connections = {}
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _name(code: int) -> str:

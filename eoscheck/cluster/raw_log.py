@@ -6,9 +6,8 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Self
 
+from eoscheck.closing import Closing
 from eoscheck.cluster.raw_client import RawClient
 from eoscheck.cluster.raw_fetcher import FetchedPart as FetchedPart
 from eoscheck.cluster.raw_fetcher import Fetcher, PartitionPlace
@@ -20,7 +19,7 @@ _AHEAD = 1
 _SILENCE_S = 60.0
 
 
-class RawLog:
+class RawLog(Closing):
     """Reads raw batches through connections of a kept client; a context manager.
 
     Raises InfrastructureError where no broker answers within `timeout_s`.
@@ -57,19 +56,8 @@ class RawLog:
     def close(self) -> None:
         self._client.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class Reading(Iterator[FetchedPart]):
+class Reading(Closing, Iterator[FetchedPart]):
     """Parts of a topic's partitions, each partition's in the order of its log.
 
     They are fetched in a thread while the caller works on those before. Raises InfrastructureError,
@@ -142,14 +130,3 @@ class Reading(Iterator[FetchedPart]):
             self._ready.put(None)
         except BaseException as error:  # noqa: BLE001 - raised where the caller waits
             self._ready.put(error)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from kafka import TopicPartition
@@ -17,6 +16,7 @@ from kafka.errors import (
 )
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from eoscheck.closing import Closing
 from eoscheck.cluster.admin_client import RotatingAdmin, passes
 from eoscheck.errors import InfrastructureError
 
@@ -58,7 +58,7 @@ class ActiveProducer(msgspec.Struct, frozen=True, kw_only=True):
     open_since: int | None
 
 
-class TransactionView:
+class TransactionView(Closing):
     """Read-only. Thread-safe as kafka-python's admin client is; one round trip takes some ms.
 
     Each call raises InfrastructureError when the cluster has given no answer for `timeout_s`.
@@ -128,17 +128,6 @@ class TransactionView:
 
     def close(self) -> None:
         self._admin.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _unfinished(self, **filters: Any) -> list[OpenTransaction]:
         listed = self._ask(lambda admin: admin.list_transactions(**filters), "transactions")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -21,6 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     TopicDescription,
 )
 
+from eoscheck.closing import Closing
 from eoscheck.cluster.connection import (
     QUIET,
     admin_client,
@@ -46,7 +46,7 @@ class UnstableOffsetsError(InfrastructureError):
     """A transaction still holds offsets of the group: their outcome is open."""
 
 
-class ClusterView:
+class ClusterView(Closing):
     """Answers about topics and groups; every answer within `timeout_s`, or an InfrastructureError
     with one line. Safe to use from several threads.
     """
@@ -284,14 +284,3 @@ class ClusterView:
 
     def _refused(self, what: str, reason: str) -> InfrastructureError:
         return InfrastructureError(f"{self._servers} did not give {what}: {reason}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

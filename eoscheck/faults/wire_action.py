@@ -12,11 +12,11 @@ from eoscheck.faults.broker_target import Target, find_target
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import PlannedFault
 from eoscheck.faults.wire import Delay, Hold, LastingFault, WireCrash, WireFault
+from eoscheck.faults.wire_steps import BEGINS_ANEW
 from eoscheck.faults.witness import Expected, Witness
 from eoscheck.wire import Armed, Exchange, Firing, Request, Rule, Wire
 from eoscheck.wire.steps import matches
 
-_GIVEN_UP = ("EndTxn(abort)", "InitProducerId")
 """What a client does once it gave up: it rolls back, or begins anew."""
 
 
@@ -158,7 +158,7 @@ class OnWire:
     def _expect_its_end(self) -> Expected | None:
         table = self._table
         if isinstance(table, LastingFault) and table.until_given_up:
-            return self._witness.expect(lambda each: self._since(each, *_GIVEN_UP))
+            return self._witness.expect(lambda each: self._since(each, *BEGINS_ANEW))
         if isinstance(table, Hold) and table.release_step is not None:
             step = table.release_step
             return self._witness.expect(

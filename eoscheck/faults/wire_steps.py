@@ -22,3 +22,6 @@ PROTOCOL = (
 )
 """The APIs that it is made of: a crash at any other one (Metadata, ApiVersions) is a crash between
 two of these."""
+
+BEGINS_ANEW = ("EndTxn(abort)", "InitProducerId")
+"""What a transactional client does that no longer waits for what was lost."""

@@ -6,18 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TypeVar
 
 import msgspec
 
+from eoscheck.closing import Closing
 from eoscheck.errors import UsageError
 from eoscheck.history.events import Event
 
 HISTORY_FILE = "history.ndjson"
 
+Line = TypeVar("Line")
 
-class Recorder:
+
+class Recorder(Closing):
     """Appends events to `<folder>/history.ndjson`, and hands each to the listeners.
 
     Safe to use from several threads. `now()` is the run's clock: seconds since it was made.
@@ -56,17 +58,6 @@ class Recorder:
     def close(self) -> None:
         self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def read_history(folder: Path) -> list[Event]:
     """All events of a finished run, in order.
@@ -77,13 +68,16 @@ def read_history(folder: Path) -> list[Event]:
     path = folder / HISTORY_FILE
     if not path.is_file():
         raise UsageError(f"{folder} is not a run's folder: it has no {HISTORY_FILE}")
-    decoder = msgspec.json.Decoder(Event)
-    lines = path.read_bytes().split(b"\n")
-    complete, _unfinished = lines[:-1], lines[-1]
-    events: list[Event] = []
-    for number, line in enumerate(complete, start=1):
+    return read_lines(path, msgspec.json.Decoder(Event), fault="is not an event")
+
+
+def read_lines(path: Path, decoder: msgspec.json.Decoder[Line], *, fault: str) -> list[Line]:
+    """Each line of an NDJSON file, but for one that was begun and not ended. `fault` says
+    in the UsageError what is wrong with a damaged one."""
+    found: list[Line] = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
-            events.append(decoder.decode(line))
+            found.append(decoder.decode(line))
         except msgspec.MsgspecError as error:
-            raise UsageError(f"{path} line {number} is not an event: {error}") from error
-    return events
+            raise UsageError(f"{path} line {number} {fault}: {error}") from error
+    return found

@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from eoscheck.closing import Closing
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.network.api import ProxyState, Stream
 from eoscheck.network.links import Link
@@ -34,7 +33,7 @@ class Toxic:
     attributes: Mapping[str, int] = field(default_factory=dict)
 
 
-class Network:
+class Network(Closing):
     """A Toxiproxy server with a proxy for each link of a cluster.
 
     What is on a link is undone by `Disturbance.end`, by `heal_all`, or with the server; a server
@@ -186,17 +185,6 @@ class Network:
                 time.sleep(_ENABLE_EVERY_S)
             else:
                 return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Disturbance:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,9 +22,9 @@ from eoscheck.network.binary import (
     find_or_build,
     is_new_enough,
 )
+from eoscheck.network.ports import HOST, free_ports
 from eoscheck.process import Child, Supervisor, tail
 
-HOST = "127.0.0.1"
 _READY_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 5.0
 _PORT_ATTEMPTS = 5
@@ -103,7 +102,7 @@ def named_server() -> Server | None:
 
 def _start(binary: Binary, supervisor: Supervisor, log: Path) -> Server | None:
     """None where another program took the port first."""
-    port = _free_port()
+    (port,) = free_ports(1)
     child = supervisor.start(
         [str(binary.path), "-host", HOST, "-port", str(port), "-proxy-metrics"],
         output=log,
@@ -130,12 +129,6 @@ def _start(binary: Binary, supervisor: Supervisor, log: Path) -> Server | None:
                 f"{_READY_TIMEOUT_S:.0f} s: {' '.join(tail(log, 2)) or 'it printed nothing'}"
             )
         time.sleep(_LOOK_EVERY_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
 
 
 def _accepted_by(line: bytes) -> str | None:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psutil
 
+from eoscheck.closing import Closing
 from eoscheck.errors import InfrastructureError, UsageError
 
 _REPLY_TIMEOUT_S = 30.0
@@ -90,7 +90,7 @@ class Child:
         return code
 
 
-class Supervisor:
+class Supervisor(Closing):
     """Starts child processes through `eoscheck.process.supervisor`, which kills them all when this
     process ends, however it ends: at `close`, or when the kernel closes our end of the pipe.
 
@@ -238,17 +238,6 @@ class Supervisor:
             unanswered = list(self._replies.values())
         for reply in unanswered:
             reply.set_exception(InfrastructureError(_ENDED))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _write_all(fd: int, data: bytes) -> None:

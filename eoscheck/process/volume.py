@@ -12,9 +12,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from eoscheck.closing import Closing
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.process import Supervisor
 
@@ -23,7 +23,7 @@ _FILLER = ".eoscheck-filler"
 _BLOCK = 4096
 
 
-class Volume:
+class Volume(Closing):
     """A tmpfs of `size_bytes`, mounted at `folder` until `close` or the harness's end, whichever
     way it ends. It outlives the processes that use it: what they wrote is there at their restart.
 
@@ -95,17 +95,6 @@ class Volume:
             _run(self._unmount)
             self._unmount = None
             self._forget()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def require_mounts() -> None:

@@ -29,7 +29,15 @@ def repeat_run(
     subject: Sequence[str] = (),
 ) -> str:
     """The `eoscheck run` that repeats one run."""
-    options = [] if base is None else ["--base", base]
-    options += [] if guarantee is None else ["--guarantee", guarantee]
-    options += [word for override in overrides for word in ("--set", override)]
+    options = scenario_words(base=base, guarantee=guarantee, overrides=overrides)
     return repeat_command(["run", scenario, "--seed", seed, *options], subject=subject)
+
+
+def scenario_words(
+    *, base: object = None, guarantee: str | None = None, overrides: Sequence[str] = ()
+) -> list[object]:
+    """The options that say what a scenario is run with, as they are typed."""
+    words: list[object] = [] if base is None else ["--base", base]
+    words += [] if guarantee is None else ["--guarantee", guarantee]
+    words += [word for override in overrides for word in ("--set", override)]
+    return words

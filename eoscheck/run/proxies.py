@@ -3,17 +3,14 @@ one behind the other."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 
 from eoscheck.network import Link, Network
+from eoscheck.network.ports import HOST, free_ports
 from eoscheck.wire import Wire
 
 Connect = Callable[[Sequence[Link]], None]
-
-_HOST = "127.0.0.1"
 
 
 def connected(*, wire: Wire | None, network: Network | None) -> Connect | None:
@@ -31,8 +28,8 @@ def connected(*, wire: Wire | None, network: Network | None) -> Connect | None:
     def connect(links: Sequence[Link]) -> None:
         clients = [link for link in links if link.role == "client"]
         behind = [
-            replace(link, listen=(_HOST, port))
-            for link, port in zip(clients, _free_ports(len(clients)), strict=True)
+            replace(link, listen=(HOST, port))
+            for link, port in zip(clients, free_ports(len(clients)), strict=True)
         ]
         disturbed([*behind, *(link for link in links if link.role != "client")])
         wire_first(
@@ -43,12 +40,3 @@ def connected(*, wire: Wire | None, network: Network | None) -> Connect | None:
         )
 
     return connect
-
-
-def _free_ports(count: int) -> list[int]:
-    """That nobody listens on at this moment."""
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in taken:
-            each.bind((_HOST, 0))
-        return [each.getsockname()[1] for each in taken]

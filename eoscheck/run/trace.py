@@ -7,15 +7,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from eoscheck.closing import Closing
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.faults.wire_steps import PROTOCOL
 from eoscheck.faults.witness import Witness
 from eoscheck.history import Recorder
+from eoscheck.history.recorder import read_lines
 from eoscheck.wire import Exchange, Step, TopicRoles, Wire
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Collapse:
         return left
 
 
-class TraceWriter:
+class TraceWriter(Closing):
     """Appends to `<folder>/trace.ndjson`, in a thread of its own: to be told is quick. What comes
     after `close` is dropped. `since_start` turns the wire's time into the run's."""
 
@@ -149,17 +150,6 @@ class TraceWriter:
         if exchange.answered is not None:
             fields["answered"] = round(self._since_start(exchange.answered), 6)
         return Traced(**fields)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @contextmanager
@@ -215,11 +205,5 @@ def read_trace(folder: Path) -> list[Traced]:
             f"{folder} has no {TRACE_FILE}: it is written by `eoscheck run --trace`, and by runs "
             "with faults at steps of the protocol"
         )
-    decoder = msgspec.json.Decoder(Traced)
-    traced = []
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
-        try:
-            traced.append(decoder.decode(line))
-        except msgspec.MsgspecError as error:
-            raise UsageError(f"{path} line {number} is no exchange: {error}") from error
+    traced = read_lines(path, msgspec.json.Decoder(Traced), fault="is no exchange")
     return sorted(traced, key=lambda each: each.sent)

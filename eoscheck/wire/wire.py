@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from eoscheck.closing import Closing
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.network.links import Link
 from eoscheck.wire.actions import act
@@ -25,7 +25,7 @@ _CLOSE_TIMEOUT_S = 5.0
 _CLOSE_EVERY_S = 0.005
 
 
-class Wire:
+class Wire(Closing):
     """Proxies that read the protocol, in one thread of their own (asyncio). Thread-safe.
 
     Bytes of APIs and versions that it does not know pass as they are.
@@ -122,17 +122,6 @@ class Wire:
             self._thread.run(self._disconnect())
         finally:
             self._thread.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # ---------------------------------------------------------------- in the proxy's thread
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 from kafka import errors as kafka_errors
@@ -14,6 +13,7 @@ from kafka.errors import IncompatibleBrokerVersion, KafkaError
 from kafka.protocol.consumer import ListOffsetsRequest
 from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
 
+from eoscheck.closing import Closing
 from eoscheck.cluster.raw_client import RawClient
 
 _LATEST = -1
@@ -60,7 +60,7 @@ class Answer:
         return self
 
 
-class Conversation:
+class Conversation(Closing):
     """With one cluster, for one thread; a context manager. No question takes longer than
     `timeout_s`; the constructor raises InfrastructureError where nobody answers."""
 
@@ -186,17 +186,6 @@ class Conversation:
 
     def close(self) -> None:
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def error_name(code: int) -> str:

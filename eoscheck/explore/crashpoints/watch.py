@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from eoscheck.faults.wire_steps import BEGINS_ANEW
 from eoscheck.wire import Exchange
 from eoscheck.wire.steps import matches
 
 _LOOK_S = 0.05
 _COMMITS = ("EndTxn(commit)", "OffsetCommit")
-_BEGINS_ANEW = ("EndTxn(abort)", "InitProducerId")
 _REJOINS = ("JoinGroup", "LeaveGroup")
 _IDLE = frozenset({("Fetch(input)",), ("Fetch",), ("Metadata",), ("ApiVersions",)})
 
@@ -73,12 +73,12 @@ def commits(exchange: Exchange) -> bool:
 
 def rolls_back(exchange: Exchange) -> bool:
     """A transaction is ended by an abort, or a producer begins anew."""
-    return _is(exchange, _BEGINS_ANEW)
+    return _is(exchange, BEGINS_ANEW)
 
 
 def gives_up(exchange: Exchange) -> bool:
     """The app no longer waits for what was lost: it rolls back, begins anew or joins again."""
-    return _is(exchange, (*_BEGINS_ANEW, *_REJOINS))
+    return _is(exchange, (*BEGINS_ANEW, *_REJOINS))
 
 
 def heard(exchange: Exchange) -> bool:
