@@ -179,7 +179,6 @@ class Stage:
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS, with_input=st.booleans(), by_key=st.booleans())

@@ -26,7 +26,7 @@ some = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(left=some, right=some)
 def test_codes_are_equal_where_identities_are_and_only_there(
     left: list[int | str | None], right: list[int | str | None]
@@ -42,7 +42,7 @@ def test_codes_are_equal_where_identities_are_and_only_there(
     assert set(codes) == set(range(total))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(found=some)
 def test_what_is_no_identity_is_told_apart(found: list[int | str | None]) -> None:
     digests, known = encode(found)

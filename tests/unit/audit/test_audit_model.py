@@ -15,7 +15,7 @@ from eoscheck.audit.spec import AuditSpec, RunningSum
 from tests.unit.audit import naive
 from tests.unit.audit.topics import CRAMPED, INPUT, OUTPUT, ROOMY, Row, Topic, check_all
 
-EXAMPLES = settings(max_examples=300, deadline=None)
+EXAMPLES = settings(max_examples=300)
 EVERY = 10_000
 
 
@@ -189,7 +189,7 @@ def test_gaps_are_the_holes_between_the_numbers_that_are_there(
     check_gaps(numbers, split, room)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(numbers=st.lists(st.integers(-3, 3), max_size=12), split=st.integers(1, 3))
 def test_gaps_are_found_across_stretches_of_numbers(numbers: list[int], split: int) -> None:
     """Around the border of two stretches, which lie in shards of their own."""

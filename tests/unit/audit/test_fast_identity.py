@@ -240,7 +240,7 @@ _records = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(records=_records, expression=st.sampled_from(EXPRESSIONS))
 def test_whatever_the_records_the_compiled_evaluation_is_python_s(
     records: list[Written], expression: str
@@ -282,7 +282,7 @@ def test_the_corners_of_an_identity_are_python_s(expression: str) -> None:
 @given(
     pairs=st.lists(st.tuples(_bytes, _bytes), min_size=1, max_size=6),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_digests_and_homes_are_those_of_key_and_value(
     pairs: list[tuple[bytes | None, bytes | None]],
 ) -> None:

@@ -101,7 +101,7 @@ def build(steps: Sequence[tuple[str, int, int, int]]) -> Log:
     cuts=st.lists(st.integers(0, 60), max_size=4),
     at_once=st.sampled_from([1, 3, 4096]),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_log_in_any_pieces_is_judged_as_one_batch_at_a_time(
     steps: list[tuple[str, int, int, int]],
     lies: list[tuple[int, int]],
@@ -146,7 +146,7 @@ def _over(before: Sequence[Batch], producer: int, first: int) -> bool:
 
 
 @given(steps=_STEPS, told=st.integers(0, 2**16))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_client_is_given_what_java_s_client_is_given(
     steps: list[tuple[str, int, int, int]], told: int
 ) -> None:

@@ -14,7 +14,7 @@ from eoscheck.explore.search.space import family_of
 from eoscheck.load.spec import LoadSpec
 from eoscheck.strategies import Schedule, faults, loads, schedules
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 @few

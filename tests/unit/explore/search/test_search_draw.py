@@ -51,7 +51,7 @@ def test_every_family_of_faults_is_explored_or_known_not_to_be() -> None:
 
 @pytest.mark.parametrize("kind", EVERYTHING.kinds)
 def test_each_kind_is_drawn_valid_and_fits_into_its_run(kind: str) -> None:
-    @settings(max_examples=10, database=None, deadline=None, derandomize=True)
+    @settings(max_examples=10, database=None, derandomize=True)
     @given(schedules(replace(EVERYTHING, kinds=(kind,))))
     def each(schedule: Schedule) -> None:
         assert FEWEST_FAULTS <= len(schedule.faults) <= MOST_FAULTS
@@ -66,7 +66,6 @@ def test_each_kind_is_drawn_valid_and_fits_into_its_run(kind: str) -> None:
 @settings(
     max_examples=40,
     database=None,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -87,7 +86,7 @@ def test_at_a_step_of_a_start_an_instance_is_made_to_start(kind: str, aside: int
     """One that is to crash cannot be restarted meanwhile: then the other one is."""
     space = replace(EVERYTHING, kinds=(kind, "restart"), steps={"JoinGroup": 2})
 
-    @settings(max_examples=30, database=None, deadline=None, derandomize=True)
+    @settings(max_examples=30, database=None, derandomize=True)
     @given(schedules(space))
     def each(schedule: Schedule) -> None:
         for number, fault in enumerate(schedule.faults[: MOST_FAULTS - 1]):
@@ -103,7 +102,7 @@ def test_at_a_step_of_a_start_an_instance_is_made_to_start(kind: str, aside: int
 def test_no_crash_waits_for_a_step_that_only_its_own_start_has() -> None:
     space = replace(EVERYTHING, kinds=("crash-before",))
 
-    @settings(max_examples=50, database=None, deadline=None, derandomize=True)
+    @settings(max_examples=50, database=None, derandomize=True)
     @given(schedules(space))
     def each(schedule: Schedule) -> None:
         assert "InitProducerId" not in {fault["step"] for fault in schedule.faults}

@@ -68,7 +68,7 @@ def test_without_a_time_of_its_own_a_payment_has_its_records() -> None:
 def test_alerts_are_those_of_a_batch(rule: Rule) -> None:
     times = st.tuples(st.sampled_from("ab"), st.integers(0, 700))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(times, max_size=60))
     def same(records: list[tuple[str, int]]) -> None:
         paid = (Paid(0, who, number, at) for number, (who, at) in enumerate(records))
