@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
 import sys
 
 import click
 
 from eoscheck import __version__
-from eoscheck.errors import EoscheckError, did_you_mean
+from eoscheck.cli.lazy import LazyGroup
+from eoscheck.errors import EoscheckError
 
-# Imported only when asked for: `eoscheck --help` and completion stay quick.
 _COMMANDS = {
     "audit": "eoscheck.cli.audit",
     "certify": "eoscheck.cli.certify",
@@ -20,6 +19,7 @@ _COMMANDS = {
     "demo": "eoscheck.cli.demo",
     "doctor": "eoscheck.cli.doctor",
     "explore": "eoscheck.cli.explore",
+    "measure": "eoscheck.cli.measure",
     "report": "eoscheck.cli.report",
     "run": "eoscheck.cli.run",
     "scenarios": "eoscheck.cli.scenarios",
@@ -28,21 +28,9 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Each command lives in a module of its own, as its attribute `command`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        if cmd_name not in _COMMANDS:
-            ctx.fail(f"no such command {cmd_name!r}{did_you_mean(cmd_name, _COMMANDS)}")
-        command: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
-        return command
-
-
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    modules=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="eoscheck")
