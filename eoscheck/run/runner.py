@@ -31,13 +31,13 @@ from eoscheck.history import (
     read_history,
 )
 from eoscheck.history.progress import Progress
-from eoscheck.load import run_load
 from eoscheck.measure import from_history
 from eoscheck.network import Network
 from eoscheck.process import Supervisor
 from eoscheck.run.background import Background
 from eoscheck.run.drain import wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
+from eoscheck.run.feed import Feed, Wanted, write_load
 from eoscheck.run.judge import as_expected, judge, tally_faults
 from eoscheck.run.needs import spares
 from eoscheck.run.observer import (
@@ -68,6 +68,7 @@ class Stage:
     progress: Progress
     network: Network | None
     wire: Wire | None
+    feed: Feed | None
 
 
 Act = Callable[[Stage, Witness | None], None]
@@ -86,6 +87,7 @@ def run_scenario(
     wire: Wire | None = None,
     listener: Callable[[Event], None] | None = None,
     act: Act | None = None,
+    feed: Feed | None = None,
 ) -> RunResult:
     """Runs `scenario` on `cluster`, audits it, and leaves `history.ndjson` and `result.json` in
     `folder`.
@@ -93,7 +95,8 @@ def run_scenario(
     `scenario` is as `load_scenario(..., run_id=run_id)` gave it; `seed` replaces its own; `repeat`
     is the command that does this run again; `network` and `wire` have the proxies that `cluster`
     was started with, where it was; `listener` gets each event as it happens; `act` is done in
-    place of the scenario's faults, and heals what it does (`wire` is needed for its witness).
+    place of the scenario's faults, and heals what it does (`wire` is needed for its witness);
+    `feed` writes the load in place of ours.
     Raises UsageError or InfrastructureError where the run cannot be made; whatever was started is
     stopped on every way out.
     """
@@ -142,6 +145,7 @@ def run_scenario(
             progress=progress,
             network=network,
             wire=wire,
+            feed=feed,
         )
         try:
             _conduct(stage, faults=faults, act=act)
@@ -285,18 +289,16 @@ def _observing(stage: Stage) -> Iterator[Background]:
 @contextmanager
 def _loading(stage: Stage) -> Iterator[Background]:
     scenario = stage.scenario
+    wanted = Wanted(
+        spec=scenario.load,
+        seed=stage.seed,
+        run_id=stage.run_id,
+        identify=scenario.audit.input_id or scenario.audit.id,
+        client_config=stage.cluster.client_config,
+        recorder=stage.recorder,
+    )
     with Background(name="load") as background:
-        background.start(
-            lambda: run_load(
-                scenario.load,
-                seed=stage.seed,
-                run_id=stage.run_id,
-                client_config=stage.cluster.client_config,
-                recorder=stage.recorder,
-                identify=parse(scenario.audit.input_id or scenario.audit.id),
-                stop=background.stop,
-            )
-        )
+        background.start(lambda: write_load(wanted, feed=stage.feed, stop=background.stop))
         yield background
 
 
@@ -321,6 +323,7 @@ def _inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | 
             recorder=stage.recorder,
             progress=stage.progress,
             gap_s=stage.scenario.timing.gap_s,
+            stop=None if stage.feed is None else stage.feed.over,
         )
 
 
