@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from eoscheck.errors import UsageError
+from eoscheck.load.template import Fields
+from eoscheck.subject.spec import PLACEHOLDERS
 
+SETTINGS = "settings"
 EXTENDS = "extends"
 _MOST_BASES = 8
+_NAMED = re.compile(r"(?<![{$])\{([A-Za-z_]\w*)\}(?!\})")
 
 
 def read_document(path: Path, *, base: Path | None = None) -> dict[str, Any]:
@@ -76,6 +81,20 @@ def fill_topics(document: dict[str, Any]) -> None:
                 table[key] = value
 
 
+def fill_settings(document: dict[str, Any]) -> dict[str, Any]:
+    """`{name}` in any string becomes the value of `settings.name`, of which the table itself is
+    kept. Raises UsageError for a name that stands for something else already."""
+    settings = document.get(SETTINGS, {})
+    if not isinstance(settings, dict):
+        return document
+    taken = {*PLACEHOLDERS, *Fields._fields, "input", "output"}
+    for name in settings:
+        if name in taken:
+            raise UsageError(f"{SETTINGS}.{name}: {{{name}}} has a meaning already: rename it")
+    filled: dict[str, Any] = with_values(document, settings)
+    return {**filled, SETTINGS: settings} if settings else filled
+
+
 def apply_override(document: dict[str, Any], override: str) -> None:
     """`a.b.0.c=value` sets one value; the value is TOML, or else plain text."""
     dotted, equals, text = override.partition("=")
@@ -108,13 +127,14 @@ def _index(part: str, place: list[Any], dotted: str) -> int:
     return int(part)
 
 
-def with_run_id(value: Any, run_id: str) -> Any:
+def with_values(value: Any, values: Mapping[str, object]) -> Any:
+    """The same with `{name}` replaced by its value, in every string and key; `{{name}}` stays."""
     if isinstance(value, str):
-        return value.replace("{run_id}", run_id)
+        return _NAMED.sub(lambda found: str(values.get(found[1], found[0])), value)
     if isinstance(value, dict):
         return {
-            with_run_id(key, run_id): with_run_id(inner, run_id) for key, inner in value.items()
+            with_values(key, values): with_values(inner, values) for key, inner in value.items()
         }
     if isinstance(value, list):
-        return [with_run_id(inner, run_id) for inner in value]
+        return [with_values(inner, values) for inner in value]
     return value

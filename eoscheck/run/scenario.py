@@ -17,7 +17,14 @@ from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError, did_you_mean
 from eoscheck.faults.kinds import FaultSpec
 from eoscheck.load.spec import LoadSpec
-from eoscheck.run.documents import EXTENDS, apply_override, fill_topics, read_document, with_run_id
+from eoscheck.run.documents import (
+    EXTENDS,
+    apply_override,
+    fill_settings,
+    fill_topics,
+    read_document,
+    with_values,
+)
 from eoscheck.run.keys import check_kinds, unknown_keys
 from eoscheck.run.result import Expectation
 from eoscheck.subject.spec import SubjectSpec
@@ -64,15 +71,17 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One run. `{run_id}` in any string becomes the run's id, so topics are fresh each time; in
-    `faults`, `{input}` and `{output}` are the topics' names. A file may begin with
-    `extends = "other.toml"`: then it says only what is different there. `trace`: what its instances
-    ask of brokers is written down, also where no fault needs that (docs/trace.md)."""
+    """One run. `{run_id}` in any string becomes the run's id, so topics are fresh each time; so
+    does `{name}` the value of `settings.name`, names of the scenario's own; in `faults`, `{input}`
+    and `{output}` are the topics' names. A file may begin with `extends = "other.toml"`: then it
+    says only what is different there. `trace`: what its instances ask of brokers is written down,
+    also where no fault needs that (docs/trace.md)."""
 
     name: str
     title: str
     description: str = ""
     seed: int = 1
+    settings: dict[str, str | int | float] = {}
     cluster: ClusterSpec = ClusterSpec()
     topics: dict[str, TopicSpec] = {}
     subject: SubjectSpec
@@ -127,9 +136,13 @@ def build_scenario(
         raise UsageError(
             f"{source}: {key_path} is not a key of a scenario{did_you_mean(key, known)}"
         )
+    try:
+        document = fill_settings(document)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from error
     fill_topics(document)
     try:
-        scenario = msgspec.convert(with_run_id(document, run_id), Scenario)
+        scenario = msgspec.convert(with_values(document, {"run_id": run_id}), Scenario)
     except msgspec.ValidationError as error:
         raise UsageError(f"{source}: {_readable(error)}") from error
     for phase in Timing.__struct_fields__:

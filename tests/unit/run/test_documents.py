@@ -108,3 +108,33 @@ def test_a_base_is_no_scenario_of_the_catalogue() -> None:
 def test_a_run_is_repeated_with_its_base_and_its_guarantee() -> None:
     line = repeat_run("kill", seed=3, base=Path("my app.toml"), guarantee="at-least-once")
     assert line == ("eoscheck run kill --seed 3 --base 'my app.toml' --guarantee at-least-once")
+
+
+SETTINGS = (
+    BASE.replace('"eos"', '"{mode}"').replace('"app"', '"app", "{{mode}}", "{commit_ms}"')
+    + '[settings]\nmode = "eos"\ncommit_ms = 100\n'
+)
+
+
+def test_a_setting_stands_wherever_its_name_does_and_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "app.toml"
+    path.write_text(SETTINGS, encoding="utf-8")
+    as_written = load_scenario(path)
+    assert as_written.subject.command == ["app", "{{mode}}", "100", "--mode", "eos"]
+    replaced = load_scenario(path, overrides=["settings.mode=alos", "settings.commit_ms=1000"])
+    assert replaced.subject.command[-3:] == ["1000", "--mode", "alos"]
+    assert replaced.settings == {"mode": "alos", "commit_ms": 1000}
+
+
+def test_a_setting_reaches_a_command_given_instead(tmp_path: Path) -> None:
+    path = tmp_path / "app.toml"
+    path.write_text(SETTINGS, encoding="utf-8")
+    assert load_scenario(path, command=["mine", "{mode}"]).subject.command == ["mine", "eos"]
+
+
+@pytest.mark.parametrize("name", ["run_id", "seq", "instance", "input"])
+def test_a_setting_must_not_take_a_name_that_has_a_meaning(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "app.toml"
+    path.write_text(f"{BASE}[settings]\n{name} = 1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"app.toml: settings.{name}: .* has a meaning already"):
+        load_scenario(path)
