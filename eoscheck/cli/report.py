@@ -8,10 +8,12 @@ import click
 
 from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.result import MATRIX_FILE
+from eoscheck.measure.measured import MEASURED_FILE
 from eoscheck.report.charts import NoCharts, chart_library
 from eoscheck.report.folders import read_folders
 from eoscheck.report.heatmap import read_matrix, write_matrix
 from eoscheck.report.html import write_html
+from eoscheck.report.measured import read_measured, write_measures
 
 REPORT_FILE = "report.html"
 
@@ -31,13 +33,18 @@ REPORT_FILE = "report.html"
 def command(*, folders: tuple[Path, ...], output: Path | None) -> int:
     """Write the HTML report of finished runs, from what they left in their folders.
 
-    Each RUN_DIR is the folder of a run, or of a whole demo, or the one of a matrix of crash points.
+    Each RUN_DIR is the folder of a run, or of a whole demo; or all are folders of measures; or it
+    is the one of a matrix of crash points.
     Needs neither a broker nor the subject.
     """
     path = output or folders[0] / REPORT_FILE
     try:
         if len(folders) == 1 and (folders[0] / MATRIX_FILE).is_file():
             click.echo(write_matrix(read_matrix(folders[0]), path=path))
+            return 0
+        if all((folder / MEASURED_FILE).is_file() for folder in folders):
+            measures = [read_measured(folder) for folder in folders]
+            click.echo(write_measures(measures, path=path))
             return 0
         result = read_folders(folders)
         charts = chart_library()

@@ -209,6 +209,8 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
     timeline: Timeline
     lanes: list[Lane]
     longest_outage: Outage | None = None
+    recovery_by_kind: dict[str, RecoverySummary] = {}
+    """By kind of fault, in the order that each first struck."""
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,4 +34,8 @@ def from_history(events: Sequence[Event]) -> RunFigures:
         timeline=timeline(events, journeys, end=marks.end),
         lanes=lanes(events, marks),
         longest_outage=longest(silences),
+        recovery_by_kind={
+            kind: summary([each for each in judged if each.kind == kind])
+            for kind in dict.fromkeys(each.kind for each in judged)
+        },
     )

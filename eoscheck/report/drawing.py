@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eoscheck.measure.figures import CostFigure, CostSide, Distribution, Recovery
+from eoscheck.measure.figures import CostFigure, CostSide, Distribution, Estimate
 
 _DOT = 0.016
 """Dots nearer than this share of the width would cover each other: the next goes a row up."""
@@ -20,28 +20,85 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """One repetition of something that took `value`. `says`: what a reader is told of it; `look`:
+    the style sheet's word for what sets it apart."""
+
+    value: float
+    says: str
+    look: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Dot:
-    """One recovery: `number` is the fault's in the table, `row` keeps dots apart."""
+    """`row` keeps dots apart: 0 is on the line, the others by turns above and below it."""
 
     x: float
     row: int
-    value: float
-    number: int
-    recovery: Recovery
+    point: Point
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
+    """`quantiles`: (where it stands, its name)."""
+
     label: str
     dots: list[Dot]
     figure: Distribution
-    median: float | None
-    """Where the p50 stands."""
+    quantiles: list[tuple[float, str]]
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StripPlot:
     strips: list[Strip]
+    ticks: list[Tick]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One strip to be: rows of one `group` stand together."""
+
+    label: str
+    points: Sequence[Point]
+    figure: Distribution | None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    x: float
+    width: float
+    name: str
+    value: float
+    number: int
+    """The same name has the same number in every bar: its colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackedBars:
+    """`bars`: (label, its parts one after the other, their sum)."""
+
+    bars: list[tuple[str, list[Part], float]]
+    names: list[str]
+    ticks: list[Tick]
+
+
+@dataclass(frozen=True, slots=True)
+class RatioMark:
+    label: str
+    estimate: Estimate
+    x: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RatioChart:
+    """Ratios with their intervals on one axis; `one` is where nothing differs."""
+
+    marks: list[RatioMark]
+    one: float
     ticks: list[Tick]
 
 
@@ -64,17 +121,10 @@ class CostChart:
     ticks: list[Tick]
 
 
-def strip_plot(
-    recoveries: Sequence[Recovery], strips: Iterable[tuple[str, str, Distribution | None]]
-) -> StripPlot | None:
-    """`strips`: (label, attribute of Recovery, its distribution). None where nothing ended."""
-    drawn = [(label, name, figure) for label, name, figure in strips if figure is not None]
-    values = [
-        value
-        for _, name, _ in drawn
-        for recovery in recoveries
-        if (value := getattr(recovery, name)) is not None
-    ]
+def strip_plot(rows: Iterable[Row]) -> StripPlot | None:
+    """All on one axis from zero; rows without a figure are left out. None where nothing ended."""
+    drawn = [(row, row.figure) for row in rows if row.figure is not None]
+    values = [point.value for row, _ in drawn for point in row.points]
     if not values:
         return None
     ticks = axis(0.0, max(values))
@@ -82,29 +132,33 @@ def strip_plot(
     return StripPlot(
         strips=[
             Strip(
-                label=label,
-                dots=_dots(recoveries, name, top),
+                label=row.label,
+                dots=_dots(row.points, top),
                 figure=figure,
-                median=None if figure.p50.value is None else figure.p50.value / top,
+                quantiles=[
+                    (quantile.value / top, name)
+                    for name, quantile in (
+                        ("p50", figure.p50),
+                        ("p90", figure.p90),
+                        ("p99", figure.p99),
+                    )
+                    if quantile is not None and quantile.value is not None
+                ],
+                group=row.group,
             )
-            for label, name, figure in drawn
+            for row, figure in drawn
         ],
         ticks=ticks,
     )
 
 
-def _dots(recoveries: Sequence[Recovery], name: str, top: float) -> list[Dot]:
+def _dots(points: Sequence[Point], top: float) -> list[Dot]:
     placed: list[Dot] = []
-    numbered = [
-        (value, number, recovery)
-        for number, recovery in enumerate(recoveries, start=1)
-        if recovery.outcome != "no_input" and (value := getattr(recovery, name)) is not None
-    ]
-    for value, number, recovery in sorted(numbered, key=lambda item: item[:2]):
-        x = value / top
+    for point in sorted(points, key=lambda each: each.value):
+        x = point.value / top
         near = {dot.row for dot in placed if x - dot.x < _DOT}
         row = next((row for row in range(_MAX_ROW) if row not in near), 0)
-        placed.append(Dot(x=x, row=row, value=value, number=number, recovery=recovery))
+        placed.append(Dot(x=x, row=row, point=point))
     return placed
 
 
@@ -135,6 +189,53 @@ def cost_chart(figure: CostFigure) -> CostChart:
         low=None if cost.low is None else place(cost.low),
         high=None if cost.high is None else place(cost.high),
         zero=place(0.0),
+        ticks=ticks,
+    )
+
+
+def stacked_bars(
+    bars: Iterable[tuple[str, Sequence[tuple[str, float]]]],
+) -> StackedBars | None:
+    """`bars`: (label, its parts by name and length). None where there is nothing to stack."""
+    known = [(label, parts) for label, parts in bars if parts]
+    if not known:
+        return None
+    names = list(dict.fromkeys(name for _, parts in known for name, _ in parts))
+    ticks = axis(0.0, max(sum(length for _, length in parts) for _, parts in known))
+    top = ticks[-1].value
+    drawn = []
+    for label, parts in known:
+        x, placed = 0.0, []
+        for name, length in parts:
+            placed.append(Part(x, length / top, name, length, names.index(name)))
+            x += length / top
+        drawn.append((label, placed, x * top))
+    return StackedBars(bars=drawn, names=names, ticks=ticks)
+
+
+def ratio_chart(rows: Sequence[tuple[str, Estimate]]) -> RatioChart:
+    edges = [1.0]
+    for _, estimate in rows:
+        known = (estimate.value, estimate.low, estimate.high)
+        edges += [edge for edge in known if edge is not None]
+    ticks = axis(min(edges), max(edges))
+    low, high = ticks[0].value, ticks[-1].value
+
+    def place(value: float) -> float:
+        return (value - low) / (high - low)
+
+    return RatioChart(
+        marks=[
+            RatioMark(
+                label=label,
+                estimate=estimate,
+                x=place(estimate.value),
+                low=None if estimate.low is None else place(estimate.low),
+                high=None if estimate.high is None else place(estimate.high),
+            )
+            for label, estimate in rows
+        ],
+        one=place(1.0),
         ticks=ticks,
     )
 

@@ -54,7 +54,7 @@ def write_page(content: str, *, path: Path) -> Path:
 
 def render(result: DemoResult, *, charts: ChartLibrary | NoCharts) -> str:
     """The page: a pure function of its arguments."""
-    styles = [_asset("report.css")]
+    styles = [_asset("report.css"), _asset("charts.css")]
     scripts: list[str] = []
     if isinstance(charts, ChartLibrary):
         styles.insert(0, charts.style)
@@ -109,6 +109,7 @@ def _environment() -> Environment:
         moment=numbers.moment,
         rate=numbers.rate,
         percent=numbers.percent,
+        megabytes=numbers.megabytes,
         whole_percent=lambda share: numbers.count(share * 100) + " %",
         times=lambda ratio: f"{ratio:.2f} ×",
         plural=numbers.plural,
@@ -141,7 +142,7 @@ def _policy(*, styles: Sequence[str], scripts: Sequence[str]) -> str:
     )
 
 
-def inert_json(result: msgspec.Struct) -> str:
+def inert_json(result: msgspec.Struct | Sequence[msgspec.Struct]) -> str:
     """JSON that no HTML parser can leave: `<`, `>` and `&` only ever stand inside strings."""
     text = msgspec.json.encode(result).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -43,6 +43,27 @@ def percent(share: float | None) -> str:
     return NONE if share is None else _signed(f"{share * 100:.1f} %").replace(f"{_MINUS}0.0", "0.0")
 
 
+def short_duration(seconds: float) -> str:
+    """For axes: 100 ms, 3 s, 5 min, without digits that say nothing."""
+    for limit, factor, unit in ((0.001, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s")):
+        if abs(seconds) < limit * 0.99999:
+            return f"{seconds * factor:.4g} {unit}" if seconds else "0"
+    return f"{seconds / 60:.4g} min" if seconds < 7200 else f"{seconds / 3600:.4g} h"
+
+
+def compact(value: float) -> str:
+    """For axes: 0, 250, 12.5k, 3M."""
+    for limit, unit in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return _signed(f"{value / limit:.4g}{unit}")
+    return _signed(f"{value:.4g}")
+
+
+def megabytes(value: float) -> str:
+    """12.5 MB, 20 GB: by thousands, as disks are sold."""
+    return f"{value / 1000:.4g} GB" if value >= 1000 else f"{value:.4g} MB"
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 fault, 2 faults."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

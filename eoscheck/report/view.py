@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eoscheck.audit.findings import AuditReport, Code, Finding
-from eoscheck.measure.figures import LatencyFigure, Recovery
-from eoscheck.report.drawing import StripPlot, strip_plot
+from eoscheck.measure.figures import LatencyFigure, Recovery, RunFigures
+from eoscheck.report import numbers
+from eoscheck.report.drawing import Point, Row, StripPlot, strip_plot
 from eoscheck.report.sequence import SequenceChart, sequence_chart
 from eoscheck.report.words import (
     MEANING,
@@ -16,6 +17,7 @@ from eoscheck.report.words import (
     further_reasons,
     lost_and_duplicated,
     run_headline,
+    struck_by,
 )
 from eoscheck.run.result import RunResult
 
@@ -87,14 +89,7 @@ def run_view(index: int, run: RunResult) -> RunView:
         lost=lost,
         duplicated=duplicated,
         counts=[("Input", _input(run)), ("Output", _output(run)), ("Faults", _faults(run))],
-        strips=strip_plot(
-            figures.recoveries,
-            [
-                ("First output", "recovered_after_s", recovered),
-                ("All partitions", "all_recovered_after_s", figures.recovery.all_recovered),
-                ("Caught up", "caught_up_after_s", figures.recovery.caught_up),
-            ],
-        ),
+        strips=strip_plot(_recovery_rows(figures)),
         bound=None if recovered is None else recovered.p50.upper,
         judged_over_all=sum(r.judged_by == "all" for r in figures.recoveries),
         without_input=sum(r.outcome == "no_input" for r in figures.recoveries),
@@ -133,6 +128,37 @@ def remark(fault: Recovery) -> str:
     if fault.overlapped:
         parts.append("overlapped by another fault")
     return "; ".join(part for part in parts if part)
+
+
+_ENDINGS = (
+    ("First output", "recovered", "recovered_after_s"),
+    ("All partitions", "all_recovered", "all_recovered_after_s"),
+    ("Caught up", "caught_up", "caught_up_after_s"),
+)
+
+
+def _recovery_rows(figures: RunFigures) -> Iterable[Row]:
+    """Kind by kind where there are several."""
+    by_kind = figures.recovery_by_kind
+    summaries = by_kind if len(by_kind) > 1 else {"": figures.recovery}
+    for kind, summary in summaries.items():
+        for label, name, attribute in _ENDINGS:
+            points = _recovery_points(figures.recoveries, attribute, kind=kind)
+            yield Row(label, points, getattr(summary, name), kind)
+
+
+def _recovery_points(recoveries: Sequence[Recovery], name: str, *, kind: str) -> list[Point]:
+    """`kind`: of which kind, or of all of them where it is empty."""
+    points = []
+    for number, each in enumerate(recoveries, start=1):
+        value = getattr(each, name)
+        if each.outcome == "no_input" or value is None or kind not in ("", each.kind):
+            continue
+        struck = struck_by(each.kind, instance=each.instance, target=each.target)
+        says = f"fault {number}, {struck} at {numbers.moment(each.t)}: {numbers.duration(value)}"
+        look = "wiped" if each.wiped else "outlasted" if each.outlasts_session else ""
+        points.append(Point(value, says, look))
+    return points
 
 
 def _groups(audit: AuditReport, *, allowed: bool) -> Iterable[FindingGroup]:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eoscheck.report.panel import Datum, Series, linear, logarithmic, panel
+
+
+@given(st.lists(st.floats(1e-4, 1e6), min_size=1))
+def test_a_logarithmic_scale_encloses_its_values_and_keeps_their_order(values: list[float]) -> None:
+    scale = logarithmic(values)
+    shares = [scale.share(value) for value in sorted(values)]
+    assert shares == sorted(shares)
+    assert -1e-3 <= shares[0] <= shares[-1] <= 1 + 1e-3
+    assert all(-1e-9 <= scale.share(tick) <= 1 + 1e-9 for tick in scale.ticks)
+
+
+def test_higher_values_stand_higher_and_intervals_enclose_their_value() -> None:
+    data = [Datum(x=1.0, y=10.0, low=8.0, high=13.0, says="a"), Datum(x=2.0, y=40.0, says="b")]
+    chart = panel(
+        "title",
+        [Series("all", "main", data)],
+        x=logarithmic([1.0, 2.0], ticks=[1.0, 2.0]),
+        y=linear([8.0, 40.0]),
+        x_text=str,
+        y_text=str,
+        rules=[(2.0, "knee")],
+    )
+    [line] = chart.lines
+    first, second = line.marks
+    assert first.low is not None
+    assert first.high is not None
+    assert second.y < first.high < first.y < first.low <= chart.height
+    assert 0 < first.x < second.x < 1
+    assert chart.rules[0].x == second.x
+
+
+def test_what_a_logarithmic_axis_cannot_show_lies_on_its_floor() -> None:
+    chart = panel(
+        "title",
+        [Series("all", "main", [Datum(x=1.0, y=0.0, says="never"), Datum(x=1.0, y=1.0, says="")])],
+        x=linear([1.0]),
+        y=logarithmic([1.0, 100.0]),
+        x_text=str,
+        y_text=str,
+    )
+    never, floor = chart.lines[0].marks
+    assert never.y == pytest.approx(floor.y)
