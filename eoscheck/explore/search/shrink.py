@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from eoscheck.explore.search.loads import busy
 from eoscheck.explore.search.schedule import Schedule, Table, tables_of
 from eoscheck.explore.search.space import Space
 from eoscheck.faults.spec import InstanceFault
@@ -194,16 +195,19 @@ def _steadiness(schedule: Schedule, *, red: Red, runs: int, better_than: int) ->
 
 
 def _harder(schedule: Schedule, space: Space) -> Iterator[Schedule]:
-    """Struck with a transaction open; for longer; both; and a single fault, in each of these ways,
-    on another instance, too."""
+    """Struck with a transaction open, where there are any; while there is more work; for longer;
+    all of that; and a single fault, in each of these ways, on another instance, too."""
 
     def longer(table: Any, said: Table) -> Table:
         return _longer(table, said, space.session_s)
 
+    opened = _each(schedule, _open) if space.has_transactions else schedule
+    at_work = {**schedule.load, **busy(space.load)}
     ways = [
-        _each(schedule, _open),
+        opened,
+        msgspec.structs.replace(opened, load=at_work),
         _each(schedule, longer),
-        _each(schedule, lambda table, said: longer(table, _open(table, said))),
+        msgspec.structs.replace(_each(opened, longer), load=at_work),
     ]
     if len(schedule.faults) == 1:
         ways += [

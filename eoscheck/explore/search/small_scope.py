@@ -3,7 +3,9 @@
 Most bugs that several faults bring out, one does already (the small scope hypothesis); and a run
 with one fault needs no shrinking. Which ones: what an app must roll back for, in a member that
 keeps its partitions (a step of its commit, lost until the client gives up), and the ways in which
-a process leaves its work.
+a process leaves its work. First with the load as the scenario has it, for what is found so is the
+plainest; then under loads that fill its buffers, for an app that waits for its next record has
+nothing in them to lose.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eoscheck.explore.crashpoints.cells import base_matrix
+from eoscheck.explore.search.loads import Knobs, busy, in_bursts
 from eoscheck.explore.search.schedule import Schedule, Table
-from eoscheck.explore.search.space import Space
+from eoscheck.explore.search.space import COMMIT, Space
 from eoscheck.faults.kinds import KINDS
 from eoscheck.faults.wire import GIVES_UP
 
@@ -21,15 +24,19 @@ _GIVES_UP_WITHIN = "40s"
 _STOPS = ("pause", "terminate", "restart", "kill")
 _BEYOND = 1.5
 """Sessions: longer than one, and well within the usual transaction."""
-_COMMITS = "EndTxn(commit)"
 
 
 def single_faults(space: Space, *, seed: int) -> Iterator[Schedule]:
     """As many as have a place in `space`: steps that were learned, kinds that can be done. They
     take the instances in turn."""
-    for number, fault in enumerate([*_losses(space), *_stops(space)]):
+    losses, stops = list(_losses(space)), list(_stops(space))
+    plain: list[tuple[Table, Knobs]] = [(fault, {}) for fault in (*losses, *stops)]
+    at_work = [(fault, busy(space.load)) for fault in stops]
+    full = [(fault, in_bursts(space.load)) for fault in losses]
+    for number, (fault, load) in enumerate([*plain, *at_work, *full]):
         target = number % space.instances
-        yield Schedule(faults=({**fault, "at": _AT, "target": target},), seed=seed)
+        struck = {**fault, "at": _AT, "target": target}
+        yield Schedule(faults=(struck,), load=load, seed=seed)
 
 
 def _losses(space: Space) -> Iterator[Table]:
@@ -51,6 +58,6 @@ def _stops(space: Space) -> Iterator[Table]:
         fault: Table = {"kind": kind}
         if not KINDS[kind].momentary:
             fault["down"] = f"{round(space.session_s * _BEYOND * 1000)}ms"
-        if _COMMITS in space.steps:
+        if COMMIT in space.steps:
             fault["open_transaction"] = True
         yield fault

@@ -28,6 +28,7 @@ NOT_UNASKED: Mapping[str, str] = {
 """Kinds that are explored only where `only` names them: they find what no subject can help."""
 
 SEVERAL_BROKERS = 3
+COMMIT = "EndTxn(commit)"
 _LONGEST_S = 8.0
 _OFTEN = 10
 
@@ -48,6 +49,11 @@ class Space:
     def longest_s(self) -> float:
         """No fault takes longer: well beyond a session, within a short run."""
         return max(min(self.session_s * 3, _LONGEST_S), self.session_s * 1.3)
+
+    @property
+    def has_transactions(self) -> bool:
+        """As far as is known: without a look at its steps it may have."""
+        return not self.steps or COMMIT in self.steps
 
     def with_steps(self, steps: Mapping[Step, int]) -> Space:
         """As learned from a run without faults. Without any there is nothing to do on the wire."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -229,7 +230,7 @@ def test_unknown_runs_are_counted_with_their_reason_and_are_no_failure(
         )
 
     exploration = Search(
-        space=SPACE,
+        space=replace(SPACE, kinds=("kill", "twin")),
         run=run,
         budget=Budget(16 * RUN_S, clock=clock),
         shelf=Shelf(InMemoryExampleDatabase(), document={}),

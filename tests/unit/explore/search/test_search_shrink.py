@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from eoscheck.explore.search.schedule import Schedule, Table
 from eoscheck.explore.search.shrink import Steadiness, proven, smallest, steadiest
@@ -136,11 +137,26 @@ def test_what_one_instance_shows_now_and_then_two_show_more_often() -> None:
     assert (steady.red, steady.runs) == (3, 3)
 
 
+def test_what_an_idle_app_shows_now_and_then_a_busy_one_does_each_time() -> None:
+    steady = harder(Answers(lambda schedule: schedule.load.get("rate", 0) > SPACE.load.rate))
+    assert steady.schedule.load["rate"] == 5 * SPACE.load.rate
+    assert (steady.red, steady.runs) == (3, 3)
+
+
+def test_an_app_without_transactions_is_not_asked_to_have_one_open() -> None:
+    answers = Answers(lambda _: False)
+    found = Steadiness(schedule=Schedule(faults=FAULTS[1:2]), red=1, runs=3)
+    plain = replace(SPACE, steps={"Produce(output)": 90, "OffsetCommit": 30})
+    steadiest(found, red=answers, runs=3, space=plain, fits=all_fit)
+    assert answers.asked
+    assert not any("open_transaction" in f for each in answers.asked for f in each.faults)
+
+
 def test_where_nothing_helps_the_schedule_stays_with_how_often_it_failed() -> None:
     answers = Answers(lambda _: False)
     left = harder(answers)
     assert (left.schedule.faults, left.red, left.runs) == (FAULTS[1:2], 1, 3)
-    assert len(answers.asked) == 7 * 2  # a variant that can be no better is left early
+    assert len(answers.asked) == 9 * 2  # a variant that can be no better is left early
 
 
 def sure(answers: Answers) -> Steadiness:

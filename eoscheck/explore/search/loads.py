@@ -1,0 +1,29 @@
+"""Loads that an app finds harder than the scenario's own: what a schedule says of `[load]`."""
+
+from __future__ import annotations
+
+from eoscheck.load.spec import LoadSpec
+
+Knobs = dict[str, float | int]
+"""Keys of `[load]` that differ from the scenario's."""
+
+_BUSY = 5
+_BURST_S = 1.0
+
+
+def busy(load: LoadSpec) -> Knobs:
+    """So many times the rate: a process that is stopped is stopped at work. Transactions grow with
+    it, for they come one after the other."""
+    knobs: Knobs = {"rate": load.rate * _BUSY}
+    if load.transaction_size is not None:
+        knobs["transaction_size"] = load.transaction_size * _BUSY
+    return knobs
+
+
+def in_bursts(load: LoadSpec) -> Knobs:
+    """At the same rate, nothing for a second and then all of it at once, as a large transaction
+    becomes readable: more than a consumer processes before its next commit. Without transactions
+    nothing can be held back, and it is as `busy`."""
+    if load.transaction_size is None:
+        return busy(load)
+    return {"transaction_size": max(round(load.rate * _BURST_S), load.transaction_size)}
