@@ -31,6 +31,7 @@ from eoscheck.explore.broker_exam import (
 from eoscheck.explore.broker_exam.exam import PREFIX
 from eoscheck.explore.own_exam.exam import ask_zoo, run_exam
 from eoscheck.explore.own_exam.plan import Attempt, Means, choose
+from eoscheck.explore.own_exam.results import Entry
 from eoscheck.explore.own_exam.summary import summarise
 from eoscheck.placeholders import fill
 from eoscheck.process import Supervisor
@@ -98,7 +99,7 @@ _OF_TOOL = ("bugs", "only", "budget", "seed", "results", "show", "zoo")
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("reports") / "certify.ndjson",
     show_default=True,
-    help="A line for each attempt: an exam that was stopped goes on from there.",
+    help="A line for each attempt and control: an exam that was stopped goes on from there.",
 )
 @click.option("--show", is_flag=True, help="Make no attempt: only show what --results holds.")
 @click.option(
@@ -120,8 +121,9 @@ def command(context: click.Context, /, *, broker: str | None, **options: Any) ->
     not be examined.
 
     The tool: each bug of the zoo against random kills, the scenario that is meant for it, and the
-    crash points of the protocol: what catches it, and how soon. Exit code: 0 where a scenario or a
-    crash point catches each, 1 where one is caught by neither.
+    crash points of the protocol: what catches it, and how soon. What caught it is repeated once
+    without the bug, and has to be green. Exit code: 0 where a scenario or a crash point catches
+    each, 1 where one is caught by neither.
     """
     ours, others = (_OF_TOOL, _OF_BROKER) if broker is None else (_OF_BROKER, _OF_TOOL)
     for option in context.command.params:
@@ -207,7 +209,7 @@ def _examine_tool(
     words = [fill(each, {"python": sys.executable}, what="--zoo") for each in shlex.split(zoo)]
     with Supervisor() as supervisor:
         chosen = choose(ask_zoo(words, supervisor=supervisor), bugs.split(",") if bugs else [])
-        attempts = run_exam(
+        found = run_exam(
             chosen,
             means=[] if show else means,
             results=results,
@@ -216,7 +218,7 @@ def _examine_tool(
             supervisor=supervisor,
             tell=_tell,
         )
-    summary = summarise(chosen, attempts, budget_s=budget_s)
+    summary = summarise(chosen, found, budget_s=budget_s)
     match output_format:
         case "json":
             click.echo(power_json(summary, repeat=repeat))
@@ -231,12 +233,18 @@ def _examine_tool(
     return summary.exit_code
 
 
-def _tell(attempt: Attempt) -> None:
-    found = ", ".join(f"{count} × {code}" for code, count in attempt.codes.items())
-    outcome = "caught" if attempt.caught else "not caught"
-    parts = [found, attempt.fault, attempt.problem, f"{attempt.seconds:.0f} s"]
-    said = "; ".join(filter(None, parts))
-    _progress(f"{attempt.bug}, {attempt.means.value}, seed {attempt.seed}: {outcome} ({said})")
+def _tell(entry: Entry) -> None:
+    found = ", ".join(f"{count} × {code}" for code, count in entry.codes.items())
+    if isinstance(entry, Attempt):
+        what = f"{entry.bug}, {entry.means.value}, seed {entry.seed}"
+        outcome = "caught" if entry.caught else "not caught"
+        parts = [found, entry.fault]
+    else:
+        what = f"without the bug: {entry.repeat}"
+        outcome = "nothing" if entry.verdict is None else entry.verdict.value
+        parts = [found]
+    said = "; ".join(filter(None, [*parts, entry.problem, f"{entry.seconds:.0f} s"]))
+    _progress(f"{what}: {outcome} ({said})")
 
 
 def _progress(line: str) -> None:

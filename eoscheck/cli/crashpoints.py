@@ -10,6 +10,7 @@ import msgspec
 
 from eoscheck.cli.session import open_session, run_options, scenario_options
 from eoscheck.durations import parse_duration
+from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.block import Site, check_scenario
 from eoscheck.explore.crashpoints.cells import Cell, parse_cell
 from eoscheck.explore.crashpoints.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
@@ -54,6 +55,11 @@ class _BeforeDashes(click.Command):
     help="Only this cell, as a red one names it: nothing is learned first. May be repeated.",
 )
 @click.option(
+    "--learn-only",
+    is_flag=True,
+    help="Break nothing: learn the steps (a stop in order and a restart), and audit that.",
+)
+@click.option(
     "--client-timeout",
     default=f"{CLIENT_TIMEOUT_S:g}s",
     show_default=True,
@@ -67,6 +73,7 @@ def command(
     *,
     scenario: str,
     full: bool,
+    learn_only: bool,
     names: tuple[str, ...],
     client_timeout: str,
     stop_after: int | None,
@@ -87,6 +94,8 @@ def command(
     Exit code: 0 no cell is red, 1 one is, 2 one could not be judged, or it could not be run.
     """
     cells = [parse_cell(name) for name in names]
+    if learn_only and (cells or full):
+        raise UsageError("--learn-only breaks nothing: leave out --cell and --full")
     give_up_s = parse_duration(client_timeout, what="--client-timeout")
     load = partial(
         load_scenario,
@@ -107,6 +116,7 @@ def command(
         chosen = list(names) if cell is None else [cell.name]
         words += [word for name in chosen for word in ("--cell", name)]
         words += ["--full"] if full and cell is None else []
+        words += ["--learn-only"] if learn_only else []
         words += ["--client-timeout", client_timeout]
         words += scenario_words(base=base, guarantee=guarantee, overrides=overrides)
         return repeat_command(words, subject=subject)
@@ -122,6 +132,7 @@ def command(
             options=Options(
                 cells=cells,
                 full=full,
+                learn_only=learn_only,
                 seed=seed,
                 client_timeout_s=give_up_s,
                 red_enough=stop_after,

@@ -73,6 +73,9 @@ def headline(result: MatrixResult) -> str:
     """The matrix in one line."""
     reached = f"{result.reached} of {result.planned} cells reached"
     counts = result.counts()
+    if result.verdict is Verdict.PASS and not result.planned:
+        steps = numbers.plural(len(result.steps), "step")
+        return f"Nothing was broken: {steps} learned; a stop in order and a restart are right"
     if result.verdict is Verdict.PASS:
         said = f"{result.guarantee.value.capitalize()} held at every crash point"
         allowed = found(result.allowed)

@@ -6,6 +6,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from eoscheck.explore.own_exam.control import Shown
 from eoscheck.explore.own_exam.plan import Means
 from eoscheck.explore.own_exam.summary import Row, Summary
 
@@ -14,6 +15,11 @@ _TITLES = {
     Means.CATALOGUE: "its scenario",
     Means.CRASHPOINTS: "crash points",
 }
+_MARKS = {Shown.GREEN: "✓", Shown.NOT_GREEN: "✗ not shown", Shown.MISSING: "?"}
+_LEGEND = (
+    "✓ the same command without the bug is green; ✗ it is not: nothing is shown, and it does not "
+    "count; ? that was not tried"
+)
 
 
 def power_json(summary: Summary, *, repeat: str) -> str:
@@ -42,6 +48,7 @@ def power_lines(summary: Summary) -> list[str]:
                 f"{title}: {summary.caught[means]} of {tried} caught, "
                 f"{summary.within_budget[means]} of them within {summary.budget_s:g} s"
                 + _median(summary, means)
+                + _controlled(summary, means)
             )
     both = summary.paired
     if both.bugs:
@@ -53,7 +60,13 @@ def power_lines(summary: Summary) -> list[str]:
     lines.append(f"by a scenario or a crash point: {certain} of {len(summary.bugs)}")
     if summary.not_caught:
         lines.append(f"by neither: {', '.join(summary.not_caught)}")
-    return lines
+    loads = summary.loads
+    if loads is not None:
+        lines.append(
+            f"load average of the machine: {loads.lowest:g} to {loads.highest:g}, median "
+            f"{loads.median:g} (kept of {loads.entries} attempts and controls)"
+        )
+    return [*lines, _LEGEND]
 
 
 def power_page(summary: Summary) -> str:
@@ -65,7 +78,7 @@ def power_page(summary: Summary) -> str:
         lines.append(f"| `{bug}` | {' | '.join(cells)} |")
     lines += ["", "How each is caught, again:", ""]
     for bug in summary.bugs:
-        caught = [row for means in Means if (row := summary.row(bug, means)) and row.caught]
+        caught = [row for means in Means if (row := summary.row(bug, means)) and row.shown]
         certain = [row for row in caught if row.means is not Means.KILLS] or caught
         if certain:
             lines.append(f"- **{bug}**: `{certain[0].repeat}`")
@@ -77,12 +90,20 @@ def _median(summary: Summary, means: Means) -> str:
     return "" if found is None else f", median time to find {found:g} s"
 
 
+def _controlled(summary: Summary, means: Means) -> str:
+    counts = summary.controls[means]
+    told = {"green": counts.green, "not green": counts.not_green, "not tried": counts.missing}
+    said = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+    return f"; the same without the bug: {said}" if said else ""
+
+
 def _cell(row: Row | None) -> Text:
     if row is None:
         return Text("-", style="dim")
     if not row.caught:
         return Text(_not_caught(row), style="yellow")
-    return Text(f"{', '.join(row.codes)}\n{row.fault}, {row.seconds:.0f} s", style="green")
+    said = f"{', '.join(row.codes)}\n{row.fault}, {row.seconds:.0f} s {_mark(row)}"
+    return Text(said, style="green" if row.shown else "red")
 
 
 def _markdown(row: Row | None) -> str:
@@ -91,7 +112,11 @@ def _markdown(row: Row | None) -> str:
     if not row.caught:
         return _not_caught(row)
     codes = ", ".join(f"`{code}`" for code in row.codes)
-    return f"{codes}: {row.fault}, {row.seconds:.0f} s"
+    return f"{codes}: {row.fault}, {row.seconds:.0f} s {_mark(row)}"
+
+
+def _mark(row: Row) -> str:
+    return "" if row.control is None else _MARKS[row.control]
 
 
 def _not_caught(row: Row) -> str:

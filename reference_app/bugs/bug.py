@@ -19,7 +19,8 @@ class Bug:
     `like` is a real system or report that had the same error, `anomalies` are the codes it can
     cause, and `fault` is what brings them out. `breed` replaces the parts that keep the rule.
 
-    It is proven red by `scenario`, with `options` of the app and `settings` of the scenario.
+    It is proven red by `scenario`, with `options` of the app and `settings` of the scenario. Its
+    crash points are tried in `matrix`, with `matrix_options` and `matrix_settings` after those.
     """
 
     name: str
@@ -31,6 +32,9 @@ class Bug:
     scenario: str
     options: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    matrix: str = "crashpoints"
+    matrix_options: tuple[str, ...] = ()
+    matrix_settings: tuple[str, ...] = ()
 
     @property
     def proof(self) -> str:

@@ -20,6 +20,8 @@ _LINGERING = (
     *("--commit-interval-ms", "1000"),
     *("--client-property", "producer.linger.ms=5000"),
 )
+# The matrix' client gives records up sooner than these linger, which librdkafka refuses.
+_GIVEN_UP_LATER = ("--client-property", "producer.message.timeout.ms=6500")
 
 
 class _HearsNoErrors(AtLeastOnce):
@@ -63,6 +65,7 @@ DELIVERY_ERRORS_IGNORED = Bug(
         "faults.0.open_transaction=false",
         "timing.faults=5s",
     ),
+    matrix_options=_GIVEN_UP_LATER,
     breed=lambda parts: at_least_once_by(_HearsNoErrors, parts),
 )
 FLUSH_SKIPPED_AT_CLOSE = Bug(
@@ -75,6 +78,7 @@ FLUSH_SKIPPED_AT_CLOSE = Bug(
     scenario="zoo-handovers",
     options=_LINGERING,
     settings=("audit.expect=at-least-once",),
+    matrix_options=_GIVEN_UP_LATER,
     breed=lambda parts: replace(at_least_once_by(_InAHurry, parts), worker=_ClosesInAHurry),
 )
 NON_IDEMPOTENT_PRODUCER = Bug(
@@ -96,5 +100,8 @@ NON_IDEMPOTENT_PRODUCER = Bug(
         "subject.session_timeout=20s",
         "timing.faults=22s",
     ),
+    # There a dead member is to be noticed soon, as it is of all others.
+    matrix_options=("--session-timeout-ms", "1500"),
+    matrix_settings=("subject.session_timeout=1500ms",),
     breed=lambda parts: replace(parts, clients=_NotIdempotent),
 )

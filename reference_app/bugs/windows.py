@@ -30,6 +30,7 @@ STREAM_TIME_LOST = Bug(
     anomalies=("WRONG_RESULT", "STATE_DIVERGED"),
     fault="kill and terminate, and late records after the restart",
     scenario="zoo-late-payments",
+    matrix="crashpoints-alerts",
     breed=lambda parts: replace(parts, stream_time=_StartsAnew),
 )
 WINDOW_RETENTION_IGNORED = Bug(
@@ -40,5 +41,6 @@ WINDOW_RETENTION_IGNORED = Bug(
     anomalies=("RETENTION_BREACH",),
     fault="none: stream time goes on",
     scenario="zoo-windows",
+    matrix="crashpoints-alerts",
     breed=lambda parts: replace(parts, window_store=_for_ever),
 )

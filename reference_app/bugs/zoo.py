@@ -130,6 +130,12 @@ def as_json() -> str:
             "scenario": bug.scenario,
             "settings": list(bug.settings),
             "args": [*bug.options, "--bug", bug.name],
+            "switch": ["--bug", bug.name],
+            "crashpoints": {
+                "scenario": bug.matrix,
+                "args": list(bug.matrix_options),
+                "settings": list(bug.matrix_settings),
+            },
         }
         for bug in BUGS
     ]

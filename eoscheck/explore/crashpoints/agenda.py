@@ -15,12 +15,21 @@ _LONGEST_CHAIN = 2
 
 class Agenda:
     """The cells to be tried, each until it is `done`. Without `cells` they are the matrix of the
-    steps that are learned. The order is a function of the seed and of what was done."""
+    steps that are learned, or none where it is to `learn_only`. The order is a function of the seed
+    and of what was done."""
 
-    def __init__(self, *, cells: Sequence[Cell] = (), full: bool = False, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        cells: Sequence[Cell] = (),
+        full: bool = False,
+        learn_only: bool = False,
+        seed: int,
+    ) -> None:
         self.steps: list[LearnedStep] = []
         self._named = bool(cells)
         self._full = full
+        self._learn_only = learn_only
         self._seed = seed
         self._left = list(dict.fromkeys(cells))
         self._known = set(self._left)
@@ -62,6 +71,8 @@ class Agenda:
         self._left += [cell for cell in cells if cell not in self._left]
 
     def _matrix(self, steps: Sequence[Step]) -> list[Cell]:
+        if self._learn_only:
+            return []
         return full_matrix(steps) if self._full else base_matrix(steps)
 
     def _add(self, cells: Iterable[Cell]) -> None:

@@ -38,7 +38,8 @@ CLIENT_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """`cells` by name instead of the matrix of what is learned; `full`: every action and dimension.
+    """`cells` by name instead of the matrix of what is learned; `full`: every action and dimension;
+    `learn_only`: none of them, but for what the learning shows.
     `client_timeout_s`: what a client whose requests are lost waits at most. `red_enough`: so many
     red cells end it. `confirm`: each red one is tried alone."""
 
@@ -46,6 +47,7 @@ class Options:
     full: bool = False
     seed: int | None = None
     client_timeout_s: float = CLIENT_TIMEOUT_S
+    learn_only: bool = False
     red_enough: int | None = None
     confirm: bool = True
 
@@ -123,7 +125,12 @@ class _Matrix:
         self._options = options
         self._listener = listener
         self._seed = self._scenario.seed if options.seed is None else options.seed
-        self._agenda = Agenda(cells=options.cells, full=options.full, seed=self._seed)
+        self._agenda = Agenda(
+            cells=options.cells,
+            full=options.full,
+            learn_only=options.learn_only,
+            seed=self._seed,
+        )
         self._bounds = Bounds(
             give_up_s=options.client_timeout_s,
             recover_s=self._scenario.timing.seconds("liveness"),
@@ -139,7 +146,12 @@ class _Matrix:
                 break  # not one cell further: the reason has been noted
         tally, scenario = self._tally, self._scenario
         cells = list(tally.results.values())
-        verdict, reasons = judge_matrix(cells, doubts=tally.doubts, before=_said(tally.before))
+        verdict, reasons = judge_matrix(
+            cells,
+            doubts=tally.doubts,
+            before=_said(tally.before),
+            learn_only=self._options.learn_only,
+        )
         result = MatrixResult(
             matrix_id=self._folder.name,
             scenario=scenario.name,
@@ -201,7 +213,8 @@ class _Matrix:
 
     def _take(self, block: Block) -> None:
         """Sorts out a block: what is known, what is tried alone, what is tried again."""
-        if block.before is not None or block.stalled:
+        struck = any(each.firing is not None for each in block.outcomes)
+        if block.before is not None or block.stalled or (block.red is not None and not struck):
             self._take_before(block)
             return
         known = cleared(block)
@@ -219,7 +232,8 @@ class _Matrix:
     def _take_before(self, block: Block) -> None:
         """Something is wrong with the app before anything is broken."""
         tally = self._tally
-        tally.before, tally.before_findings = _found(block.before)
+        report = block.before if block.red is None else block.red[1]
+        tally.before, tally.before_findings = _found(report)
         if block.stalled:
             tally.before |= {Code.STALLED: 1}
             tally.doubts.append(block.stalled)

@@ -109,10 +109,14 @@ class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge_matrix(
-    cells: Sequence[CellResult], *, doubts: Sequence[str] = (), before: str = ""
+    cells: Sequence[CellResult],
+    *,
+    doubts: Sequence[str] = (),
+    before: str = "",
+    learn_only: bool = False,
 ) -> tuple[Verdict, list[str]]:
     """The verdict and why. `doubts`: what could not be judged of the whole; `before`: what was
-    found when nothing had been broken yet, in words.
+    found when nothing had been broken yet, in words; `learn_only`: there were to be no cells.
 
     A red cell fails it, but for a hazard of the protocol that is known: no app can help that, so it
     is only told. A cell that was reached and not judged makes it unknown. One whose step did not
@@ -129,7 +133,7 @@ def judge_matrix(
         reasons.insert(0, f"without any fault: {before}")
     if reasons:
         return Verdict.FAIL, reasons + open_questions + notes
-    if not any(each.reached for each in cells):
+    if not learn_only and not any(each.reached for each in cells):
         return Verdict.UNKNOWN, ["no cell was reached: nothing was shown", *open_questions]
     if open_questions:
         return Verdict.UNKNOWN, open_questions + notes

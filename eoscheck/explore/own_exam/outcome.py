@@ -11,21 +11,22 @@ from eoscheck.audit.findings import Verdict
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore.crashpoints.cells import Cell
 from eoscheck.explore.crashpoints.result import MATRIX_FILE
-from eoscheck.explore.own_exam.plan import Bug, Means
+from eoscheck.explore.own_exam.plan import NO_FAULT, Means
 from eoscheck.run.result import RESULT_FILE
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """`red`: its verdict; `codes` counts the anomalies that were found, `fault` is what brought
-    them out."""
+    """`codes` counts the anomalies that were found, `fault` is what brought them out: the cells
+    that it takes, of a matrix."""
 
-    red: bool
+    verdict: Verdict
     codes: dict[str, int]
     fault: str
 
 
-def seen(folder: Path, bug: Bug, means: Means) -> Seen:
-    """Of the one run or matrix below `folder`. Raises InfrastructureError where there is none."""
+def seen(folder: Path, means: Means, *, fault: str) -> Seen:
+    """Of the one run or matrix below `folder`; `fault` is that of a scenario, in words. Raises
+    InfrastructureError where there is none."""
     name = MATRIX_FILE if means is Means.CRASHPOINTS else RESULT_FILE
     found = sorted(folder.glob(f"*/{name}"))
     if not found:
@@ -36,21 +37,23 @@ def seen(folder: Path, bug: Bug, means: Means) -> Seen:
     codes = {code: count for code, count in content["audit"]["anomalies"].items() if count}
     kills = f"{content['tally']['injected']} random kills"
     return Seen(
-        red=content["verdict"] == Verdict.FAIL,
+        verdict=Verdict(content["verdict"]),
         codes=codes,
-        fault=kills if means is Means.KILLS else bug.fault,
+        fault=kills if means is Means.KILLS else fault,
     )
 
 
 def _of_matrix(content: Any) -> Seen:
+    verdict = Verdict(content["verdict"])
     red = [each for each in content["cells"] if each["colour"] == "red"]
     if not red and content.get("before"):
-        return Seen(red=True, codes=content["before"], fault="none: a stop in order and a restart")
+        return Seen(verdict=verdict, codes=content["before"], fault=NO_FAULT)
     if not red:
-        return Seen(red=False, codes={}, fault=f"{len(content['cells'])} cells")
-    cells = [msgspec.convert(each["cell"], Cell).name for each in red]
+        return Seen(verdict=verdict, codes={}, fault=f"{len(content['cells'])} cells")
+    cells: list[str] = []
     codes: dict[str, int] = {}
     for each in red:
+        cells += each.get("culprits") or [msgspec.convert(each["cell"], Cell).name]
         for code, count in each["codes"].items():
             codes[code] = codes.get(code, 0) + count
-    return Seen(red=True, codes=codes, fault=", ".join(cells))
+    return Seen(verdict=verdict, codes=codes, fault=", ".join(dict.fromkeys(cells)))

@@ -19,6 +19,11 @@ from eoscheck.run.naming import repeat_command
 
 KILLS_SCENARIO = "zoo-kills"
 """Where a bug has no scenario of its own: the app as it is, under random kills."""
+MATRIX_SCENARIO = "crashpoints"
+"""In which the steps of an app are broken that has no other for that."""
+ARGS = "subject.args="
+NO_FAULT = "none: a stop in order and a restart"
+"""By which a matrix learns the app's steps."""
 _ROUND_S = 20
 _KILLS = 5
 """Of a round, at moments and to instances that the seed alone chooses; as many as fit where the app
@@ -36,10 +41,20 @@ class Means(StrEnum):
     CRASHPOINTS = "crashpoints"
 
 
+class Matrix(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an app's crash points are tried: `scenario`, with `args` and `settings` after those of
+    the bug."""
+
+    scenario: str = MATRIX_SCENARIO
+    args: list[str] = []
+    settings: list[str] = []
+
+
 class Bug(msgspec.Struct, frozen=True, kw_only=True):
     """One subject. `codes` are the anomalies that it can cause; `scenario` with `settings` brings
     it out, as `eoscheck run SCENARIO --set SETTING ...` (`fault` says how in words), and `args` are
-    added to the app's command. `guarantee` is what the app promises: its scenario may judge it more
+    added to the app's command. `switch` are those of `args` that turn the bug on: without them it
+    is the app as it should be. `guarantee` is what the app promises: its scenario may judge it more
     strictly, where that does nothing which the guarantee leaves open, but a crash does."""
 
     name: str
@@ -50,13 +65,16 @@ class Bug(msgspec.Struct, frozen=True, kw_only=True):
     guarantee: Guarantee = Guarantee.EXACTLY_ONCE
     scenario: str = ""
     settings: list[str] = []
+    switch: list[str] = []
+    crashpoints: Matrix = Matrix()
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One command, and what came of it. `caught`: it came out red, with one of the bug's codes.
 
     `codes` counts what was found, `fault` says what brought it out; `seconds` is the whole command,
-    with the start of its broker and the audit; `problem` is why it said nothing."""
+    with the start of its broker and the audit; `problem` is why it said nothing; `load` is the
+    machine's load average when it ended, where it was kept."""
 
     bug: str
     means: Means
@@ -68,6 +86,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     repeat: str
     at: str
     problem: str = ""
+    load: float | None = None
 
 
 def read_zoo(document: bytes) -> list[Bug]:
@@ -114,7 +133,7 @@ def words(bug: Bug, means: Means, *, seed: int) -> list[str]:
     theirs = ("faults", "timing.", "audit.expect")
     app = [each for each in bug.settings if not each.startswith(theirs)]
     app.append(f"audit.expect={bug.guarantee.value}")
-    args = f"subject.args={json.dumps(bug.args)}"
+    args = bug.args
     match means:
         case Means.KILLS:
             kill = f'{{kind="kill", count={_KILLS}, down=["100ms", "2500ms"]}}'
@@ -127,18 +146,22 @@ def words(bug: Bug, means: Means, *, seed: int) -> list[str]:
             # Another instance has to be there to take over.
             settings = [each for each in app if not each.startswith("subject.instances")]
             # Nothing is wrong with an app that waits for an orphan as long as it told the broker.
-            settings += [f"timing.liveness={_orphan_s(bug) + 20:g}s"]
+            settings += [f"timing.liveness={_orphan_s(bug) + 20:g}s", *bug.crashpoints.settings]
             gives_up = f"{_orphan_s(bug) + 15:g}s"
-            command = ["crashpoints", "--stop-after", "1", "--client-timeout", gives_up]
-    sets = [word for setting in [*settings, args] for word in ("--set", setting)]
+            scenario = bug.crashpoints.scenario
+            command = ["crashpoints", *([] if scenario == MATRIX_SCENARIO else [scenario])]
+            command += ["--stop-after", "1", "--client-timeout", gives_up]
+            args = [*bug.args, *bug.crashpoints.args]
+    settings = [*settings, f"{ARGS}{json.dumps(args)}"]
+    sets = [word for setting in settings for word in ("--set", setting)]
     return [*command, "--seed", str(seed), *sets]
 
 
 def _orphan_s(bug: Bug) -> float:
     """How long a transaction of this app may stay open: so long others wait for it, and as long its
     client asks for a commit. 0 where that is the scenario's own 2.5 s."""
-    option = "--transaction-timeout-ms"
-    return float(bug.args[bug.args.index(option) + 1]) / 1000 if option in bug.args else 0.0
+    option, args = "--transaction-timeout-ms", bug.args
+    return float(args[args.index(option) + 1]) / 1000 if option in args else 0.0
 
 
 def repeat(bug: Bug, means: Means, *, seed: int) -> str:

@@ -7,7 +7,9 @@ from statistics import median
 
 import msgspec
 
+from eoscheck.explore.own_exam.control import Shown, control_of, shown
 from eoscheck.explore.own_exam.plan import Attempt, Bug, Means
+from eoscheck.explore.own_exam.results import Results
 
 DETERMINISTIC = (Means.CATALOGUE, Means.CRASHPOINTS)
 
@@ -15,7 +17,8 @@ DETERMINISTIC = (Means.CATALOGUE, Means.CRASHPOINTS)
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One bug by one means. `seconds` until it was found, or in all where it was not; `codes` and
     `fault` are those that found it; `repeat` is the command that did, or the last one that did not.
-    `problem`: why the last attempt said nothing."""
+    `problem`: why the last attempt said nothing. Of a catch, `control` says whether the same
+    without the bug (`control_repeat`) is green: where it is not, nothing is shown."""
 
     bug: str
     means: Means
@@ -26,6 +29,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     fault: str
     repeat: str
     problem: str = ""
+    control: Shown | None = None
+    control_repeat: str = ""
+
+    @property
+    def shown(self) -> bool:
+        return self.caught and self.control is not Shown.NOT_GREEN
+
+
+class Controls(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the catches by one means: how many controls are green, are not, and are not there."""
+
+    green: int
+    not_green: int
+    missing: int
+
+
+class Loads(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine's load averages while `entries` attempts and controls were made."""
+
+    entries: int
+    lowest: float
+    median: float
+    highest: float
 
 
 class Paired(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +67,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     `within_budget` counts, by means, the bugs that were found within `budget_s`, of those that
     `tried` counts; `median_s` is the time to find of those that were found at all. `paired` are the
-    same counts over the bugs that both random kills and crash points were tried on.
+    same counts over the bugs that both random kills and crash points were tried on. A catch whose
+    control is not green counts nowhere; `controls` tells them by means. `loads` is None where none
+    was kept.
     """
 
     bugs: list[str]
@@ -52,6 +80,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     within_budget: dict[Means, int]
     median_s: dict[Means, float]
     paired: Paired
+    controls: dict[Means, Controls]
+    loads: Loads | None
     not_caught: list[str]
 
     @property
@@ -63,17 +93,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return next((each for each in self.rows if (each.bug, each.means) == (bug, means)), None)
 
 
-def summarise(bugs: Sequence[Bug], attempts: Sequence[Attempt], *, budget_s: float) -> Summary:
-    """Pure: the same attempts come to the same."""
+def summarise(bugs: Sequence[Bug], results: Results, *, budget_s: float) -> Summary:
+    """Pure: the same results come to the same."""
+    attempts = results.attempts
     rows = [
-        _row(done)
+        _row(bug, done, results)
         for bug in bugs
         for means in Means
         if (done := [each for each in attempts if (each.bug, each.means) == (bug.name, means)])
     ]
     made = [row for row in rows if row.caught or not row.problem]
     by_means = {means: [row for row in made if row.means is means] for means in Means}
-    found = {means: [row for row in of if row.caught] for means, of in by_means.items()}
+    found = {means: [row for row in of if row.shown] for means, of in by_means.items()}
     both = {row.bug for row in by_means[Means.KILLS]}
     both &= {row.bug for row in by_means[Means.CRASHPOINTS]}
 
@@ -81,7 +112,7 @@ def summarise(bugs: Sequence[Bug], attempts: Sequence[Attempt], *, budget_s: flo
         of = [row for row in found[means] if row.bug in both]
         return sum(row.seconds <= budget_s for row in of)
 
-    certain = {row.bug for row in rows if row.caught and row.means in DETERMINISTIC}
+    certain = {row.bug for row in rows if row.shown and row.means in DETERMINISTIC}
     return Summary(
         bugs=[bug.name for bug in bugs],
         budget_s=budget_s,
@@ -99,11 +130,13 @@ def summarise(bugs: Sequence[Bug], attempts: Sequence[Attempt], *, budget_s: flo
             kills=in_time(Means.KILLS),
             crashpoints=in_time(Means.CRASHPOINTS),
         ),
+        controls={means: _controls(of) for means, of in by_means.items()},
+        loads=_loads(results),
         not_caught=[bug.name for bug in bugs if bug.name not in certain],
     )
 
 
-def _row(done: Sequence[Attempt]) -> Row:
+def _row(bug: Bug, done: Sequence[Attempt], results: Results) -> Row:
     """Attempts until the first that caught it."""
     until = next((number for number, each in enumerate(done, start=1) if each.caught), len(done))
     last = done[until - 1]
@@ -117,4 +150,27 @@ def _row(done: Sequence[Attempt]) -> Row:
         fault=last.fault if last.caught else "",
         repeat=last.repeat,
         problem=last.problem,
+        control=shown(last, bug, results.controls) if last.caught else None,
+        control_repeat=control_of(last, bug),
+    )
+
+
+def _controls(rows: Sequence[Row]) -> Controls:
+    said = [row.control for row in rows]
+    return Controls(
+        green=said.count(Shown.GREEN),
+        not_green=said.count(Shown.NOT_GREEN),
+        missing=said.count(Shown.MISSING),
+    )
+
+
+def _loads(results: Results) -> Loads | None:
+    kept = [each.load for each in (*results.attempts, *results.controls) if each.load is not None]
+    if not kept:
+        return None
+    return Loads(
+        entries=len(kept),
+        lowest=min(kept),
+        median=round(median(kept), 1),
+        highest=max(kept),
     )

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eoscheck.explore.own_exam.exam import read_attempts
 from eoscheck.explore.own_exam.plan import Means, read_zoo
+from eoscheck.explore.own_exam.results import read_results
 from eoscheck.explore.own_exam.summary import DETERMINISTIC, summarise
 from eoscheck.report.power import power_page
 
@@ -24,8 +24,8 @@ def test_the_page_is_that_of_the_attempts_and_every_bug_is_caught_for_certain() 
         check=True,
         timeout=60,
     )
-    attempts = read_attempts(ROOT / "docs" / "power.ndjson")
-    summary = summarise(read_zoo(zoo.stdout), attempts, budget_s=BUDGET_S)
+    results = read_results(ROOT / "docs" / "power.ndjson")
+    summary = summarise(read_zoo(zoo.stdout), results, budget_s=BUDGET_S)
     page = (ROOT / "docs" / "power.md").read_text(encoding="utf-8")
     measured = page.partition(START)[2].partition(END)[0]
     assert measured == power_page(summary), "write it anew: see docs/power.md"
