@@ -48,5 +48,6 @@ def append(path: Path, entry: Entry) -> None:
 
 def _entry(line: bytes) -> Entry:
     content = msgspec.json.decode(line)
-    of_control = isinstance(content, dict) and content.get("kind") == Control.KIND
-    return msgspec.convert(content, Control if of_control else Attempt)
+    if isinstance(content, dict) and content.get("kind") == Control.KIND:
+        return msgspec.convert(content, Control)
+    return msgspec.convert(content, Attempt)

@@ -165,7 +165,8 @@ def _controls(rows: Sequence[Row]) -> Controls:
 
 
 def _loads(results: Results) -> Loads | None:
-    kept = [each.load for each in (*results.attempts, *results.controls) if each.load is not None]
+    kept = [each.load for each in results.attempts if each.load is not None]
+    kept += [each.load for each in results.controls]
     if not kept:
         return None
     return Loads(

@@ -206,3 +206,28 @@ def test_a_step_that_did_not_come_is_not_reached(
     result = run(Runs(unreached=A), tmp_path, monkeypatch, A, B)
     assert colours(result) == {A: Colour.UNREACHED, B: Colour.GREEN}
     assert (result.verdict, result.reached, result.planned) == (Verdict.PASS, 1, 2)
+
+
+def test_where_it_is_only_to_learn_nothing_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs()
+    result = run(runs, tmp_path, monkeypatch, learn_only=True)
+    assert (result.verdict, result.reasons, runs.tried) == (Verdict.PASS, [], [[]])
+    assert (result.steps, result.cells, result.left) == (LEARNED, [], [])
+
+
+def test_what_only_the_last_audit_finds_where_nothing_was_broken_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(Runs(lambda _names: True), tmp_path, monkeypatch, learn_only=True)
+    assert (result.verdict, result.before) == (Verdict.FAIL, {Code.LOST: 3})
+    assert result.reasons == ["without any fault: 3 × LOST"]
+
+
+def test_a_finding_where_no_step_came_is_blamed_on_no_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(Runs(lambda _names: True, unreached=A), tmp_path, monkeypatch, A)
+    assert (result.verdict, result.before) == (Verdict.FAIL, {Code.LOST: 3})
+    assert result.red == []
