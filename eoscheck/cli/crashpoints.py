@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.block import Site, check_scenario
 from eoscheck.explore.crashpoints.cells import Cell, parse_cell
-from eoscheck.explore.crashpoints.matrix import CLIENT_TIMEOUT_S, Options, run_matrix
+from eoscheck.explore.crashpoints.matrix import CLIENT_TIMEOUT_S, HALVINGS, Options, run_matrix
 from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
 from eoscheck.report.heatmap_live import MatrixProgress
 from eoscheck.run.naming import new_run_id, repeat_command, scenario_words
@@ -67,6 +68,13 @@ class _BeforeDashes(click.Command):
     "such): a span ends when they give up, and may last so long.",
 )
 @click.option("--stop-after", type=click.IntRange(min=1), help="End it after so many red cells.")
+@click.option(
+    "--halvings",
+    type=click.IntRange(min=0),
+    default=HALVINGS,
+    show_default=True,
+    help="So often the load of a red cell that was tried alone is halved, while it stays red.",
+)
 @scenario_options
 @run_options
 def command(
@@ -77,6 +85,7 @@ def command(
     names: tuple[str, ...],
     client_timeout: str,
     stop_after: int | None,
+    halvings: int,
     seed: int | None,
     overrides: tuple[str, ...],
     base: Path | None,
@@ -89,7 +98,7 @@ def command(
     purpose: the matrix of steps and actions, cell by cell on one live cluster, each judged.
 
     The app is any program (COMMAND replaces the scenario's), with at least two instances. A red
-    cell is tried alone again, and told with the command that repeats it.
+    cell is tried alone again, with less and less load, and told with the command that repeats it.
 
     Exit code: 0 no cell is red, 1 one is, 2 one could not be judged, or it could not be run.
     """
@@ -109,16 +118,17 @@ def command(
     check_scenario(loaded)  # refused before a broker is started for it
     seed = loaded.seed if seed is None else seed
 
-    def repeat(cell: Cell | None) -> str:
+    def repeat(chosen: Sequence[Cell], settings: Sequence[str]) -> str:
         words: list[object] = ["crashpoints"]
         words += [scenario] if scenario != DEFAULT else []
         words += ["--seed", seed]
-        chosen = list(names) if cell is None else [cell.name]
-        words += [word for name in chosen for word in ("--cell", name)]
-        words += ["--full"] if full and cell is None else []
+        cells = [cell.name for cell in chosen] or names
+        words += [word for name in cells for word in ("--cell", name)]
+        words += ["--full"] if full and not chosen else []
         words += ["--learn-only"] if learn_only else []
         words += ["--client-timeout", client_timeout]
-        words += scenario_words(base=base, guarantee=guarantee, overrides=overrides)
+        changed = [*overrides, *settings]
+        words += scenario_words(base=base, guarantee=guarantee, overrides=changed)
         return repeat_command(words, subject=subject)
 
     folder = report / new_run_id(f"{loaded.name}-matrix")
@@ -136,6 +146,7 @@ def command(
                 seed=seed,
                 client_timeout_s=give_up_s,
                 red_enough=stop_after,
+                halvings=halvings,
             ),
             listener=MatrixProgress(console=session.console),
         )

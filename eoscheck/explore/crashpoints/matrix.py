@@ -28,20 +28,26 @@ from eoscheck.explore.crashpoints.result import (
     MatrixResult,
     judge_matrix,
 )
+from eoscheck.explore.crashpoints.smaller import halved, load_settings
+from eoscheck.load import LoadSpec
 from eoscheck.run.naming import new_run_id
 from eoscheck.run.scenario import Scenario
 
 _FINDINGS = 5
 """Kept of each red cell."""
 CLIENT_TIMEOUT_S = 30.0
+HALVINGS = 3
+Repeat = Callable[[Sequence[Cell], Sequence[str]], str]
+"""The command that does it again: these cells alone (all where there are none), with settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """`cells` by name instead of the matrix of what is learned; `full`: every action and dimension;
-    `learn_only`: none of them, but for what the learning shows.
-    `client_timeout_s`: what a client whose requests are lost waits at most. `red_enough`: so many
-    red cells end it. `confirm`: each red one is tried alone."""
+    `learn_only`: none of them, but for what the learning shows. `client_timeout_s`: what a client
+    whose requests are lost waits at most. `red_enough`: so many red cells end it. `confirm`: each
+    red one is tried alone, and then with half the load, at most `halvings` times, while it stays
+    red."""
 
     cells: Sequence[Cell] = ()
     full: bool = False
@@ -50,6 +56,7 @@ class Options:
     learn_only: bool = False
     red_enough: int | None = None
     confirm: bool = True
+    halvings: int = HALVINGS
 
 
 class Listener:
@@ -73,14 +80,14 @@ def run_matrix(
     *,
     site: Site,
     folder: Path,
-    repeat: Callable[[Cell | None], str],
+    repeat: Repeat,
     options: Options = Options(),
     listener: Listener | None = None,
 ) -> MatrixResult:
     """Runs the matrix of the scenario that `load(run_id)` gives, with fresh topics for each run id;
     leaves `matrix.json`, and a folder for each of its runs, in `folder`.
 
-    `repeat` is the command that does it again, or one cell of it alone. The cluster of `site` was
+    The cluster of `site` was
     started with its wire before the scenario's instances. Raises UsageError or InfrastructureError
     where it cannot be run.
     """
@@ -113,7 +120,7 @@ class _Matrix:
         *,
         site: Site,
         folder: Path,
-        repeat: Callable[[Cell | None], str],
+        repeat: Repeat,
         options: Options,
         listener: Listener,
     ) -> None:
@@ -170,7 +177,7 @@ class _Matrix:
             audits=tally.audits,
             duration_s=time.monotonic() - began,
             environment=tally.environment,
-            repeat=self._repeat(None),
+            repeat=self._repeat([], []),
             folder=str(self._folder),
             runs=tally.folders,
         )
@@ -182,27 +189,34 @@ class _Matrix:
         red = sum(each.colour is Colour.RED for each in self._tally.results.values())
         return self._options.red_enough is not None and red >= self._options.red_enough
 
-    def _run(self, agenda: Agenda, cell: Cell | None = None) -> Block:
-        """One block; `cell`: of one alone."""
+    def _run(
+        self, agenda: Agenda, cells: Sequence[Cell] = (), load: LoadSpec | None = None
+    ) -> Block:
+        """One block; `cells`: of these alone, with another `load`."""
         run_id = new_run_id(self._scenario.name)
         folder = self._folder / run_id
+        scenario, settings = self._load(run_id), []
+        if load is not None:
+            settings = load_settings(load, instead_of=scenario.load)
+            load = msgspec.structs.replace(load, topic=scenario.load.topic)
+            scenario = msgspec.structs.replace(scenario, load=load)
 
         def tell(outcome: Outcome) -> None:
             self._listener.tried(outcome, len(agenda.left))
 
         block = run_block(
-            self._load(run_id),
+            scenario,
             orders=Orders(
                 agenda=agenda,
                 bounds=self._bounds,
                 seed=self._seed,
                 learned=lambda steps: self._listener.learned(steps, len(agenda.left)),
-                tell=tell if cell is None else lambda _outcome: None,
+                tell=(lambda _outcome: None) if cells else tell,
             ),
             site=self._site,
             folder=folder,
             run_id=run_id,
-            repeat=self._repeat(cell),
+            repeat=self._repeat(cells, settings),
         )
         tally = self._tally
         tally.folders.append(str(folder))
@@ -251,30 +265,54 @@ class _Matrix:
             self._listener.note(f"{outcome.cell.name} is tried alone, on fresh topics")
             alone = self._alone([outcome.cell])
             if suspects(alone):
-                again = next(e for e in alone.outcomes if e.cell == outcome.cell)
-                self._red(again, alone, culprits=[outcome.cell.name], confirmed=True)
+                self._confirmed([outcome.cell], alone)
                 return
-        together = self._narrowed([outcome.cell for outcome in reversed(blamed)])
-        names = [cell.name for cell in together]
-        # Of several it is the one that came last: with it the others went wrong.
-        last = next((each for each in blamed if each.cell.name in names), blamed[0])
-        self._red(last, block, culprits=names, confirmed=bool(names))
+        cells, together = self._narrowed([outcome.cell for outcome in reversed(blamed)])
+        if together is not None:
+            self._confirmed(cells, together)
+        else:
+            self._red(blamed[0], block, culprits=[])
 
-    def _narrowed(self, cells: Sequence[Cell]) -> list[Cell]:
-        """The fewest of them that are red together; none where they are not."""
-        if len(cells) < 2 or not suspects(self._alone(cells)):
-            return []
+    def _confirmed(self, cells: Sequence[Cell], block: Block) -> None:
+        """They were red in `block`, without any others: with less load as well?"""
+        load = self._scenario.load
+        for _ in range(self._options.halvings):
+            less = halved(load)
+            if less is None:
+                break
+            self._listener.note(f"the same again with {less.rate:g} records a second")
+            again = self._alone(cells, load=less)
+            if not _red_with(again) & _red_with(block):
+                break
+            block, load = again, less
+        self._red(
+            suspects(block)[0],
+            block,
+            culprits=[cell.name for cell in cells],
+            confirmed=True,
+            repeat=self._repeat(cells, load_settings(load, instead_of=self._scenario.load)),
+        )
+
+    def _narrowed(self, cells: Sequence[Cell]) -> tuple[Sequence[Cell], Block | None]:
+        """The fewest of them that are red together, and the run that showed it; None where they are
+        not."""
+        found = self._alone(cells) if len(cells) > 1 else None
+        if found is None or not suspects(found):
+            return [], None
         left = list(cells)
         for cell in cells:
             fewer = [each for each in left if each != cell]
-            if len(fewer) >= 2 and suspects(self._alone(fewer)):
-                left = fewer
-        return left
+            if len(fewer) < 2:
+                break
+            again = self._alone(fewer)
+            if suspects(again):
+                left, found = fewer, again
+        return left, found
 
-    def _alone(self, cells: Sequence[Cell]) -> Block:
+    def _alone(self, cells: Sequence[Cell], load: LoadSpec | None = None) -> Block:
         agenda = Agenda(cells=cells, seed=self._seed)
         agenda.steps = list(self._agenda.steps)
-        return self._run(agenda, cells[0])
+        return self._run(agenda, cells, load)
 
     def _plain(self, outcome: Outcome) -> CellResult:
         if outcome.firing is None:
@@ -284,7 +322,13 @@ class _Matrix:
         return self._of(outcome, colour=Colour.GREEN)
 
     def _red(
-        self, outcome: Outcome, block: Block, *, culprits: list[str], confirmed: bool = False
+        self,
+        outcome: Outcome,
+        block: Block,
+        *,
+        culprits: list[str],
+        confirmed: bool = False,
+        repeat: str = "",
     ) -> None:
         report = block.red[1] if block.red is not None else None
         codes, findings = _found(report)
@@ -304,6 +348,8 @@ class _Matrix:
             confirmed=confirmed,
             culprits=culprits,
             known=known_hazard(outcome.cell),
+            records=block.result.audit.counts.get("input_records", 0),
+            repeat=repeat,
         )
         self._tally.results[outcome.cell] = result
         self._listener.judged(result)
@@ -319,11 +365,13 @@ class _Matrix:
         confirmed: bool = False,
         culprits: Sequence[str] = (),
         known: str = "",
+        records: int = 0,
+        repeat: str = "",
     ) -> CellResult:
         return CellResult(
             cell=outcome.cell,
             colour=colour,
-            repeat=self._repeat(outcome.cell),
+            repeat=repeat or self._repeat([outcome.cell], []),
             reason=reason,
             instance=outcome.instance,
             nth=outcome.nth,
@@ -337,7 +385,16 @@ class _Matrix:
             confirmed=confirmed,
             culprits=list(culprits),
             known=known,
+            records=records,
         )
+
+
+def _red_with(block: Block) -> set[Code]:
+    """What was found in a run; nothing where no cell is to blame for it."""
+    if not suspects(block):
+        return set()
+    found = set() if block.red is None else set(_found(block.red[1])[0])
+    return found or {Code.STALLED}
 
 
 def _said(codes: Mapping[Code, int]) -> str:

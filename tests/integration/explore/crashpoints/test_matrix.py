@@ -37,7 +37,7 @@ def run(session: Session, folder: Path, *cells: str, args: Sequence[str] = ()) -
         lambda run_id: load(run_id=run_id),
         site=Site(cluster=session.cluster, supervisor=session.supervisor, wire=session.wire),
         folder=folder,
-        repeat=lambda cell: f"eoscheck crashpoints --cell '{cell.name if cell else ''}'",
+        repeat=lambda cells, _settings: f"eoscheck crashpoints --cell '{cells[0].name}'",
         options=Options(cells=[parse_cell(cell) for cell in cells], client_timeout_s=15.0),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +29,8 @@ LEARNED = [LearnedStep(step="Heartbeat", occasion=Occasion.WORK, times=3)]
 
 class Runs:
     """Each block goes through its agenda; what it finds is said by `red`, a function of the names
-    of its cells. The live audits found nothing before `clean_to`."""
+    of its cells. The live audits found nothing before `clean_to`; no audit finds anything below
+    a load of `red_at` records a second."""
 
     def __init__(
         self,
@@ -39,8 +41,11 @@ class Runs:
         stalled: str = "",
         unknown: str = "",
         unreached: str = "",
+        red_at: float = 0.0,
     ) -> None:
         self.tried: list[list[str]] = []
+        self.rates: list[float] = []
+        self._red_at = red_at
         self._red = red
         self._clean_to = clean_to
         self._before = before
@@ -61,7 +66,8 @@ class Runs:
             outcomes.append(self._of(cell))
             orders.tell(outcomes[-1])
         self.tried.append(names)
-        red = self._red(names)
+        self.rates.append(scenario.load.rate)
+        red = self._red(names) and scenario.load.rate >= self._red_at
         return Block(
             outcomes=outcomes,
             clean_to=min(self._clean_to, len(outcomes)) if red else len(outcomes),
@@ -73,7 +79,9 @@ class Runs:
                 SimpleNamespace(
                     verdict=Verdict.UNKNOWN if self._unknown else Verdict.PASS,
                     reasons=[self._unknown] if self._unknown else [],
-                    audit=report(),
+                    audit=msgspec.structs.replace(
+                        report(), counts={"input_records": int(scenario.load.rate)}
+                    ),
                     environment={"kafka": "4"},
                 ),
             ),
@@ -92,7 +100,9 @@ def run(
         lambda run_id: load_scenario("crashpoints", run_id=run_id),
         site=cast(Any, None),
         folder=folder / "m-1",
-        repeat=lambda cell: f"again {cell.name if cell else 'all'}",
+        repeat=lambda cells, settings: " ".join(
+            ["again", " and ".join(cell.name for cell in cells) or "all", *settings]
+        ),
         options=Options(cells=[parse_cell(name) for name in names], **options),
     )
 
@@ -231,3 +241,41 @@ def test_a_finding_where_no_step_came_is_blamed_on_no_cell(
     result = run(Runs(lambda _names: True, unreached=A), tmp_path, monkeypatch, A)
     assert (result.verdict, result.before) == (Verdict.FAIL, {Code.LOST: 3})
     assert result.red == []
+
+
+def test_a_red_cell_is_told_with_the_smallest_load_that_is_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(lambda names: B in names, red_at=100)
+    (red,) = run(runs, tmp_path, monkeypatch, A, B, red_enough=1).red
+    assert runs.tried[1:] == [[B]] * 3
+    assert runs.rates == [300, 300, 150, 75]
+    assert red.repeat == f"again {B} load.rate=150 load.transaction_size=25"
+    assert red.records == 150
+
+
+def test_a_load_that_is_red_to_the_last_is_halved_so_often_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(lambda names: {A, B} <= set(names))
+    (red,) = run(runs, tmp_path, monkeypatch, A, B, red_enough=1, halvings=2).red
+    assert runs.rates[-2:] == [150, 75]
+    assert red.repeat.startswith("again ")
+    assert {A, B} == set(red.repeat.removeprefix("again ").partition(" load.")[0].split(" and "))
+    assert red.repeat.endswith("load.rate=75 load.transaction_size=12")
+
+
+@pytest.mark.parametrize("found", ["STALLED", "DUPLICATE"])
+def test_another_error_with_less_load_is_not_the_same_with_less_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str
+) -> None:
+    class Another(Runs):
+        def __call__(self, scenario: Any, **rest: Any) -> Block:
+            block = super().__call__(scenario, **rest)
+            if scenario.load.rate == 300:
+                return block
+            return dataclasses.replace(block, red=(1, report(**{found: 1})))
+
+    (red,) = run(Another(lambda _names: True), tmp_path, monkeypatch, A, B, red_enough=1).red
+    assert "load.rate" not in red.repeat
+    assert red.codes == {Code.LOST: 3}

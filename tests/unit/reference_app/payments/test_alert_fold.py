@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from zlib import crc32
 
+from eoscheck.audit.checks.partitioning import partition_of
 from reference_app.payments import alert_fold
 
 
 def test_a_payment_moves_the_stream_time_of_its_own_partition_alone() -> None:
-    of_first = [each for each in alert_fold.ACCOUNTS_OF_TWO if crc32(each.encode()) % 2 == 0]
-    of_second = [each for each in alert_fold.ACCOUNTS_OF_TWO if each not in of_first]
-    assert of_first
-    assert of_second
-    for account in of_first:
-        assert alert_fold.alert_of_two_key(account.encode(), b"", None) == of_first
-    for account in of_second:
-        assert alert_fold.alert_of_two_key(account.encode(), b"", None) == of_second
+    for number, accounts in enumerate(alert_fold.OF_TWO):
+        for account in accounts:
+            key = account.encode()
+            assert partition_of(key, 2, "murmur2") == number, "where the load's client puts it"
+            assert alert_fold.alert_of_two_key(key, b"", None) == accounts
 
 
 def test_a_payment_whose_window_has_closed_makes_no_alert() -> None:
