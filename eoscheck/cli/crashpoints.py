@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from eoscheck.cli.dashes import BeforeDashes
 from eoscheck.cli.session import open_session, run_options, scenario_options
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
@@ -24,22 +25,9 @@ from eoscheck.run.scenario import load_scenario
 DEFAULT = "crashpoints"
 
 
-class _BeforeDashes(click.Command):
-    """SCENARIO may be left out: what stands after `--` is all COMMAND."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        at = args.index("--") if "--" in args else len(args)
-        rest = super().parse_args(ctx, args[:at])
-        ctx.params["subject"] = tuple(args[at + 1 :])
-        return rest
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        return [*super().collect_usage_pieces(ctx), "[-- COMMAND ...]"]
-
-
 @click.command(
     "crashpoints",
-    cls=_BeforeDashes,
+    cls=BeforeDashes,
     epilog="Example: eoscheck crashpoints --cell 'EndTxn(commit) x crash-after' --seed 7",
 )
 @click.argument("scenario", metavar="[SCENARIO]", default=DEFAULT)

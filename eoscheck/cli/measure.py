@@ -6,7 +6,9 @@ import click
 
 from eoscheck.cli.lazy import LazyGroup
 
-_COMMANDS: dict[str, str] = {}
+_COMMANDS: dict[str, str] = {
+    "recovery": "eoscheck.cli.measure_recovery",
+}
 
 
 @click.group("measure", cls=LazyGroup, modules=_COMMANDS)

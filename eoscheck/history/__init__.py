@@ -1,11 +1,11 @@
 """What happened in a run: typed events, one line of NDJSON each, in the order they were seen."""
 
 from eoscheck.history.events import (
-    BrokerChanged,
     Event,
     FaultHealed,
     FaultInjected,
     FaultMissed,
+    GroupChanged,
     GroupSampled,
     InstanceExited,
     InstanceReady,
@@ -21,11 +21,11 @@ from eoscheck.history.events import (
 from eoscheck.history.recorder import Recorder, read_history
 
 __all__ = [
-    "BrokerChanged",
     "Event",
     "FaultHealed",
     "FaultInjected",
     "FaultMissed",
+    "GroupChanged",
     "GroupSampled",
     "InstanceExited",
     "InstanceReady",

@@ -66,14 +66,6 @@ class InstanceExited(_Event, frozen=True, tag="instance_exited"):
     expected: bool
 
 
-class BrokerChanged(_Event, frozen=True, tag="broker_changed"):
-    """What the harness did to a broker of its own, or saw of it. `up`: the process runs; `running`:
-    it answers clients and takes part in the cluster."""
-
-    broker: int
-    state: Literal["up", "running", "paused", "down"]
-
-
 class FaultInjected(_Event, frozen=True, tag="fault_injected"):
     """A fault that bit. `evidence` proves it (signal delivered, process gone, ...); `target` says
     in words who was hit (`instance 1`, `broker 2 (controller)`; empty in old histories).
@@ -160,6 +152,15 @@ class GroupSampled(_Event, frozen=True, tag="group_sampled"):
     ends: dict[int, int]
 
 
+class GroupChanged(_Event, frozen=True, tag="group_changed"):
+    """The subject's group is in another state, or its members own other partitions of the input,
+    than when it was last looked at; only in runs that watch it closely. `owners`: by group instance
+    id, or else by member id."""
+
+    state: str
+    owners: dict[str, list[int]]
+
+
 class LogSampled(_Event, frozen=True, tag="log_sampled"):
     """High watermark and last stable offset of each partition of an output topic."""
 
@@ -175,7 +176,6 @@ Event: TypeAlias = (
     | InstanceStarted
     | InstanceReady
     | InstanceExited
-    | BrokerChanged
     | FaultInjected
     | FaultHealed
     | FaultMissed
@@ -183,6 +183,7 @@ Event: TypeAlias = (
     | SendsUnconfirmed
     | OutputsObserved
     | GroupSampled
+    | GroupChanged
     | LogSampled
     | ChangelogSampled
     | RestoreStarted

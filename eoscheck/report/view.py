@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from eoscheck.audit.findings import AuditReport, Code, Finding
-from eoscheck.measure.figures import LatencyFigure, Recovery, RunFigures, State
+from eoscheck.measure.figures import LatencyFigure, Recovery, RunFigures
 from eoscheck.report import numbers
 from eoscheck.report.drawing import Point, Row, StripPlot, strip_plot
 from eoscheck.report.sequence import SequenceChart, sequence_chart
@@ -23,7 +22,6 @@ from eoscheck.report.words import (
 from eoscheck.run.result import RunResult
 
 _OPEN_FINDINGS = 3
-_STATES: Sequence[State] = get_args(State)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +69,7 @@ class RunView:
     alarming: bool
     """Findings come before the figures."""
     held_back: bool
-    states: list[str]
-    """That a lane of the timeline shows."""
+    paused: bool
     sequences: list[SequenceChart]
 
 
@@ -81,7 +78,6 @@ def run_view(index: int, run: RunResult) -> RunView:
     lost, duplicated = lost_and_duplicated(run.audit)
     recovered = figures.recovery.recovered
     groups = finding_groups(run.audit)
-    shown = {span.state for lane in figures.lanes for span in lane.spans}
     return RunView(
         index=index,
         run=run,
@@ -109,7 +105,7 @@ def run_view(index: int, run: RunResult) -> RunView:
         groups=groups,
         alarming=bool(run.audit.unknowns) or any(not group.allowed for group in groups),
         held_back=any(figures.timeline.held_back),
-        states=[state for state in _STATES if state in shown],
+        paused=any(span.state == "paused" for lane in figures.lanes for span in lane.spans),
         sequences=[sequence_chart(each) for each in run.sequences],
     )
 

@@ -18,6 +18,7 @@ from eoscheck.cluster.view import ClusterView
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import (
     Event,
+    GroupChanged,
     GroupSampled,
     InstanceExited,
     InstanceReady,
@@ -29,7 +30,7 @@ from eoscheck.history import (
 from eoscheck.history.events import Identity
 from eoscheck.history.restores import ChangelogSampled
 from eoscheck.subject import Subject
-from eoscheck.subject.readiness import Work, owned_partitions
+from eoscheck.subject.readiness import Work, look_at_group, owned_partitions
 
 _BATCH = 1000
 _POLL_S = 0.05
@@ -167,6 +168,33 @@ def sample_changelogs(
             recorder.record(ChangelogSampled(t=now, topic=topic, high_watermarks=ends))
         if stop.wait(every_s):
             return
+
+
+def watch_group(
+    *,
+    view: ClusterView,
+    group: str,
+    topic: str,
+    recorder: Recorder,
+    stop: threading.Event,
+    every_s: float = 0.1,
+) -> None:
+    """Records each change of the group's state, and of who owns which partitions of `topic`, until
+    `stop` is set. What its coordinator does not answer is asked again."""
+    last: tuple[str, dict[str, list[int]]] | None = None
+    while not stop.wait(every_s):
+        t = recorder.now()
+        try:
+            members, state = look_at_group(view, group)
+        except EoscheckError:
+            continue
+        owners = {
+            each.instance_id or each.member_id: sorted(each.partitions.get(topic, []))
+            for each in members
+        }
+        if (state, owners) != last:
+            last = state, owners
+            recorder.record(GroupChanged(t=t, state=state, owners=owners))
 
 
 class RestartWatch:

@@ -14,7 +14,6 @@ import msgspec
 from eoscheck.audit import run_audit
 from eoscheck.audit.findings import AuditReport
 from eoscheck.audit.identity import parse
-from eoscheck.cluster.brokers import Brokers
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.roles import Roles
 from eoscheck.cluster.topics import NewTopic, create_topics
@@ -46,12 +45,12 @@ from eoscheck.run.observer import (
     observe_outputs,
     sample_changelogs,
     sample_progress,
+    watch_group,
 )
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
 from eoscheck.run.sequence import sequences
 from eoscheck.run.trace import Traced, read_trace, topic_roles, tracing
-from eoscheck.run.watched_brokers import WatchedBrokers
 from eoscheck.subject import Subject
 from eoscheck.wire import Wire
 
@@ -70,8 +69,8 @@ class Stage:
     progress: Progress
     network: Network | None
     wire: Wire | None
-    brokers: Brokers | None
     feed: Feed | None
+    closely: bool
 
 
 Act = Callable[[Stage, Witness | None], None]
@@ -91,6 +90,7 @@ def run_scenario(
     listener: Callable[[Event], None] | None = None,
     act: Act | None = None,
     feed: Feed | None = None,
+    closely: bool = False,
 ) -> RunResult:
     """Runs `scenario` on `cluster`, audits it, and leaves `history.ndjson` and `result.json` in
     `folder`.
@@ -99,7 +99,8 @@ def run_scenario(
     is the command that does this run again; `network` and `wire` have the proxies that `cluster`
     was started with, where it was; `listener` gets each event as it happens; `act` is done in
     place of the scenario's faults, and heals what it does (`wire` is needed for its witness);
-    `feed` writes the load in place of ours.
+    `feed` writes the load in place of ours; `closely` also records how the subject's group changes,
+    and every restore.
     Raises UsageError or InfrastructureError where the run cannot be made; whatever was started is
     stopped on every way out.
     """
@@ -148,8 +149,8 @@ def run_scenario(
             progress=progress,
             network=network,
             wire=wire,
-            brokers=_watched(cluster.brokers, recorder=recorder),
             feed=feed,
+            closely=closely,
         )
         try:
             _conduct(stage, faults=faults, act=act)
@@ -182,10 +183,6 @@ def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
     )
 
 
-def _watched(brokers: Brokers | None, *, recorder: Recorder) -> Brokers | None:
-    return None if brokers is None else WatchedBrokers(brokers, recorder=recorder)
-
-
 def _prepare_topics(scenario: Scenario, *, cluster: Cluster, view: ClusterView) -> None:
     """Creates the scenario's topics on a cluster of ours; elsewhere they must be there already."""
     if cluster.owned:
@@ -214,7 +211,7 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault], act: Act | None) -
                 load.pause(timing.seconds("steady"))
                 recorder.record(PhaseStarted(t=recorder.now(), phase="faults"))
                 if act is None:
-                    _inject(stage, faults=faults, witness=witness)
+                    inject(stage, faults=faults, witness=witness)
                 else:
                     act(stage, witness)
                 load.pause(timing.seconds("settle"))
@@ -281,6 +278,17 @@ def _observing(stage: Stage) -> Iterator[Background]:
                 on_group=restarts.look,
             )
         )
+        group = scenario.subject.group
+        if stage.closely and group is not None:
+            background.start(
+                lambda: watch_group(
+                    view=stage.view,
+                    group=group,
+                    topic=scenario.load.topic,
+                    recorder=stage.recorder,
+                    stop=background.stop,
+                )
+            )
         changelogs = [each.name for each in scenario.audit.changelogs]
         if changelogs:
             background.start(
@@ -310,8 +318,8 @@ def _loading(stage: Stage) -> Iterator[Background]:
         yield background
 
 
-def _inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | None) -> None:
-    """The faults phase: every fault is healed when it is over, however it ends."""
+def inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | None) -> None:
+    """Blocks until all are over: every fault is healed then, however it ends."""
     config = stage.cluster.client_config
     with TransactionView(config) as transactions:
         run_faults(
@@ -322,7 +330,7 @@ def _inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | 
                 output_topics=[stage.scenario.audit.output],
                 view=stage.view,
                 transactions=transactions,
-                brokers=stage.brokers,
+                brokers=stage.cluster.brokers,
                 roles=Roles(config),
                 network=stage.network,
                 wire=stage.wire,
@@ -338,8 +346,9 @@ def _inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | 
 def _audit(stage: Stage, trace: Sequence[Traced]) -> AuditReport:
     recorder, folder = stage.recorder, stage.recorder.path.parent
     recorder.record(PhaseStarted(t=recorder.now(), phase="audit"))
-    for event in stage.subject.restores(since_start=_run_time(recorder)):
-        recorder.record(event)
+    if stage.scenario.audit.changelogs or stage.closely:
+        for event in stage.subject.restores(since_start=_run_time(recorder)):
+            recorder.record(event)
     return run_audit(
         stage.scenario.audit,
         client_config=stage.cluster.client_config,
