@@ -15,7 +15,8 @@ from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.block import Site, check_scenario
 from eoscheck.explore.crashpoints.cells import Cell, parse_cell
-from eoscheck.explore.crashpoints.matrix import CLIENT_TIMEOUT_S, HALVINGS, Options, run_matrix
+from eoscheck.explore.crashpoints.matrix import run_matrix
+from eoscheck.explore.crashpoints.options import CLIENT_TIMEOUT_S, HALVINGS, Options
 from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
 from eoscheck.report.heatmap_live import MatrixProgress
 from eoscheck.run.naming import new_run_id, repeat_command, scenario_words

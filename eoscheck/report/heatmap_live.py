@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from eoscheck.explore.crashpoints.learn import LearnedStep
-from eoscheck.explore.crashpoints.matrix import Listener
+from eoscheck.explore.crashpoints.options import Listener
 from eoscheck.explore.crashpoints.perform import Outcome
 from eoscheck.explore.crashpoints.result import CellResult
 from eoscheck.report import numbers

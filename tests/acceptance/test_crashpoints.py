@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,6 +63,32 @@ def test_under_at_least_once_there_are_duplicates_and_nothing_else(
     assert shown["allowed"]["DUPLICATE"] > 0
     assert "EndTxn(commit)" not in {each["step"] for each in shown["steps"]}
     accepted("Crash points, at-least-once", shown["repeat"], told(shown))
+
+
+@pytest.mark.timeout(600)
+def test_a_bug_is_narrowed_to_its_cell_and_the_smallest_load_and_repeats_by_one_line(
+    eoscheck: Eoscheck, accepted: Accepted
+) -> None:
+    bug = 'subject.args=["--bug", "abort-without-seek"]'
+    innocent, guilty = "Heartbeat x drop-response", "Produce x drop-request x span"
+    cells = ("--cell", innocent, "--cell", guilty)
+    outcome = eoscheck("crashpoints", "--seed", 1, *cells, *GIVES_UP, "--set", bug, timeout_s=400)
+    assert outcome.shown is not None, outcome.stderr
+    shown = outcome.shown
+    (red,) = [each for each in shown["cells"] if each["colour"] == "red"]
+    assert (outcome.exit_code, red["confirmed"], red["culprits"]) == (1, True, [guilty])
+    words = shlex.split(red["repeat"])
+    rate = float(next(each for each in words if each.startswith("load.rate=")).partition("=")[2])
+    assert rate < 300, "the scenario's own"
+    again = eoscheck(*words[1:], timeout_s=180)
+    assert again.exit_code == 1, again.stderr
+    assert again.shown["cells"][0]["codes"].keys() & red["codes"].keys()
+    accepted(
+        "Crash points: a bug, narrowed to one cell and the smallest load",
+        red["repeat"],
+        f"fail: {red['codes']} of {red['records']} records; once more: "
+        f"{again.shown['cells'][0]['codes']} of {again.shown['cells'][0]['records']}",
+    )
 
 
 @pytest.mark.timeout(3600)

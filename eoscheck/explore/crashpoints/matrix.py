@@ -19,7 +19,7 @@ from eoscheck.explore.crashpoints.block import Block, Site, run_block
 from eoscheck.explore.crashpoints.cells import Cell
 from eoscheck.explore.crashpoints.course import Orders, request_of
 from eoscheck.explore.crashpoints.hazards import known_hazard
-from eoscheck.explore.crashpoints.learn import LearnedStep
+from eoscheck.explore.crashpoints.options import Listener, Options, Repeat
 from eoscheck.explore.crashpoints.perform import Bounds, Outcome
 from eoscheck.explore.crashpoints.result import (
     MATRIX_FILE,
@@ -35,44 +35,6 @@ from eoscheck.run.scenario import Scenario
 
 _FINDINGS = 5
 """Kept of each red cell."""
-CLIENT_TIMEOUT_S = 30.0
-HALVINGS = 3
-Repeat = Callable[[Sequence[Cell], Sequence[str]], str]
-"""The command that does it again: these cells alone (all where there are none), with settings."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """`cells` by name instead of the matrix of what is learned; `full`: every action and dimension;
-    `learn_only`: none of them, but for what the learning shows. `client_timeout_s`: what a client
-    whose requests are lost waits at most. `red_enough`: so many red cells end it. `confirm`: each
-    red one is tried alone, and then with half the load, at most `halvings` times, while it stays
-    red."""
-
-    cells: Sequence[Cell] = ()
-    full: bool = False
-    seed: int | None = None
-    client_timeout_s: float = CLIENT_TIMEOUT_S
-    learn_only: bool = False
-    red_enough: int | None = None
-    confirm: bool = True
-    halvings: int = HALVINGS
-
-
-class Listener:
-    """Hears how a matrix goes; all of it may be left as it is."""
-
-    def learned(self, steps: Sequence[LearnedStep], cells: int) -> None:
-        """Once: what the app performs, and how many cells that is."""
-
-    def tried(self, outcome: Outcome, left: int) -> None:
-        """A cell is over; red ones are found later."""
-
-    def judged(self, result: CellResult) -> None:
-        """A red cell, once it was tried alone."""
-
-    def note(self, line: str) -> None:
-        """Something else that takes time."""
 
 
 def run_matrix(
@@ -81,7 +43,7 @@ def run_matrix(
     site: Site,
     folder: Path,
     repeat: Repeat,
-    options: Options = Options(),
+    options: Options | None = None,
     listener: Listener | None = None,
 ) -> MatrixResult:
     """Runs the matrix of the scenario that `load(run_id)` gives, with fresh topics for each run id;
@@ -96,7 +58,7 @@ def run_matrix(
         site=site,
         folder=folder,
         repeat=repeat,
-        options=options,
+        options=options or Options(),
         listener=listener or Listener(),
     ).run()
 
@@ -339,6 +301,9 @@ class _Matrix:
             parts.append("seen once: it did not come out red again alone")
         elif len(culprits) > 1:
             parts.append(f"it takes {len(culprits)} cells: {', '.join(culprits)}")
+        records = block.result.audit.counts.get("input_records", 0)
+        if confirmed and records:
+            parts.append(f"in a run of {records} records")
         result = self._of(
             outcome,
             colour=Colour.RED,
@@ -348,7 +313,7 @@ class _Matrix:
             confirmed=confirmed,
             culprits=culprits,
             known=known_hazard(outcome.cell),
-            records=block.result.audit.counts.get("input_records", 0),
+            records=records,
             repeat=repeat,
         )
         self._tally.results[outcome.cell] = result

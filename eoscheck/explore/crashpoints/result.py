@@ -34,8 +34,8 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
     `took_over_s`: from the crash to another instance's commits for all that the victim had;
     `back_s`: from the victim's next start, or the fault, to its own commit.
     A red one: `codes` counts its anomalies, `findings` holds the first; `confirmed` where it was
-    red alone again, on fresh topics; `culprits` are the cells that it takes; `records` the input
-    that its findings are of: the smallest that was red; `known` names the hazard of the protocol
+    red alone again, on fresh topics; `culprits` are the cells that it takes; `records` is the
+    whole input of that run, the smallest that was red; `known` names the hazard of the protocol
     that it is, which no app can help. `repeat` runs it alone, a red one with that load.
     """
 

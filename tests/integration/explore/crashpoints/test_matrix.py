@@ -14,7 +14,8 @@ from eoscheck.audit.findings import Code, Verdict
 from eoscheck.cli.session import Session, open_session
 from eoscheck.explore.crashpoints.block import Site
 from eoscheck.explore.crashpoints.cells import parse_cell
-from eoscheck.explore.crashpoints.matrix import Options, run_matrix
+from eoscheck.explore.crashpoints.matrix import run_matrix
+from eoscheck.explore.crashpoints.options import Options
 from eoscheck.explore.crashpoints.result import Colour, MatrixResult
 from eoscheck.history import FaultInjected, read_history
 from eoscheck.report.heatmap import render_matrix
