@@ -66,6 +66,14 @@ class InstanceExited(_Event, frozen=True, tag="instance_exited"):
     expected: bool
 
 
+class BrokerChanged(_Event, frozen=True, tag="broker_changed"):
+    """What the harness did to a broker of its own, or saw of it. `up`: the process runs; `running`:
+    it answers clients and takes part in the cluster."""
+
+    broker: int
+    state: Literal["up", "running", "paused", "down"]
+
+
 class FaultInjected(_Event, frozen=True, tag="fault_injected"):
     """A fault that bit. `evidence` proves it (signal delivered, process gone, ...); `target` says
     in words who was hit (`instance 1`, `broker 2 (controller)`; empty in old histories).
@@ -176,6 +184,7 @@ Event: TypeAlias = (
     | InstanceStarted
     | InstanceReady
     | InstanceExited
+    | BrokerChanged
     | FaultInjected
     | FaultHealed
     | FaultMissed

@@ -6,7 +6,7 @@ How each figure is taken: docs/measures.md.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -94,13 +94,22 @@ class RecoverySummary(msgspec.Struct, frozen=True, kw_only=True):
     caught_up: Distribution | None
 
 
+BIN_S = 0.2
+"""The finest bins: a recovery is seen in them."""
+
+
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """The run in bins of `bin_s` seconds, as columns of equal length; bin i begins at i * bin_s.
 
     `committed_per_s`: outputs as the live `read_committed` reader saw them. `sent_per_s`: input
     that was acknowledged, at its intended time. `lag` (records the group has not committed) and
     `held_back` (offsets between the last stable offset and the high watermark of the output: what
-    an open transaction hides) are the highest sample of the bin, None where there is none.
+    an open transaction hides: the LSO lag) are the highest sample of the bin, None where there is
+    none.
+
+    Bins wider than `BIN_S` keep the extremes of what is in them, so that no spike and no standstill
+    is averaged away: the lowest and highest rate in any `BIN_S`, the lowest lag. In bins of
+    `BIN_S` there is nothing to keep, and these columns are empty.
     """
 
     bin_s: float
@@ -108,23 +117,38 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     committed_per_s: list[float]
     lag: list[int | None]
     held_back: list[int | None]
+    committed_low: list[float] = []
+    committed_high: list[float] = []
+    lag_low: list[int | None] = []
+
+
+State: TypeAlias = Literal["up", "restoring", "running", "paused", "down", "stopped"]
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """`up`: the process runs. `starting`: it runs, and was seen to work only later; only where the
-    history says when. `paused`: by a fault. `stopped`: by the harness, after the drain."""
+    """`up`: the process runs. `running`: it has been seen to work, too. `restoring`: it rebuilds
+    its state, as it says itself. `paused`: by a fault. `stopped`: by the harness, after the drain.
+    """
 
-    state: Literal["starting", "up", "paused", "down", "stopped"]
+    state: State
     start: float
     end: float
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """One instance over the run, in order, without holes from its first start to the end."""
+    """One process over the run, in order, without holes from its first start to the end: an
+    instance of the subject, or a broker of a cluster that is ours. `role`: of which app of the
+    subject it is one; empty where that is one app."""
 
-    instance: int
+    kind: Literal["instance", "broker"]
+    number: int
     starts: int
     spans: list[Span]
+    role: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.role or self.kind} {self.number}"
 
 
 class LatencyFigure(msgspec.Struct, frozen=True, kw_only=True):

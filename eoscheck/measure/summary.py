@@ -9,10 +9,11 @@ from eoscheck.measure import journeys as joined
 from eoscheck.measure.availability import longest, outages, with_outages
 from eoscheck.measure.figures import RunFigures
 from eoscheck.measure.landmarks import landmarks
+from eoscheck.measure.lanes import lanes
 from eoscheck.measure.latency import latency
 from eoscheck.measure.liveness import longest_gaps
 from eoscheck.measure.recovery import recoveries, summary
-from eoscheck.measure.timeline import lanes, timeline
+from eoscheck.measure.timeline import timeline
 
 
 def from_history(events: Sequence[Event]) -> RunFigures:

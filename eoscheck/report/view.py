@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from eoscheck.audit.findings import AuditReport, Code, Finding
-from eoscheck.measure.figures import LatencyFigure, Recovery, RunFigures
+from eoscheck.measure.figures import LatencyFigure, Recovery, RunFigures, State
 from eoscheck.report import numbers
 from eoscheck.report.drawing import Point, Row, StripPlot, strip_plot
 from eoscheck.report.sequence import SequenceChart, sequence_chart
@@ -22,6 +23,7 @@ from eoscheck.report.words import (
 from eoscheck.run.result import RunResult
 
 _OPEN_FINDINGS = 3
+_STATES: Sequence[State] = get_args(State)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,8 @@ class RunView:
     alarming: bool
     """Findings come before the figures."""
     held_back: bool
-    paused: bool
+    states: list[str]
+    """That a lane of the timeline shows."""
     sequences: list[SequenceChart]
 
 
@@ -78,6 +81,7 @@ def run_view(index: int, run: RunResult) -> RunView:
     lost, duplicated = lost_and_duplicated(run.audit)
     recovered = figures.recovery.recovered
     groups = finding_groups(run.audit)
+    shown = {span.state for lane in figures.lanes for span in lane.spans}
     return RunView(
         index=index,
         run=run,
@@ -105,7 +109,7 @@ def run_view(index: int, run: RunResult) -> RunView:
         groups=groups,
         alarming=bool(run.audit.unknowns) or any(not group.allowed for group in groups),
         held_back=any(figures.timeline.held_back),
-        paused=any(span.state == "paused" for lane in figures.lanes for span in lane.spans),
+        states=[state for state in _STATES if state in shown],
         sequences=[sequence_chart(each) for each in run.sequences],
     )
 

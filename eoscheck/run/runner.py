@@ -14,6 +14,7 @@ import msgspec
 from eoscheck.audit import run_audit
 from eoscheck.audit.findings import AuditReport
 from eoscheck.audit.identity import parse
+from eoscheck.cluster.brokers import Brokers
 from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.roles import Roles
 from eoscheck.cluster.topics import NewTopic, create_topics
@@ -51,6 +52,7 @@ from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
 from eoscheck.run.sequence import sequences
 from eoscheck.run.trace import Traced, read_trace, topic_roles, tracing
+from eoscheck.run.watched_brokers import WatchedBrokers
 from eoscheck.subject import Subject
 from eoscheck.wire import Wire
 
@@ -69,6 +71,7 @@ class Stage:
     progress: Progress
     network: Network | None
     wire: Wire | None
+    brokers: Brokers | None
     feed: Feed | None
     closely: bool
 
@@ -149,6 +152,7 @@ def run_scenario(
             progress=progress,
             network=network,
             wire=wire,
+            brokers=_watched(cluster.brokers, recorder=recorder),
             feed=feed,
             closely=closely,
         )
@@ -181,6 +185,10 @@ def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
         duration_s=scenario.timing.seconds("faults"),
         gap_s=scenario.timing.gap_s,
     )
+
+
+def _watched(brokers: Brokers | None, *, recorder: Recorder) -> Brokers | None:
+    return None if brokers is None else WatchedBrokers(brokers, recorder=recorder)
 
 
 def _prepare_topics(scenario: Scenario, *, cluster: Cluster, view: ClusterView) -> None:
@@ -330,7 +338,7 @@ def inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | N
                 output_topics=[stage.scenario.audit.output],
                 view=stage.view,
                 transactions=transactions,
-                brokers=stage.cluster.brokers,
+                brokers=stage.brokers,
                 roles=Roles(config),
                 network=stage.network,
                 wire=stage.wire,
@@ -346,9 +354,8 @@ def inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | N
 def _audit(stage: Stage, trace: Sequence[Traced]) -> AuditReport:
     recorder, folder = stage.recorder, stage.recorder.path.parent
     recorder.record(PhaseStarted(t=recorder.now(), phase="audit"))
-    if stage.scenario.audit.changelogs or stage.closely:
-        for event in stage.subject.restores(since_start=_run_time(recorder)):
-            recorder.record(event)
+    for event in stage.subject.restores(since_start=_run_time(recorder)):
+        recorder.record(event)
     return run_audit(
         stage.scenario.audit,
         client_config=stage.cluster.client_config,

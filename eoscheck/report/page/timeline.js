@@ -1,6 +1,6 @@
 "use strict";
 /* Draws each run's timeline from the data inside the page: throughput, lag, and a lane for each
-   instance, on one time axis. Colours come from the style sheet, so that dark mode and print follow. */
+   process, on one time axis. Colours come from the style sheet, so that dark mode and print follow. */
 (() => {
   const data = JSON.parse(document.getElementById("eoscheck-data").textContent);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -22,18 +22,21 @@
     return Array.from({ length: bins + 1 }, (_, i) => +(i * timeline.bin_s).toFixed(3));
   }
 
-  /* Overlapping recoveries are one stretch: shade says "not all work", not how many faults. */
-  function troubled(recoveries) {
-    const stretches = [];
-    for (const fault of recoveries) {
-      if (fault.outcome === "no_input") continue;
-      const end = fault.all_recovered_after_s === null ? Infinity : fault.t + fault.all_recovered_after_s;
-      const open = last(stretches);
-      if (open && fault.t <= open[1]) open[1] = Math.max(open[1], end);
-      else stretches.push([fault.t, end]);
+  /* Stretches that overlap are one: shade says "not all work", not how many faults. */
+  function merged(stretches) {
+    const apart = [];
+    for (const [start, end] of stretches) {
+      const open = last(apart);
+      if (open && start <= open[1]) open[1] = Math.max(open[1], end);
+      else apart.push([start, end]);
     }
-    return stretches;
+    return apart;
   }
+  const healed = (fault) => fault.healed_at ?? Infinity;
+  const struck = (recoveries) => merged(recoveries.map((fault) => [fault.t, healed(fault)]));
+  const worksAgain = (fault) => (fault.all_recovered_after_s === null ? Infinity : fault.t + fault.all_recovered_after_s);
+  const troubled = (recoveries) => merged(
+    recoveries.filter((fault) => fault.outcome !== "no_input").map((fault) => [fault.t, worksAgain(fault)]));
 
   function drawFaults(u, figures, numbered) {
     const { ctx, bbox } = u;
@@ -46,6 +49,10 @@
     for (const [from, to] of troubled(figures.recoveries)) {
       const end = to === Infinity ? bbox.left + bbox.width : at(to);
       ctx.fillRect(at(from), bbox.top, end - at(from), bbox.height);
+    }
+    ctx.fillStyle = colour("struck");
+    for (const [from, to] of struck(figures.recoveries)) {
+      ctx.fillRect(at(from), bbox.top, (to === Infinity ? bbox.left + bbox.width : at(to)) - at(from), bbox.height);
     }
     ctx.fillStyle = colour("fault");
     figures.recoveries.forEach((fault) => {
@@ -86,6 +93,8 @@
     ctx.restore();
   }
 
+  const nameOf = (lane) => `${lane.role || lane.kind} ${lane.number}`;
+
   const axis = (options) => ({
     stroke: () => colour("soft"),
     font: FONT,
@@ -118,8 +127,20 @@
   const amounts = (size) => axis({ size, values: (_, ticks) => ticks.map((v) => short.format(v)), space: 34 });
   const fromZero = (_, __, max) => [0, Math.max(1, (max || 0) * 1.12)];
 
+  /* What a wide bin's mean hides: from the lowest to the highest rate in it. */
+  function extremes(low, high, name) {
+    if (!high.length) return { series: [], bands: [], columns: [] };
+    const edge = (label) => ({ label, stroke: colour(`${name}-edge`), width: 1, paths: stepped, points: { show: false } });
+    return {
+      series: [edge("highest"), edge("lowest")],
+      bands: [{ series: [3, 4], fill: colour(`${name}-fill`) }],
+      columns: [closed(high), closed(low)],
+    };
+  }
+
   function throughput(figures, width, left, group) {
     const { timeline } = figures;
+    const wide = extremes(timeline.committed_low, timeline.committed_high, "committed");
     return [{
       ...base(width, 190, group, false),
       scales: { x: { time: false }, y: { range: fromZero } },
@@ -128,9 +149,11 @@
         {},
         { label: "committed", stroke: colour("committed"), fill: colour("committed-fill"), width: 1.5, paths: stepped, points: { show: false } },
         { label: "sent", stroke: colour("sent"), width: 1.5, paths: stepped, points: { show: false } },
+        ...wide.series,
       ],
+      bands: wide.bands,
       hooks: { drawClear: [(u) => drawFaults(u, figures, true)] },
-    }, [times(timeline), closed(timeline.committed_per_s), closed(timeline.sent_per_s)]];
+    }, [times(timeline), closed(timeline.committed_per_s), closed(timeline.sent_per_s), ...wide.columns]];
   }
 
   function backlog(figures, width, left, group) {
@@ -140,12 +163,12 @@
       ...base(width, 96, group, false),
       scales: { x: { time: false }, y: { range: fromZero } },
       axes: [noSeconds(), amounts(left)],
-      series: [{}, line("lag", "lag"), line("held back", "held")],
+      series: [{}, line("lag", "lag"), line("LSO lag", "held")],
       hooks: { drawClear: [(u) => drawFaults(u, figures, false)] },
     }, [times(timeline), closed(timeline.lag), closed(timeline.held_back)]];
   }
 
-  function instances(figures, width, left, group) {
+  function processes(figures, width, left, group) {
     const { timeline, lanes } = figures;
     const x = times(timeline);
     return [{
@@ -155,7 +178,7 @@
         size: left,
         grid: { show: false },
         splits: lanes.map((_, i) => lanes.length - i - 0.5),
-        values: () => lanes.map((lane) => `#${lane.instance}`),
+        values: () => lanes.map(nameOf),
       })],
       series: [{}, { points: { show: false } }],
       hooks: { draw: [(u) => drawLanes(u, lanes)] },
@@ -180,6 +203,7 @@
     const out = figure.querySelector(".readout");
     const idle = out.textContent;
     const { timeline, lanes } = figures;
+    const rate = (mean, low, high) => `${number.format(mean)}/s` + (high === undefined ? "" : ` (${number.format(low)} to ${number.format(high)})`);
     const item = (name, value) => {
       const bold = document.createElement("b");
       bold.textContent = value;
@@ -190,25 +214,45 @@
       const t = Math.max(0, u.posToVal(u.cursor.left, "x"));
       const i = Math.min(Math.floor(t / timeline.bin_s), timeline.sent_per_s.length - 1);
       const parts = [`${t.toFixed(1)} s`,
-        ...item("committed", `${number.format(timeline.committed_per_s[i])}/s`),
+        ...item("committed", rate(timeline.committed_per_s[i], timeline.committed_low[i], timeline.committed_high[i])),
         ...item("sent", `${number.format(timeline.sent_per_s[i])}/s`)];
       if (timeline.lag[i] !== null) parts.push(...item("lag", number.format(timeline.lag[i])));
-      if (timeline.held_back[i] !== null) parts.push(...item("held back", number.format(timeline.held_back[i])));
+      if (timeline.held_back[i] !== null) parts.push(...item("LSO lag", number.format(timeline.held_back[i])));
       for (const lane of lanes) {
         const span = lane.spans.find((s) => s.start <= t && t < s.end);
-        if (span) parts.push(...item(`instance ${lane.instance}`, span.state));
+        if (span) parts.push(...item(nameOf(lane), span.state));
       }
+      figures.recoveries.forEach((fault, number) => {
+        if (fault.t <= t && t < healed(fault)) parts.push(...item(`fault ${number + 1}`, fault.kind));
+      });
       out.replaceChildren(...parts);
     };
     plots.forEach((plot) => (plot.hooks.setCursor ||= []).push(show));
   }
 
+  /* For fingers and keyboards: what dragging does with a mouse. */
+  function buttons(figure, plots, end) {
+    const show = (min, max) => plots[0].setScale("x", { min: Math.max(0, min), max: Math.min(end, max) });
+    const scaled = (factor) => {
+      const { min, max } = plots[0].scales.x;
+      const at = Math.min(Math.max((min + max) / 2, 0), end);
+      show(at - ((max - min) * factor) / 2, at + ((max - min) * factor) / 2);
+    };
+    const moved = (share) => {
+      const { min, max } = plots[0].scales.x;
+      const by = Math.min(Math.max((max - min) * share, -min), end - max);
+      show(min + by, max + by);
+    };
+    const does = { in: () => scaled(0.5), out: () => scaled(2), earlier: () => moved(-0.5), later: () => moved(0.5), whole: () => show(0, end) };
+    figure.querySelectorAll("[data-zoom]").forEach((button) => { button.onclick = does[button.dataset.zoom]; });
+  }
+
   function draw(figure, width) {
     const index = figure.dataset.timeline;
     const figures = data.runs[index].figures;
-    const left = width < 480 ? 40 : 56;
+    const left = figures.lanes.some((lane) => nameOf(lane).length > 10) ? 96 : 70;
     const hosts = figure.querySelectorAll(".plot");
-    const makers = [throughput, backlog, instances];
+    const makers = [throughput, backlog, processes];
     const plots = [];
     hosts.forEach((host, i) => {
       const target = host.querySelector(".canvas");
@@ -220,6 +264,7 @@
       plots.push(new uPlot(options, columns, target));
     });
     share(plots);
+    buttons(figure, plots, last(times(figures.timeline)));
     readOut(figure, figures, plots);
     return plots;
   }

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from eoscheck.history import (
+    BrokerChanged,
     Event,
     FaultHealed,
     InstanceExited,
@@ -20,7 +21,9 @@ from eoscheck.history import (
     RunFinished,
     SendsUnconfirmed,
 )
+from eoscheck.history.restores import RestoreEnded, RestoreStarted
 from eoscheck.measure import RunFigures, from_history
+from eoscheck.measure.figures import BIN_S
 from eoscheck.measure.timeline import bin_width
 from tests.unit.measure.histories import Simulation, fault, healed, lag, seen, sent
 
@@ -131,8 +134,33 @@ def test_a_log_that_moved_between_two_questions_holds_nothing_back() -> None:
 
 @pytest.mark.parametrize("duration", [1.0, 60.0, 600.0, 3600.0, 86_400.0, 864_000.0])
 def test_a_timeline_stays_small_however_long_the_run(duration: float) -> None:
-    assert bin_width(duration) >= 0.2
-    assert duration / bin_width(duration) <= 3000
+    assert bin_width(duration) >= 1
+    assert duration / BIN_S / bin_width(duration) <= 3600
+
+
+def test_wide_bins_keep_a_spike_a_standstill_and_the_extremes_of_the_lag() -> None:
+    """An hour, of which 0.2 s stood still and 0.2 s were a hundred times as busy."""
+    busy = {9000: 0, 9100: 1000}
+    outputs: list[Event] = [
+        seen(t / 5 + 0.1, *range(t * 1000, t * 1000 + busy.get(t, 10))) for t in range(18_000)
+    ]
+    timeline = from_history([*outputs, lag(1801.0, 7), lag(1801.1, 900), lag(1801.2, 3)]).timeline
+    assert timeline.bin_s > BIN_S
+    assert len(timeline.committed_per_s) == len(timeline.committed_high) <= 3600
+    assert timeline.committed_low.count(0.0) == timeline.committed_high.count(5000.0) == 1
+    assert max(timeline.committed_high) == 5000.0
+    i = int(1801 / timeline.bin_s)
+    assert (timeline.lag_low[i], timeline.lag[i]) == (3, 900)
+    for low, mean, high in zip(
+        timeline.committed_low, timeline.committed_per_s, timeline.committed_high, strict=True
+    ):
+        assert low <= mean <= high
+
+
+def test_the_finest_bins_have_no_extremes_beside_them() -> None:
+    timeline = from_history([seen(1.0, 1, 2)]).timeline
+    assert timeline.bin_s == BIN_S
+    assert timeline.committed_low == timeline.committed_high == timeline.lag_low == []
 
 
 def test_a_lane_shows_when_an_instance_started_worked_and_was_down() -> None:
@@ -156,18 +184,18 @@ def test_a_lane_shows_when_an_instance_started_worked_and_was_down() -> None:
     ).lanes
     assert lane.starts == 2
     assert [(s.state, s.start, s.end) for s in lane.spans] == [
-        ("starting", 1.0, 2.0),
-        ("up", 2.0, 5.0),
+        ("up", 1.0, 2.0),
+        ("running", 2.0, 5.0),
         ("down", 5.0, 7.0),
-        ("starting", 7.0, 8.0),
-        ("up", 8.0, 10.0),
+        ("up", 7.0, 8.0),
+        ("running", 8.0, 10.0),
         ("paused", 10.0, 11.0),
-        ("up", 11.0, 12.0),
+        ("running", 11.0, 12.0),
         ("stopped", 12.0, 12.5),
     ]
 
 
-def test_an_instance_nobody_saw_become_ready_is_shown_as_running() -> None:
+def test_an_instance_nobody_saw_become_ready_is_up_and_no_more() -> None:
     [lane] = from_history(
         [
             InstanceStarted(t=1.0, instance=0, pid=1, attempt=1, state_dir="s"),
@@ -222,3 +250,56 @@ def test_figures_survive_json_unchanged_and_depend_on_nothing_but_the_history() 
         for event in history
     ]
     assert from_history(read_back) == figures
+
+
+def test_a_restore_is_shown_within_what_the_instance_is_otherwise() -> None:
+    def restore(start: float, end: float, store: str) -> list[RestoreStarted | RestoreEnded]:
+        return [
+            RestoreStarted(t=start, instance=0, store=store, partition=0, start=0, end=9),
+            RestoreEnded(t=end, instance=0, store=store, partition=0, restored_to=9),
+        ]
+
+    [lane] = from_history(
+        [
+            InstanceStarted(t=1.0, instance=0, pid=1, attempt=1, state_dir="s"),
+            InstanceReady(t=6.0, instance=0, evidence="e"),
+            InstanceExited(t=8.0, instance=0, pid=1, code=-9, expected=True),
+            PhaseStarted(t=9.0, phase="audit"),
+            *restore(2.0, 3.5, "balances"),  # told by its log, after the run
+            *restore(3.0, 4.0, "seen"),
+            *restore(7.0, 7.5, "balances"),
+            RestoreStarted(t=7.8, instance=0, store="cut short", partition=0, start=0, end=9),
+        ]
+    ).lanes
+    assert [(s.state, s.start, s.end) for s in lane.spans] == [
+        ("up", 1.0, 2.0),
+        ("restoring", 2.0, 4.0),
+        ("up", 4.0, 6.0),
+        ("running", 6.0, 7.0),
+        ("restoring", 7.0, 7.5),
+        ("running", 7.5, 8.0),
+        ("down", 8.0, 9.0),
+    ]
+
+
+def test_each_broker_has_a_lane_behind_those_of_the_instances() -> None:
+    instance, one, two = from_history(
+        [
+            BrokerChanged(t=0.0, broker=1, state="running"),
+            BrokerChanged(t=0.0, broker=2, state="running"),
+            InstanceStarted(t=1.0, instance=0, pid=1, attempt=1, state_dir="s"),
+            BrokerChanged(t=2.0, broker=2, state="down"),
+            BrokerChanged(t=3.0, broker=2, state="up"),
+            BrokerChanged(t=4.0, broker=2, state="running"),
+            BrokerChanged(t=4.5, broker=2, state="running"),
+            PhaseStarted(t=5.0, phase="audit"),
+        ]
+    ).lanes
+    assert [lane.name for lane in (instance, one, two)] == ["instance 0", "broker 1", "broker 2"]
+    assert (one.starts, two.starts) == (1, 2)
+    assert [(s.state, s.start, s.end) for s in two.spans] == [
+        ("running", 0.0, 2.0),
+        ("down", 2.0, 3.0),
+        ("up", 3.0, 4.0),
+        ("running", 4.0, 5.0),
+    ]
