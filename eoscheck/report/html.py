@@ -17,9 +17,13 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from eoscheck import __version__
+from eoscheck.audit.findings import Verdict
+from eoscheck.measure.figures import LatencyFigure
 from eoscheck.report import evidence, numbers
 from eoscheck.report.charts import ChartLibrary, NoCharts, chart_library
 from eoscheck.report.drawing import cost_chart
+from eoscheck.report.panel import Panel
+from eoscheck.report.quantile_chart import latency_panel
 from eoscheck.report.view import remark, run_view
 from eoscheck.report.words import headline, lede, overall, place_of, struck_by
 from eoscheck.run.result import DemoResult
@@ -69,6 +73,7 @@ def render(result: DemoResult, *, charts: ChartLibrary | NoCharts) -> str:
             lede=lede(result),
             seeds=sorted({run.seed for run in result.runs}),
             runs=[run_view(index, run) for index, run in enumerate(result.runs)],
+            latency_chart=_latency_chart(result),
             cost=result.cost,
             chart=None if result.cost is None else cost_chart(result.cost),
             environments=_environments(result),
@@ -80,6 +85,15 @@ def render(result: DemoResult, *, charts: ChartLibrary | NoCharts) -> str:
             version=__version__,
         )
     )
+
+
+def _latency_chart(result: DemoResult) -> Panel | None:
+    """Of several runs: a line for each guarantee, of its first run."""
+    first: dict[str, LatencyFigure] = {}
+    for run in result.runs:
+        if run.figures.latency.overall is not None and run.expected.verdict is Verdict.PASS:
+            first.setdefault(run.guarantee.value, run.figures.latency.overall)
+    return latency_panel("Seconds by quantile", list(first.items())) if len(first) > 1 else None
 
 
 def render_page(template: str, *, styles: Sequence[str], **values: object) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from eoscheck.audit.findings import AuditReport, Code, Finding
+from eoscheck.audit.findings import AuditReport, Code
 from eoscheck.measure.figures import LatencyFigure, Recovery, RunFigures, State
 from eoscheck.report import numbers
+from eoscheck.report.card import FindingCard, finding_card
 from eoscheck.report.drawing import Point, Row, StripPlot, strip_plot
+from eoscheck.report.panel import Panel
+from eoscheck.report.quantile_chart import latency_panel
 from eoscheck.report.sequence import SequenceChart, sequence_chart
 from eoscheck.report.words import (
     MEANING,
@@ -22,6 +25,7 @@ from eoscheck.report.words import (
 )
 from eoscheck.run.result import RunResult
 
+NO_STEPS: Mapping[str, str] = {}
 _OPEN_FINDINGS = 3
 _STATES: Sequence[State] = get_args(State)
 
@@ -42,8 +46,8 @@ class FindingGroup:
     meaning: str
     total: int
     allowed: bool
-    first: Sequence[Finding]
-    rest: Sequence[Finding]
+    first: Sequence[FindingCard]
+    rest: Sequence[FindingCard]
 
     @property
     def listed(self) -> int:
@@ -67,21 +71,35 @@ class RunView:
     judged_over_all: int
     without_input: int
     latency: list[tuple[str, LatencyFigure]]
+    latency_chart: Panel | None
     groups: list[FindingGroup]
     alarming: bool
     """Findings come before the figures."""
     held_back: bool
     states: list[str]
     """That a lane of the timeline shows."""
-    sequences: list[SequenceChart]
+    sequences: list[tuple[str, SequenceChart]]
+    """Each with its anchor."""
 
 
 def run_view(index: int, run: RunResult) -> RunView:
     figures = run.figures
     lost, duplicated = lost_and_duplicated(run.audit)
     recovered = figures.recovery.recovered
-    groups = finding_groups(run.audit)
+    anchors = {
+        each.title: f"steps-{index + 1}-{n}" for n, each in enumerate(run.sequences, start=1)
+    }
+    groups = finding_groups(run.audit, steps=anchors)
     shown = {span.state for lane in figures.lanes for span in lane.spans}
+    latency = [
+        (label, figure)
+        for label, figure in (
+            ("steady state", figures.latency.steady),
+            ("under faults", figures.latency.faults),
+            ("all", figures.latency.overall),
+        )
+        if figure is not None
+    ]
     return RunView(
         index=index,
         run=run,
@@ -97,26 +115,22 @@ def run_view(index: int, run: RunResult) -> RunView:
         bound=None if recovered is None else recovered.p50.upper,
         judged_over_all=sum(r.judged_by == "all" for r in figures.recoveries),
         without_input=sum(r.outcome == "no_input" for r in figures.recoveries),
-        latency=[
-            (label, figure)
-            for label, figure in (
-                ("steady state", figures.latency.steady),
-                ("under faults", figures.latency.faults),
-                ("all", figures.latency.overall),
-            )
-            if figure is not None
-        ],
+        latency=latency,
+        latency_chart=latency_panel("Latency by quantile", latency[:2]),
         groups=groups,
         alarming=bool(run.audit.unknowns) or any(not group.allowed for group in groups),
         held_back=any(figures.timeline.held_back),
         states=[state for state in _STATES if state in shown],
-        sequences=[sequence_chart(each) for each in run.sequences],
+        sequences=[(anchors[each.title], sequence_chart(each)) for each in run.sequences],
     )
 
 
-def finding_groups(audit: AuditReport) -> list[FindingGroup]:
-    """Anomalies first, then what the guarantee allows; each code once."""
-    return [*_groups(audit, allowed=False), *_groups(audit, allowed=True)]
+def finding_groups(
+    audit: AuditReport, *, steps: Mapping[str, str] = NO_STEPS
+) -> list[FindingGroup]:
+    """Anomalies first, then what the guarantee allows; each code once. `steps`: anchors of protocol
+    steps, by what they are around."""
+    return [*_groups(audit, allowed=False, steps=steps), *_groups(audit, allowed=True, steps=steps)]
 
 
 def remark(fault: Recovery) -> str:
@@ -165,10 +179,16 @@ def _recovery_points(recoveries: Sequence[Recovery], name: str, *, kind: str) ->
     return points
 
 
-def _groups(audit: AuditReport, *, allowed: bool) -> Iterable[FindingGroup]:
+def _groups(
+    audit: AuditReport, *, allowed: bool, steps: Mapping[str, str]
+) -> Iterable[FindingGroup]:
     totals = audit.allowed if allowed else audit.anomalies
     for code, total in ((code, totals.get(code, 0)) for code in Code):
-        findings = [f for f in audit.findings if f.code is code and f.allowed is allowed]
+        findings = [
+            finding_card(each, steps=steps)
+            for each in audit.findings
+            if each.code is code and each.allowed is allowed
+        ]
         opened = 0 if allowed else _OPEN_FINDINGS
         if total:
             yield FindingGroup(
@@ -192,15 +212,25 @@ def _input(run: RunResult) -> list[Tile]:
     return [*tiles, Tile(label="failed", value=counts.failed)] if counts.failed else tiles
 
 
+_ALWAYS: Mapping[Code, str] = {
+    Code.LOST: "lost",
+    Code.DUPLICATE: "duplicated",
+    Code.REORDERED: "reordered",
+    Code.ABORTED_VISIBLE: "visible though aborted",
+    Code.HANGING_TRANSACTION: "hanging transactions",
+}
+
+
 def _output(run: RunResult) -> list[Tile]:
-    """Lost and duplicated always, the other codes where they were found."""
+    """What people ask for first always, the other codes where they were found."""
     audit = run.audit
     tiles = [Tile(label="committed", value=committed(run))]
-    always = {Code.LOST: "lost", Code.DUPLICATE: "duplicated"}
-    for code in [*always, *(code for code in Code if code not in always)]:
+    aborted = [each.aborted_records for each in audit.transactions if each.topic == audit.output]
+    tiles += [Tile(label="aborted, must not be read", value=number) for number in aborted]
+    for code in [*_ALWAYS, *(code for code in Code if code not in _ALWAYS)]:
         anomalies, allowed = audit.anomalies.get(code, 0), audit.allowed.get(code, 0)
-        if code in always or anomalies + allowed:
-            label = always.get(code, code.value.lower().replace("_", " "))
+        if code in _ALWAYS or anomalies + allowed:
+            label = _ALWAYS.get(code, code.value.lower().replace("_", " "))
             note = "allowed" if allowed and not anomalies else ""
             tile = Tile(label=label, value=anomalies + allowed, note=note, bad=anomalies > 0)
             tiles.append(tile)
