@@ -30,12 +30,13 @@ _ABORT = "EndTxn(abort)"
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
-    """What to go through, and who is told: of the steps once they are learned, of each outcome as
-    soon as the next cell may begin."""
+    """What to go through, at most so many cells of it, and who is told: of the steps once they are
+    learned, of each outcome as soon as the next cell may begin."""
 
     agenda: Agenda
     bounds: Bounds
     seed: int
+    most_cells: int
     learned: Callable[[Sequence[LearnedStep]], None] = lambda _steps: None
     tell: Callable[[Outcome], None] = lambda _outcome: None
 
@@ -136,7 +137,7 @@ class Course:
     def _go_through(self, background: Background) -> None:
         agenda, performer = self._orders.agenda, self._performer
         chain = 0
-        while not self._stop.is_set():
+        while not self._stop.is_set() and len(self._log.outcomes) < self._orders.most_cells:
             chain = chain if performer.down is not None else 0
             cell = agenda.next(down=performer.down is not None, chain=chain)
             if cell is None:

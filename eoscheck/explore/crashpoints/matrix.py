@@ -172,6 +172,7 @@ class _Matrix:
                 agenda=agenda,
                 bounds=self._bounds,
                 seed=self._seed,
+                most_cells=self._options.cells_a_run,
                 learned=lambda steps: self._listener.learned(steps, len(agenda.left)),
                 tell=(lambda _outcome: None) if cells else tell,
             ),

@@ -12,6 +12,8 @@ from eoscheck.explore.crashpoints.result import CellResult
 
 CLIENT_TIMEOUT_S = 30.0
 HALVINGS = 3
+CELLS_A_RUN = 60
+"""Each audit reads its run from the start: so none has to read more than some minutes of load."""
 Repeat = Callable[[Sequence[Cell], Sequence[str]], str]
 """The command that does it again: these cells alone (all where there are none), with settings."""
 
@@ -22,7 +24,7 @@ class Options:
     `learn_only`: none of them, but for what the learning shows. `client_timeout_s`: what a client
     whose requests are lost waits at most. `red_enough`: so many red cells end it. `confirm`: each
     red one is tried alone, and then with half the load, at most `halvings` times, while it stays
-    red."""
+    red. `cells_a_run`: after so many the rest goes on in a new run, on fresh topics."""
 
     cells: Sequence[Cell] = ()
     full: bool = False
@@ -32,6 +34,7 @@ class Options:
     red_enough: int | None = None
     confirm: bool = True
     halvings: int = HALVINGS
+    cells_a_run: int = CELLS_A_RUN
 
 
 class Listener:

@@ -39,7 +39,9 @@ def run(session: Session, folder: Path, *cells: str, args: Sequence[str] = ()) -
         site=Site(cluster=session.cluster, supervisor=session.supervisor, wire=session.wire),
         folder=folder,
         repeat=lambda cells, _settings: f"eoscheck crashpoints --cell '{cells[0].name}'",
-        options=Options(cells=[parse_cell(cell) for cell in cells], client_timeout_s=15.0),
+        options=Options(
+            cells=[parse_cell(cell) for cell in cells], client_timeout_s=15.0, cells_a_run=2
+        ),
     )
 
 
@@ -58,9 +60,9 @@ def test_cells_of_a_healthy_app_are_reached_recovered_and_green(
     crashes = [each for each in result.cells if each.cell.crashes]
     assert all(each.took_over_s and each.back_s for each in crashes)
     assert all(each.request["api"] == each.cell.step.partition("(")[0] for each in result.cells)
-    injected = [
-        each for each in read_history(Path(result.runs[0])) if isinstance(each, FaultInjected)
-    ]
+    assert len(result.runs) == 2, "two cells a run"
+    events = [each for folder in result.runs for each in read_history(Path(folder))]
+    injected = [each for each in events if isinstance(each, FaultInjected)]
     assert {each.fault_id for each in injected} == set(names)
 
 
