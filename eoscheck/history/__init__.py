@@ -1,6 +1,7 @@
 """What happened in a run: typed events, one line of NDJSON each, in the order they were seen."""
 
 from eoscheck.history.events import (
+    BlockWritten,
     BrokerChanged,
     Event,
     FaultHealed,
@@ -22,6 +23,7 @@ from eoscheck.history.events import (
 from eoscheck.history.recorder import Recorder, read_history
 
 __all__ = [
+    "BlockWritten",
     "BrokerChanged",
     "Event",
     "FaultHealed",

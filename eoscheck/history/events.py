@@ -138,6 +138,17 @@ class SendsUnconfirmed(_Event, frozen=True, tag="sends_unconfirmed"):
     reason: str
 
 
+class BlockWritten(_Event, frozen=True, tag="block_written"):
+    """One of several load generators is done: it gave out the numbers from `first` on, `count` of
+    them, each once. `lost`: its process went away, and may have written more of them than it told.
+    """
+
+    generator: int
+    first: int
+    count: int
+    lost: bool
+
+
 class OutputsObserved(_Event, frozen=True, tag="outputs_observed"):
     """Committed outputs as a live `read_committed` reader got them; `t` is when it got them.
 
@@ -190,6 +201,7 @@ Event: TypeAlias = (
     | FaultMissed
     | SendsAcknowledged
     | SendsUnconfirmed
+    | BlockWritten
     | OutputsObserved
     | GroupSampled
     | GroupChanged

@@ -116,7 +116,14 @@ def _drive(
     with ClusterView(client_config) as view:
         view.partitions(spec.topic)
     outcomes = Outcomes(topic=spec.topic, recorder=recorder)
-    sender = _sender(spec, seed, run_id, client_config, outcomes, recorder.now)
+    sender = open_sender(
+        spec,
+        seed=seed,
+        transactional_id=f"eoscheck-load-{run_id}",
+        client_config=client_config,
+        outcomes=outcomes,
+        clock=recorder.now,
+    )
     records = generate(spec, seed=seed, run_id=run_id)
     limit = math.inf if count is None else count
     started = recorder.now()
@@ -130,7 +137,7 @@ def _drive(
                 most_late = max(most_late, now - pacing.intended(sent))
             while sent < due:
                 key, value = next(records)
-                identity = _identity(identify, key, value)
+                identity = identity_of(identify, key, value)
                 sender.send(identity, key, value, pacing.intended(sent))
                 sent += 1
             outcomes.write_if_due()
@@ -150,14 +157,16 @@ def _drive(
     )
 
 
-def _sender(
+def open_sender(
     spec: LoadSpec,
+    *,
     seed: int,
-    run_id: str,
+    transactional_id: str,
     client_config: Mapping[str, str],
     outcomes: Outcomes,
     clock: Callable[[], float],
 ) -> Sender:
+    """A plain producer, or one of transactions where the load wants those."""
     if spec.transaction_size is None:
         return PlainSender(
             topic=spec.topic, client_config=client_config, outcomes=outcomes, acks=spec.acks
@@ -166,14 +175,15 @@ def _sender(
         topic=spec.topic,
         size=spec.transaction_size,
         aborts=abort_decisions(spec, seed=seed),
-        transactional_id=f"eoscheck-load-{run_id}",
+        transactional_id=transactional_id,
         client_config=client_config,
         outcomes=outcomes,
         clock=clock,
     )
 
 
-def _identity(identify: Identify, key: bytes, value: bytes) -> Identity:
+def identity_of(identify: Identify, key: bytes, value: bytes) -> Identity:
+    """Raises UsageError where it finds none in a record of ours."""
     identity = identify(key, value, None)
     if identity is None:
         raise UsageError(

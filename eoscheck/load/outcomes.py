@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
-from eoscheck.history import Recorder, SendsAcknowledged, SendsUnconfirmed
-from eoscheck.history.events import Identity
+from eoscheck.history import SendsAcknowledged, SendsUnconfirmed
+from eoscheck.history.events import Event, Identity
 
 _EVERY_S = 0.25
 _LARGEST_EVENT = 10_000
@@ -15,10 +15,18 @@ _LARGEST_EVENT = 10_000
 Unconfirmed = Literal["aborted", "failed", "indeterminate"]
 
 
+class EventLog(Protocol):
+    """What is needed of a recorder."""
+
+    def now(self) -> float: ...
+
+    def record(self, event: Event) -> None: ...
+
+
 class Outcomes:
     """Belongs to the load's thread. `counts`: outcome -> records so far."""
 
-    def __init__(self, *, topic: str, recorder: Recorder) -> None:
+    def __init__(self, *, topic: str, recorder: EventLog) -> None:
         self.counts: Counter[str] = Counter()
         self._topic = topic
         self._recorder = recorder

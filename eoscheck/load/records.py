@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, count
 
 import msgspec
 
@@ -19,20 +19,23 @@ _BLOCK = 1024
 def generate(
     spec: LoadSpec,
     *,
-    seed: int,
+    seed: int | str,
     run_id: str,
+    numbers: Iterator[int] | None = None,
     wall_clock: Callable[[], float] = time.time,
 ) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of record 0, 1, 2, ... without end.
 
     The same seed gives the same records, except for what a template takes from `{run_id}` or from
-    the wall clock (`{time_ms}`).
+    the wall clock (`{time_ms}`). `numbers`: what `{seq}` is, instead of 0, 1, 2, ...; each record
+    takes one when it is made.
     """
+    numbers = count() if numbers is None else numbers
     key_of = compile_template(spec.key, what="load.key")
     value_of = compile_template(spec.value, what="load.value")
     encode = msgspec.json.Encoder().encode if isinstance(spec.value, dict) else _as_text
-    for seq, (account, amount) in enumerate(_payments(spec, seed)):
-        fields = Fields(seq, account, amount, run_id, int(wall_clock() * 1000))
+    for account, amount in _payments(spec, seed):
+        fields = Fields(next(numbers), account, amount, run_id, int(wall_clock() * 1000))
         yield _as_text(key_of(fields)), encode(value_of(fields))
 
 
@@ -43,7 +46,7 @@ def abort_decisions(spec: LoadSpec, *, seed: int) -> Iterator[bool]:
         yield chance.random() < spec.abort_ratio
 
 
-def _payments(spec: LoadSpec, seed: int) -> Iterator[tuple[str, int]]:
+def _payments(spec: LoadSpec, seed: int | str) -> Iterator[tuple[str, int]]:
     """Account and amount. The rank of an account is its number: `acct-00000` is the busiest."""
     chance = random.Random(f"{seed}/records")
     accounts = [f"acct-{number:05d}" for number in range(spec.keys)]

@@ -1,0 +1,16 @@
+"""The messages between Locust's master and its workers, and the rows of its statistics."""
+
+HELLO = "eos-hello"
+"""A worker's users are about to start: it needs a plan, and a block of numbers."""
+PLAN = "eos-plan"
+CLOCK = "eos-clock"
+CLOCK_ANSWER = "eos-clock-answer"
+BANDS = "eos-bands"
+SENDS = "eos-sends"
+FINISH = "eos-finish"
+ENDED = "eos-ended"
+BROKEN = "eos-broken"
+"""A worker cannot send: why."""
+
+ACKNOWLEDGED = "acknowledged"
+END_TO_END = "committed receipt"
