@@ -78,9 +78,11 @@ class Director:
         events.quitting.add_listener(self._on_quitting)
 
     def _on_test_start(self, environment: Environment, **_: Any) -> None:
+        if self.run is not None and self.run.conclusion is not None:
+            self.run.concluded.wait()  # its process is on its way out
         if self.run is not None and not self.run.concluded.is_set():
-            _LOG.error("the run before is not concluded yet: stop, and start again afterwards")
-            gevent.spawn(self._runner.stop)
+            _LOG.error("the run before is not judged yet: start again when it is")
+            gevent.spawn_later(_LOOK_S, self._runner.stop)  # Locust takes it for started by then
             return
         environment.process_exit_code = None
         try:

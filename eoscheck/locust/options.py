@@ -17,45 +17,43 @@ SCENARIO = "kill-exactly-once"
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "eoscheck", "What runs under this load, what is done to it, and how it is judged."
-    )
-    group.add_argument(
+    # Not in a group of their own: only what the parser itself was given is on the start page.
+    parser.add_argument(
         "--eos-scenario",
         default=SCENARIO,
         metavar="SCENARIO",
         env_var="EOS_SCENARIO",
         help="A TOML file, or the name of a shipped scenario: cluster, app, faults, audit.",
     )
-    group.add_argument(
+    parser.add_argument(
         "--eos-seed",
         default="",
         metavar="N",
         help="Replaces the scenario's seed: the same seed, the same faults.",
     )
-    group.add_argument(
+    parser.add_argument(
         "--eos-set",
         default="",
         metavar="KEY=VALUE ...",
         help="Replaces values of the scenario, as a shell would split them: "
         "'timing.faults=10s load.rate=500'.",
     )
-    group.add_argument(
+    parser.add_argument(
         "--eos-base",
         default="",
         metavar="FILE",
         help="A file with your app instead of the one that the scenario extends.",
     )
-    group.add_argument(
+    parser.add_argument(
         "--eos-guarantee", default="", metavar="NAME", help="Run and judge it under this one."
     )
-    group.add_argument(
+    parser.add_argument(
         "--eos-rate",
         default="",
         metavar="N",
         help="Records a second of each user; else its class says it, or the scenario's load.rate.",
     )
-    group.add_argument(
+    parser.add_argument(
         "--eos-report",
         default="reports",
         metavar="FOLDER",

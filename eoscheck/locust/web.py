@@ -71,7 +71,7 @@ def state_of(director: Director) -> dict[str, Any]:
         for event in run.faults
         if isinstance(event, FaultMissed)
     ]
-    conclusion = run.conclusion
+    conclusion = run.conclusion if run.concluded.is_set() else None
     if isinstance(conclusion, Concluded):
         reasons = "; ".join(conclusion.reasons)
         outcome = f"{conclusion.verdict} {reasons}".strip()
