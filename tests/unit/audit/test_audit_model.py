@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from eoscheck.audit.findings import Code
 from eoscheck.audit.spec import AuditSpec, RunningSum
 from tests.unit.audit import naive
 from tests.unit.audit.topics import CRAMPED, INPUT, OUTPUT, ROOMY, Row, Topic, check_all
+
+pytestmark = pytest.mark.thorough
 
 EXAMPLES = settings(max_examples=300)
 EVERY = 10_000

@@ -92,6 +92,7 @@ def _equal(one: Batches, other: Batches) -> bool:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [1])
 def test_a_hundred_thousand_mutated_batches_are_read_or_refused_alike(seed: int) -> None:
     chance = random.Random(seed)

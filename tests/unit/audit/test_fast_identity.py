@@ -240,6 +240,7 @@ _records = st.lists(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=400)
 @given(records=_records, expression=st.sampled_from(EXPRESSIONS))
 def test_whatever_the_records_the_compiled_evaluation_is_python_s(

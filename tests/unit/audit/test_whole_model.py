@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,8 @@ from tests.unit.audit.whole_logs import (
     cleaned,
 )
 from tests.unit.logformat import wire
+
+pytestmark = pytest.mark.thorough
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "500"))
 EVERY = 10_000

@@ -41,6 +41,7 @@ def test_what_keeps_no_state_has_none_wiped(drawn: list[dict[str, Any]]) -> None
     assert not any("wipe" in table for table in drawn)
 
 
+@pytest.mark.thorough
 def test_what_keeps_state_may_lose_it() -> None:
     drawn = schedules(only=["kill"], stateful=True)
     find(drawn, lambda schedule: any("wipe" in table for table in schedule.faults))
