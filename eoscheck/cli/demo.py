@@ -59,7 +59,7 @@ def command(
             watch=session.watch,
             progress=session.progress,
         )
-    show(result, path=report / run_id / "report.html", output_format=output_format)
+    show(result, folder=report / run_id, output_format=output_format)
     return exit_code(result)
 
 

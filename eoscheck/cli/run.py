@@ -85,7 +85,7 @@ def command(
         )
     show(
         as_demo([result]),
-        path=report / run_id / "report.html",
+        folder=report / run_id,
         output_format=output_format,
     )
     return result.verdict.exit_code

@@ -106,7 +106,7 @@ def run_command(
         result = as_demo(series.runs)
         # So that `eoscheck report` draws the folder again.
         (folder / DEMO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
-        show(result, path=folder / "report.html", output_format=output_format)
+        show(result, folder=folder, output_format=output_format)
     return series.exit_code
 
 

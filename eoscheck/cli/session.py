@@ -17,7 +17,7 @@ from eoscheck.audit.findings import Guarantee
 from eoscheck.cluster.spec import ClusterSpec, Provider
 from eoscheck.history import Event
 from eoscheck.report.as_json import to_json
-from eoscheck.report.html import write_html
+from eoscheck.report.beside import write_all
 from eoscheck.report.live import LiveView
 from eoscheck.report.terminal import print_demo
 from eoscheck.run.needs import ClusterNeeds
@@ -126,9 +126,9 @@ def open_session(spec: ClusterSpec, needs: ClusterNeeds = _NOTHING) -> Iterator[
         )
 
 
-def show(result: DemoResult, *, path: Path, output_format: str) -> None:
-    """The report's file, and the result on standard output."""
-    write_html(result, path=path)
+def show(result: DemoResult, *, folder: Path, output_format: str) -> None:
+    """The reports' files in `folder`, and the result on standard output."""
+    path = write_all(result, folder=folder)
     if output_format == "json":
         click.echo(to_json(result))
         return

@@ -1,147 +1,30 @@
-"""What a run looks like while it goes on: rates, lag, faults, instances."""
+"""What a run looks like while it goes on: rates, lag, faults, recoveries, what was noticed."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
-from eoscheck.history.events import (
-    Event,
-    FaultHealed,
-    FaultInjected,
-    FaultMissed,
-    GroupSampled,
-    InstanceExited,
-    InstanceReady,
-    InstanceStarted,
-    LogSampled,
-    OutputsObserved,
-    PhaseStarted,
-    RunFinished,
-    SendsAcknowledged,
-)
-from eoscheck.measure.timeline import held_back
+from eoscheck.history.events import Event
 from eoscheck.report import numbers
-from eoscheck.report.words import struck_by
+from eoscheck.report.progress import PHASES, Progress
 
-_WINDOW_S = 2.0
 _REFRESH_S = 0.2
-_PHASES = {
-    "start": "starting",
-    "steady": "steady",
-    "faults": "under fire",
-    "drain": "draining",
-    "audit": "auditing",
-}
-
-
-class _Rate:
-    """Records a second over the last two seconds of the run's clock."""
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[float, int]] = deque()
-        self._sum = 0
-
-    def add(self, t: float, records: int) -> None:
-        self._recent.append((t, records))
-        self._sum += records
-
-    def at(self, t: float) -> float:
-        while self._recent and self._recent[0][0] < t - _WINDOW_S:
-            self._sum -= self._recent.popleft()[1]
-        return self._sum / min(_WINDOW_S, max(t, _REFRESH_S))
-
-
-class Progress:
-    """The state of a run so far, as its events tell it."""
-
-    def __init__(self) -> None:
-        self.t = 0.0
-        self.phase = "starting"
-        self.lag: int | None = None
-        self.held_back: int | None = None
-        self.injected = 0
-        self.missed = 0
-        self.last_fault = ""
-        self.instances: dict[int, str] = {}
-        self._sent = _Rate()
-        self._committed = _Rate()
-
-    def take(self, event: Event) -> None:
-        self.t = max(self.t, event.t)
-        match event:
-            case PhaseStarted(phase=phase):
-                self.phase = _PHASES[phase]
-            case RunFinished():
-                self.phase = "finished"
-            case SendsAcknowledged():
-                self._sent.add(event.t, len(event.identities))
-            case OutputsObserved():
-                self._committed.add(event.t, len(event.identities))
-            case GroupSampled(lag=lag):
-                self.lag = lag
-            case LogSampled():
-                self.held_back = held_back(event)
-            case _:
-                self._take_fault_or_instance(event)
-
-    def _take_fault_or_instance(self, event: Event) -> None:
-        match event:
-            case FaultInjected(kind=kind, instance=instance):
-                self.injected += 1
-                struck = struck_by(kind, instance=instance, target=event.target)
-                self.last_fault = f"{struck} at {numbers.moment(event.t)}"
-                if kind == "pause" and instance is not None:
-                    self.instances[instance] = "paused"
-            case FaultHealed(kind="pause", instance=int(instance)):
-                self.instances[instance] = "up"
-            case FaultMissed():
-                self.missed += 1
-            case InstanceStarted(instance=instance):
-                self.instances[instance] = "starting"
-            case InstanceReady(instance=instance):
-                self.instances[instance] = "up"
-            case InstanceExited(instance=instance):
-                stopped = event.expected and self.phase == _PHASES["drain"]
-                self.instances[instance] = "stopped" if stopped else "down"
-
-    def line(self) -> str:
-        """All of it in one line, without colour."""
-        if self.phase in (_PHASES["audit"], "finished"):
-            return f"{numbers.moment(self.t):>7} {self.phase}"
-        parts = [
-            f"{numbers.moment(self.t):>7} {self.phase}",
-            f"sent {numbers.rate(self._sent.at(self.t))}",
-            f"committed {numbers.rate(self._committed.at(self.t))}",
-        ]
-        if self.lag is not None:
-            parts.append(f"lag {self.lag:,}")
-        if self.held_back:
-            parts.append(f"held back {self.held_back:,}")
-        if self.injected:
-            parts.append(f"{numbers.plural(self.injected, 'fault')}, last: {self.last_fault}")
-        if self.missed:
-            parts.append(f"{self.missed:,} missed")
-        # Whether a restarted instance works yet is not always told: that it runs, is.
-        settled = {"up", "stopped"} | ({"starting"} if self.injected else set())
-        away = [
-            f"{n} {state}" for n, state in sorted(self.instances.items()) if state not in settled
-        ]
-        if away:
-            parts.append("instance " + ", ".join(away))
-        return " · ".join(parts)
+_LEVELS = "▁▂▃▄▅▆▇█"
+_STYLES = {"running": "green", "up": "yellow", "paused": "yellow", "down": "bold red"}
 
 
 class LiveView:
-    """Shows a run's events: one line that changes on a terminal, else a line every `every_s` of the
-    run's clock, and one for each new phase. Give it to `Recorder.subscribe`; use it as a context
-    manager, so that the terminal is left as it was."""
+    """Shows a run's events: a small table that changes on a terminal, else a line every `every_s`
+    of the run's clock, and one for each new phase. Give it to `Recorder.subscribe`; use it as a
+    context manager, so that the terminal is left as it was."""
 
     def __init__(
         self, title: str = "", *, console: Console | None = None, every_s: float = 2.0
@@ -184,9 +67,92 @@ class LiveView:
             return
         self._shown_at, self._shown_phase = progress.t, progress.phase
         if self._live is None:
-            self._print(f"  {progress.line()}")
+            self._print(f"  {plain_line(progress)}")
         else:
-            self._spinner.update(text=Text(f"{self._title} {progress.line()}"))
+            self._spinner.update(text=_head(self._title, progress))
+            self._live.update(Group(self._spinner, table_of(progress)))
 
     def _print(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
+
+
+def plain_line(progress: Progress) -> str:
+    """All of it in one line, without colour."""
+    at = f"{numbers.moment(progress.t):>7} {progress.phase}"
+    if progress.phase in (PHASES["audit"], "finished"):
+        return at
+    parts = [
+        at,
+        f"sent {numbers.rate(progress.sent.at(progress.t))}",
+        f"committed {numbers.rate(progress.committed.at(progress.t))}",
+        *_backlog(progress),
+    ]
+    last = progress.last_fault
+    if last is not None:
+        parts.append(f"{numbers.plural(len(progress.faults), 'fault')}, last: {last.name}")
+        parts.append(progress.recovered())
+    parts += progress.noticed()
+    parts += _away(progress)
+    return " · ".join(parts)
+
+
+def table_of(progress: Progress) -> RenderableType:
+    """The same on a terminal, with how the rates went before."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    if progress.phase in (PHASES["audit"], "finished"):
+        return table
+    for name, rate in (("committed", progress.committed), ("sent", progress.sent)):
+        now = f"{numbers.rate(rate.at(progress.t)):>10}  "
+        table.add_row(name, Text.assemble(now, (sparkline(rate.trail(progress.t)), "blue")))
+    table.add_row("lag", " · ".join(_backlog(progress)) or numbers.NONE)
+    table.add_row("instances", _states(progress.instances))
+    if progress.brokers:
+        table.add_row("brokers", _states(progress.brokers))
+    last = progress.last_fault
+    if last is not None:
+        table.add_row("faults", Text(f"{len(progress.faults)}, last: {last.name}"))
+        table.add_row("", progress.recovered())
+    if progress.noticed():
+        table.add_row("noticed", Text(" · ".join(progress.noticed()), style="bold yellow"))
+    return table
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """One character each, from zero to the largest; a value above zero is never drawn as zero."""
+    top = max(values, default=0)
+    if not top:
+        return ""
+    steps = len(_LEVELS) - 1
+    return "".join(_LEVELS[-(-value * steps // top)] for value in values)
+
+
+def _head(title: str, progress: Progress) -> Text:
+    return Text.assemble(
+        (title, "bold"), f"  {progress.phase}  ", (numbers.moment(progress.t), "dim")
+    )
+
+
+def _backlog(progress: Progress) -> list[str]:
+    parts = [] if progress.lag is None else [f"lag {progress.lag:,}"]
+    return [*parts, f"LSO lag {progress.held_back:,}"] if progress.held_back else parts
+
+
+def _away(progress: Progress) -> list[str]:
+    """Who is not at work. Whether a restarted instance works yet is not always told: that it runs,
+    is."""
+    settled = {"running", "stopped"} | ({"up"} if progress.faults else set())
+    parts = []
+    for what, states in (("instance", progress.instances), ("broker", progress.brokers)):
+        away = [f"{n} {state}" for n, state in sorted(states.items()) if state not in settled]
+        if away:
+            parts.append(f"{what} " + ", ".join(away))
+    return parts
+
+
+def _states(states: Mapping[int, str]) -> Text:
+    line = Text()
+    for number, state in sorted(states.items()):
+        line.append(f"{number} ").append(f"{state}   ", style=_STYLES.get(state, "dim"))
+    return line

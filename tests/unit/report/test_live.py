@@ -3,11 +3,20 @@ from __future__ import annotations
 import io
 import re
 
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from eoscheck.history import Event, FaultMissed, GroupSampled, PhaseStarted
-from eoscheck.report.live import LiveView
-from tests.unit.measure.histories import Simulation, fault, lag, seen, sent
+from eoscheck.history import (
+    BrokerChanged,
+    Event,
+    FaultMissed,
+    GroupSampled,
+    InstanceExited,
+    PhaseStarted,
+)
+from eoscheck.report.live import LiveView, sparkline
+from tests.unit.measure.histories import Simulation, fault, healed, lag, seen, sent
 
 
 def shown(events: list[Event], *, every_s: float = 2.0) -> list[str]:
@@ -85,3 +94,78 @@ def test_on_a_terminal_one_line_changes_and_the_cursor_comes_back() -> None:
     text = output.getvalue()
     assert text.endswith("\x1b[2K") or "\x1b[?25h" in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+
+
+def test_a_recovery_is_told_when_input_that_came_after_the_fault_came_out() -> None:
+    lines = shown(
+        [
+            sent(1.0, (1, 0, 1.0)),
+            fault(2.0, "f1", partitions=[0]),
+            seen(2.5, 1),  # sent before it: proves nothing
+            sent(3.0, (2, 1, 3.0), (3, 0, 3.0)),
+            seen(3.5, 2),  # a bystander's
+            lag(4.0, 9),
+            seen(5.5, 3),
+            fault(6.0, "f2", partitions=[0]),
+            healed(6.5, "f2"),
+            lag(8.0, 5),
+        ],
+        every_s=0.0,
+    )
+    assert "0 of 1 recovered" in next(line for line in lines if "4.0 s" in line)
+    assert "1 of 2 recovered, p50 3.50 s, longest 3.50 s" in lines[-1]
+
+
+def test_where_the_victims_partitions_are_not_known_all_have_to_come_back() -> None:
+    lines = shown(
+        [
+            fault(1.0, partitions=None),
+            sent(2.0, (1, 0, 2.0), (2, 1, 2.0)),
+            seen(3.0, 1),
+            lag(3.5, 9),
+            seen(4.0, 2),
+            lag(6.0, 5),
+        ],
+        every_s=0.0,
+    )
+    assert "0 of 1 recovered" in next(line for line in lines if "3.5 s" in line)
+    assert "1 of 1 recovered, p50 3.00 s" in lines[-1]
+
+
+def test_what_is_noticed_before_the_audit_is_told() -> None:
+    lines = shown(
+        [
+            seen(1.0, 1, 2),
+            seen(2.0, 2, 3),
+            InstanceExited(t=2.5, instance=1, pid=5, code=1, expected=False),
+            BrokerChanged(t=2.6, broker=2, state="paused"),
+            lag(5.0, 1),
+        ]
+    )
+    assert "1 output seen again" in lines[-1]
+    assert "1 instance ended unasked" in lines[-1]
+    assert "instance 1 down" in lines[-1]
+    assert "broker 2 paused" in lines[-1]
+
+
+def test_a_terminal_gets_a_table_and_is_left_as_it_was() -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100, height=30)
+    with LiveView("A run", console=console) as view:
+        for event in Simulation(duration_s=12.0, kills=2).run():
+            view(event)
+            if isinstance(event, GroupSampled):  # it redraws by the clock on the wall
+                view._live.refresh()  # type: ignore[union-attr]
+    text = output.getvalue()
+    for word in ("committed", "sent", "lag", "instances", "faults", "recovered", "█"):
+        assert word in text
+    assert text.endswith("\x1b[?25h") or "\x1b[?25h" in text  # the cursor is back
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1))
+def test_a_spark_line_has_a_mark_for_each_value_and_hides_none(values: list[int]) -> None:
+    line = sparkline(values)
+    assert len(line) in (0, len(values))
+    for value, mark in zip(values, line, strict=False):
+        assert (value == 0) == (mark == "▁")
+        assert (value == max(values)) <= (mark == "█")
