@@ -7,16 +7,17 @@ from eoscheck.load.spec import LoadSpec
 Knobs = dict[str, float | int]
 """Keys of `[load]` that differ from the scenario's."""
 
-_BUSY = 5
+_BUSY = 3
+_LARGER = 2
 _BURST_S = 1.0
 
 
 def busy(load: LoadSpec) -> Knobs:
-    """So many times the rate: a process that is stopped is stopped at work. Transactions grow with
-    it, for they come one after the other."""
+    """So many times the rate: a process that is stopped is stopped at work. Transactions come one
+    after the other: they are larger, for so many would not fit, and yet more of them."""
     knobs: Knobs = {"rate": load.rate * _BUSY}
     if load.transaction_size is not None:
-        knobs["transaction_size"] = load.transaction_size * _BUSY
+        knobs["transaction_size"] = load.transaction_size * _LARGER
     return knobs
 
 

@@ -3,8 +3,8 @@
 Most bugs that several faults bring out, one does already (the small scope hypothesis); and a run
 with one fault needs no shrinking. Which ones: what an app must roll back for, in a member that
 keeps its partitions (a step of its commit, lost until the client gives up), and the ways in which
-a process leaves its work. First with the load as the scenario has it, for what is found so is the
-plainest; then under loads that fill its buffers, for an app that waits for its next record has
+a process leaves its work, once it is well under way. First with the load as the scenario has it,
+for what is found so is the plainest; then under loads that fill its buffers, for an app that waits for its next record has
 nothing in them to lose.
 """
 
@@ -20,10 +20,13 @@ from eoscheck.faults.kinds import KINDS
 from eoscheck.faults.wire import GIVES_UP
 
 _AT = "500ms"
+_AT_WORK = "2500ms"
+"""A process that has only just started has nothing to lose yet."""
 _GIVES_UP_WITHIN = "40s"
 _STOPS = ("pause", "terminate", "restart", "kill")
-_BEYOND = 1.5
-"""Sessions: longer than one, and well within the usual transaction."""
+_BEYOND = 2.0
+"""Sessions: one until the group gives the member up, another one in which who takes over works;
+and well within the usual transaction."""
 
 
 def single_faults(space: Space, *, seed: int) -> Iterator[Schedule]:
@@ -35,8 +38,7 @@ def single_faults(space: Space, *, seed: int) -> Iterator[Schedule]:
     full = [(fault, in_bursts(space.load)) for fault in losses]
     for number, (fault, load) in enumerate([*plain, *at_work, *full]):
         target = number % space.instances
-        struck = {**fault, "at": _AT, "target": target}
-        yield Schedule(faults=(struck,), load=load, seed=seed)
+        yield Schedule(faults=({**fault, "target": target},), load=load, seed=seed)
 
 
 def _losses(space: Space) -> Iterator[Table]:
@@ -44,6 +46,7 @@ def _losses(space: Space) -> Iterator[Table]:
         if cell.span and cell.action in space.kinds:
             yield {
                 "kind": cell.action,
+                "at": _AT,
                 "step": cell.step,
                 "for": GIVES_UP,
                 "at_most": _GIVES_UP_WITHIN,
@@ -55,7 +58,7 @@ def _stops(space: Space) -> Iterator[Table]:
     for kind in _STOPS:
         if kind not in space.kinds:
             continue
-        fault: Table = {"kind": kind}
+        fault: Table = {"kind": kind, "at": _AT_WORK}
         if not KINDS[kind].momentary:
             fault["down"] = f"{round(space.session_s * _BEYOND * 1000)}ms"
         if COMMIT in space.steps:

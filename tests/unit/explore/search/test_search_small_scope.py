@@ -37,10 +37,10 @@ def test_an_app_without_transactions_loses_its_own_steps_and_waits_for_no_transa
     assert any("open_transaction" in fault for fault in faults(EVERYTHING))
 
 
-def test_a_stop_lasts_longer_than_the_session() -> None:
+def test_a_stop_lasts_so_long_that_others_take_over_and_work() -> None:
     stops = [fault for fault in faults(SPACE) if "down" in fault]
     assert {str(fault["kind"]) for fault in stops} == {"pause", "terminate", "kill"}
-    assert {seconds(str(fault["down"])) for fault in stops} == {3.0}
+    assert {seconds(str(fault["down"])) for fault in stops} == {2 * SPACE.session_s}
 
 
 def test_only_what_can_be_done_is_and_each_alone_to_the_instances_in_turn() -> None:
@@ -63,7 +63,7 @@ def test_each_fault_comes_again_under_a_load_that_fills_buffers() -> None:
         if "step" in schedule.faults[0]:  # a burst each second
             assert schedule.load == {"transaction_size": rate}
         else:
-            assert schedule.load == {"rate": 5 * rate, "transaction_size": 5 * size}
+            assert schedule.load == {"rate": 3 * rate, "transaction_size": 2 * size}
         LoadSpec(topic="in", **schedule.load)  # type: ignore[arg-type] # it can be held
 
 
@@ -71,4 +71,4 @@ def test_a_load_without_transactions_is_made_busy_for_it_has_no_bursts() -> None
     plain = replace(EVERYTHING, load=LoadSpec(topic="in", rate=100.0))
     loads = [schedule.load for schedule in single_faults(plain, seed=3) if schedule.load]
     assert loads
-    assert all(load == {"rate": 500.0} for load in loads)
+    assert all(load == {"rate": 300.0} for load in loads)
