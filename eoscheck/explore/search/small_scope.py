@@ -3,9 +3,8 @@
 Most bugs that several faults bring out, one does already (the small scope hypothesis); and a run
 with one fault needs no shrinking. Which ones: what an app must roll back for, in a member that
 keeps its partitions (a step of its commit, lost until the client gives up), and the ways in which
-a process leaves its work, once it is well under way. First with the load as the scenario has it,
-for what is found so is the plainest; then under loads that fill its buffers, for an app that waits for its next record has
-nothing in them to lose.
+a process leaves its work, once it is well under way. Each under a load that fills buffers, for an
+app that waits for its next record has nothing in them to lose.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eoscheck.explore.crashpoints.cells import base_matrix
-from eoscheck.explore.search.loads import Knobs, busy, in_bursts
+from eoscheck.explore.search.loads import busy, in_bursts
 from eoscheck.explore.search.schedule import Schedule, Table
 from eoscheck.explore.search.space import COMMIT, Space
 from eoscheck.faults.kinds import KINDS
@@ -32,11 +31,9 @@ and well within the usual transaction."""
 def single_faults(space: Space, *, seed: int) -> Iterator[Schedule]:
     """As many as have a place in `space`: steps that were learned, kinds that can be done. They
     take the instances in turn."""
-    losses, stops = list(_losses(space)), list(_stops(space))
-    plain: list[tuple[Table, Knobs]] = [(fault, {}) for fault in (*losses, *stops)]
-    at_work = [(fault, busy(space.load)) for fault in stops]
-    full = [(fault, in_bursts(space.load)) for fault in losses]
-    for number, (fault, load) in enumerate([*plain, *at_work, *full]):
+    losses = [(fault, in_bursts(space.load)) for fault in _losses(space)]
+    stops = [(fault, busy(space.load)) for fault in _stops(space)]
+    for number, (fault, load) in enumerate([*losses, *stops]):
         target = number % space.instances
         yield Schedule(faults=({**fault, "target": target},), load=load, seed=seed)
 

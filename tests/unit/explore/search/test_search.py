@@ -12,6 +12,7 @@ from hypothesis.database import InMemoryExampleDatabase
 from eoscheck.audit.findings import Verdict
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore.search.budget import Budget
+from eoscheck.explore.search.loads import busy
 from eoscheck.explore.search.outcome import Outcome
 from eoscheck.explore.search.schedule import Schedule
 from eoscheck.explore.search.search import Search
@@ -56,7 +57,7 @@ def test_one_fault_is_found_and_stands_alone_at_the_end(search: MakeSearch) -> N
     found = exploration.found
     assert found is not None
     assert found.schedule.kinds == ["pause"]
-    assert found.schedule.load == {}
+    assert found.schedule.load == busy(SPACE.load)  # as single faults have it
     assert long_pause(found.schedule)
     assert (found.red, found.runs) == (10, 10)
     assert exploration.runs["fail"] > 3
@@ -132,7 +133,8 @@ def test_what_fails_every_other_time_is_confirmed_shrunk_and_told_as_that(
 
     found = search(FakeRuns(every_other_time)).explore().found
     assert found is not None
-    assert found.schedule.kinds == ["pause"]
+    assert set(found.schedule.kinds) == {"pause"}
+    assert len(found.schedule.faults) <= 2
     assert 0 < found.red < found.runs
 
 

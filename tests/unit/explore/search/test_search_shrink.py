@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from eoscheck.explore.search.loads import busy
 from eoscheck.explore.search.schedule import Schedule, Table
 from eoscheck.explore.search.shrink import Steadiness, proven, smallest, steadiest
 from tests.unit.explore.search.searching import SPACE
@@ -58,6 +59,13 @@ def test_faults_that_are_all_needed_stay_as_they_are() -> None:
 def test_a_knob_of_the_load_that_is_needed_stays_and_the_other_goes() -> None:
     found = shrunk(Answers(lambda schedule: schedule.load.get("keys") == 1))
     assert found.schedule.load == {"keys": 1}
+
+
+def test_a_load_that_fills_buffers_stays_for_without_it_less_is_at_stake() -> None:
+    answers = Answers(needs("pause"))
+    hard = Schedule(faults=FAULTS[1:2], load=busy(SPACE.load))
+    assert shrunk(answers, hard).schedule == hard
+    assert all(each.load == hard.load for each in answers.asked)
 
 
 def test_one_wrong_answer_does_not_hide_the_smallest() -> None:
