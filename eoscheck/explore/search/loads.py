@@ -9,7 +9,7 @@ Knobs = dict[str, float | int]
 
 _BUSY = 3
 _LARGER = 2
-_BURST_S = 1.0
+_BURST_S = 3.0
 
 
 def busy(load: LoadSpec) -> Knobs:
@@ -22,9 +22,10 @@ def busy(load: LoadSpec) -> Knobs:
 
 
 def in_bursts(load: LoadSpec) -> Knobs:
-    """At the same rate, nothing for a second and then all of it at once, as a large transaction
-    becomes readable: more than a consumer processes before its next commit. Without transactions
-    nothing can be held back, and it is as `busy`."""
+    """As `busy`, but nothing for seconds and then all of it at once, as a large transaction becomes
+    readable: more than a consumer processes before its next commit. Without transactions nothing
+    can be held back."""
+    knobs = busy(load)
     if load.transaction_size is None:
-        return busy(load)
-    return {"transaction_size": max(round(load.rate * _BURST_S), load.transaction_size)}
+        return knobs
+    return {**knobs, "transaction_size": round(knobs["rate"] * _BURST_S)}

@@ -133,7 +133,7 @@ def test_what_fails_every_other_time_is_confirmed_shrunk_and_told_as_that(
 
     found = search(FakeRuns(every_other_time)).explore().found
     assert found is not None
-    assert set(found.schedule.kinds) == {"pause"}
+    assert set(found.schedule.kinds) == {"pause"}, found
     assert len(found.schedule.faults) <= 2
     assert 0 < found.red < found.runs
 
