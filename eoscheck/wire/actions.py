@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from dataclasses import replace
 
 import msgspec
 
 from eoscheck.wire.armed import Armed, Held
+from eoscheck.wire.asked import Asked
 from eoscheck.wire.rules import Firing
 from eoscheck.wire.trace import COPY, Exchange
-from eoscheck.wire.tunnel import Asked, Tunnel
+from eoscheck.wire.tunnel import Tunnel
 
 _CORRELATION = struct.Struct(">i")
 _CORRELATION_AT = 8
@@ -87,7 +87,7 @@ def _delay(tunnel: Tunnel, asked: Asked, frame: bytes, out: list[bytes]) -> None
         armed.done(firing)
         tunnel.resume()
 
-    timer = asyncio.get_running_loop().call_later(firing.rule.delay_s, go_on)
+    timer = tunnel.state.loop.later(firing.rule.delay_s, go_on)
     forget = armed.on_let_go(go_on)
 
 

@@ -45,6 +45,10 @@ class Framer:
         be cut any more then."""
         at = 0
         while at < len(data):
+            if not (self._left or self._have) and (end := self._end(data, at)):
+                yield Piece(data[at:end], first=True, last=True)  # as most come
+                at = end
+                continue
             if self._left:
                 piece = data[at : at + self._left]
                 self._left -= len(piece)
@@ -76,6 +80,14 @@ class Framer:
         self._held.clear()
         self._have = 0
         return held
+
+    def _end(self, data: bytes, at: int) -> int:
+        """Of the frame that begins there; 0 where it is not whole, or none."""
+        if len(data) - at < SIZE.size:
+            return 0
+        size: int = SIZE.unpack_from(data, at)[0]
+        end = at + SIZE.size + size
+        return end if end <= len(data) and self._least <= size <= self._most else 0
 
     def _size(self, start: bytes, offset: int, data: bytes, at: int) -> int:
         size: int = SIZE.unpack_from(start, offset)[0]

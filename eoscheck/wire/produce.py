@@ -1,11 +1,12 @@
-"""A Produce request's head, read beside its records: they are not copied.
+"""A Produce request's head, read beside its records; the error of an answer about one partition.
 
-kafka-python's codec copies them.
+kafka-python's codec copies the records, and makes objects of all that an answer says.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -24,13 +25,16 @@ _BATCH_HEAD = 61
 
 class Produce(msgspec.Struct, frozen=True, kw_only=True):
     """`topics`: names, from version 13 ids. The producer is that of the first batch; None where it
-    has none (it is not idempotent), or there is no batch of format 2."""
+    has none (it is not idempotent), or there is no batch of format 2. `records_at`: where the size
+    of its records stands, if it is of one partition."""
 
+    flexible: bool
     transactional_id: str | None
     acks: int
     topics: tuple[UUID | str, ...]
     producer_id: int | None = None
     producer_epoch: int | None = None
+    records_at: int | None = None
 
 
 def read_produce(frame: bytes, at: int, *, version: int) -> Produce:
@@ -48,8 +52,8 @@ def read_produce(frame: bytes, at: int, *, version: int) -> Produce:
     acks, _ = _ACKS.unpack_from(frame, at)
     at += _ACKS.size
     topics: list[UUID | str] = []
-    batches: list[int] = []
-    count, at = _count(frame, at, flexible)
+    sizes: list[int] = []
+    count, at = sized(frame, at, flexible)
     for _ in range(count):
         topic: UUID | str
         if version >= _BY_ID:
@@ -58,29 +62,60 @@ def read_produce(frame: bytes, at: int, *, version: int) -> Produce:
         else:
             name, at = _string(frame, at, flexible)
             topic = name or ""
-        at = _past_partitions(frame, at, flexible, batches)
+        at = _past_partitions(frame, at, flexible, sizes)
         topics.append(topic)
-    producer_id, epoch = _producer(frame, batches[0]) if batches else (None, None)
+    producer_id, epoch = first_producer(frame, sizes, flexible)
     return Produce(
+        flexible=flexible,
         transactional_id=transactional_id,
         acks=acks,
         topics=tuple(topics),
         producer_id=producer_id,
         producer_epoch=epoch,
+        records_at=sizes[0] if len(sizes) == 1 else None,
     )
 
 
-def _past_partitions(frame: bytes, at: int, flexible: bool, batches: list[int]) -> int:
-    """`batches` is given where the records begin that hold a batch's head."""
-    count, at = _count(frame, at, flexible)
+def sole_error(frame: bytes, at: int, *, version: int) -> int | None:
+    """The error code in the answer about one partition; None where it is about more, or none.
+    `at`: behind the correlation id. ProduceResponse.json, versions 0 to 13. Raises as
+    `read_produce`."""
+    flexible = version >= _FLEXIBLE
+    if flexible:
+        at = skip_tags(frame, at)
+    topics, at = sized(frame, at, flexible)
+    if topics != 1:
+        return None
+    at = at + _UUID if version >= _BY_ID else _string(frame, at, flexible)[1]
+    partitions, at = sized(frame, at, flexible)
+    if partitions != 1:
+        return None
+    code: int = _SHORT.unpack_from(frame, at + _INT.size)[0]
+    return code
+
+
+def _past_partitions(frame: bytes, at: int, flexible: bool, sizes: list[int]) -> int:
+    """`sizes` is given where the sizes of records stand."""
+    count, at = sized(frame, at, flexible)
     for _ in range(count):
-        size, at = _count(frame, at + _INT.size, flexible)
-        if size >= _BATCH_HEAD:
-            batches.append(at)
+        at += _INT.size
+        sizes.append(at)
+        size, at = sized(frame, at, flexible)
         at += size
         if flexible:
             at = skip_tags(frame, at)
     return skip_tags(frame, at) if flexible else at
+
+
+def first_producer(
+    frame: bytes, sizes: Sequence[int], flexible: bool
+) -> tuple[int | None, int | None]:
+    """Of the first records that hold a batch's head."""
+    for at in sizes:
+        size, records = sized(frame, at, flexible)
+        if size >= _BATCH_HEAD:
+            return _producer(frame, records)
+    return None, None
 
 
 def _producer(frame: bytes, batch: int) -> tuple[int | None, int | None]:
@@ -91,8 +126,8 @@ def _producer(frame: bytes, batch: int) -> tuple[int | None, int | None]:
     return (None, None) if producer_id < 0 else (producer_id, epoch)
 
 
-def _count(frame: bytes, at: int, flexible: bool) -> tuple[int, int]:
-    """Of an array or of bytes; 0 for null."""
+def sized(frame: bytes, at: int, flexible: bool) -> tuple[int, int]:
+    """The size of an array or of bytes, 0 for null; and where they begin."""
     if flexible:
         count, at = read_uvarint(frame, at)
         return max(count - 1, 0), at

@@ -13,7 +13,8 @@ from kafka.protocol.schemas.fields.struct_array import StructArrayField
 
 from eoscheck.logformat.flexible import read_uvarint, skip_tags
 from eoscheck.wire import apis
-from eoscheck.wire.produce import read_produce
+from eoscheck.wire.heads import ProduceHeads
+from eoscheck.wire.produce import read_produce, sole_error
 from eoscheck.wire.request import Request
 from eoscheck.wire.sessions import FetchSessions
 
@@ -38,12 +39,18 @@ class Reader:
     def __init__(self, *, name: TopicName, learn: Callable[[UUID, str], None]) -> None:
         self._name, self._learn = name, learn
         self._sessions = FetchSessions()
+        self._heads = ProduceHeads()
 
     def read(self, frame: bytes) -> Request:
         """A whole frame with its size. Where the API or version is not known, or its fields are not
         as they should be, the header's fields alone. Raises struct.error where it has no header."""
+        again = self._heads.read(frame)
+        if again is not None:
+            return again
         header, at = read_header(frame)
         try:
+            if header["api_key"] == apis.PRODUCE:
+                return self._produce(frame, at, header)
             fields = self._fields(frame, at, header["api_key"], header["api_version"], header)
         except _UNREADABLE:
             fields = {}
@@ -60,15 +67,6 @@ class Reader:
     def _fields(
         self, frame: bytes, at: int, key: int, version: int, header: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        if key == apis.PRODUCE:
-            produce = read_produce(frame, at, version=version)
-            return {
-                "transactional_id": produce.transactional_id,
-                "producer_id": produce.producer_id,
-                "producer_epoch": produce.producer_epoch,
-                "acks": produce.acks,
-                "topics": self._names(produce.topics),
-            }
         if key in apis.NEW_HEARTBEATS:
             return _new_heartbeat(frame, skip_tags(frame, at))
         codec = apis.REQUESTS.get(key)
@@ -87,6 +85,20 @@ class Reader:
         if key == apis.FIND_COORDINATOR:
             return _whose_coordinator(message)
         return self._plain_fields(message)
+
+    def _produce(self, frame: bytes, at: int, header: Mapping[str, Any]) -> Request:
+        produce = read_produce(frame, at, version=header["api_version"])
+        request = Request(
+            **header,
+            transactional_id=produce.transactional_id,
+            producer_id=produce.producer_id,
+            producer_epoch=produce.producer_epoch,
+            acks=produce.acks,
+            topics=self._names(produce.topics),
+        )
+        if all(isinstance(topic, str) or self._name(topic) for topic in produce.topics):
+            self._heads.learn(frame, request, produce)  # a name may still be told
+        return request
 
     def _plain_fields(self, message: Any) -> Mapping[str, Any]:
         """By the names that the codecs give them; of the first where there is a list of them
@@ -128,6 +140,10 @@ class Reader:
         codec = apis.ANSWERS.get(key)
         if codec is None or not apis.knows(codec, version):
             return None
+        if key == apis.PRODUCE:
+            sole = sole_error(frame, 8, version=version)
+            if sole is not None:
+                return sole
         at = skip_tags(frame, 8) if codec.flexible_version_q(version) else 8
         message = codec.decode(memoryview(frame)[at:], version=version)
         if key == apis.METADATA and version >= _METADATA_WITH_IDS:

@@ -10,6 +10,7 @@ from uuid import UUID
 from eoscheck.errors import InfrastructureError
 from eoscheck.network.links import Link
 from eoscheck.wire.armed import Armed
+from eoscheck.wire.loop import LoopThread
 from eoscheck.wire.request import Request
 from eoscheck.wire.rules import Firing
 from eoscheck.wire.side import Side
@@ -31,17 +32,15 @@ class Connection(Protocol):
     def end(self) -> None:
         """Both sides are closed; what was written is still sent."""
 
+    def abort(self) -> None:
+        """They are closed at once."""
+
 
 class State:
     """Used in the proxy's thread alone, but for `check` and `wait_crashes`."""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float],
-        call_soon: Callable[[Callable[[], None]], object],
-    ) -> None:
-        self.clock = clock
+    def __init__(self, *, clock: Callable[[], float], loop: LoopThread) -> None:
+        self.clock, self.loop = clock, loop
         self.roles = TopicRoles()
         self.crash: Callable[[int], None] | None = None
         self.listener: Callable[[Exchange], None] | None = None
@@ -50,7 +49,6 @@ class State:
         """Open ones: those of ended connections too, while they send the rest."""
         self.buffer = bytearray(_READ_BYTES)
         self.numbered = 0
-        self._call_soon = call_soon
         self._armed: list[Armed] = []
         self._dying: set[int] = set()
         self._names: dict[UUID, str] = {}
@@ -87,6 +85,11 @@ class State:
     def arm(self, armed: Armed) -> None:
         self._armed = [each for each in self._armed if each.active]
         self._armed.append(armed)
+
+    @property
+    def armed(self) -> bool:
+        """Something may be done to the next request."""
+        return bool(self._armed)
 
     def disarm_all(self) -> None:
         for armed in self._armed:
@@ -157,7 +160,7 @@ class State:
                 crash(instance)
             except BaseException as error:  # noqa: BLE001 - told by `check`
                 failed = error
-            self._call_soon(lambda: dead(failed))
+            self.loop.post(lambda: dead(failed))
 
         thread = threading.Thread(
             target=run, name=f"wire's crash of instance {instance}", daemon=True

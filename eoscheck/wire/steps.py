@@ -41,7 +41,7 @@ class TopicRoles:
     changelogs: frozenset[str] = frozenset()
 
 
-def steps_of(request: Request, roles: TopicRoles) -> Sequence[Step]:
+def steps_of(request: Request, roles: TopicRoles) -> tuple[Step, ...]:
     """At least one: the API's own name, where nothing more can be told."""
     match request.api:
         case "EndTxn" if request.committed is not None:

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
+import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
 
 from eoscheck.errors import UsageError
 from eoscheck.network.links import Link
-from eoscheck.wire import apis
-from eoscheck.wire.armed import Armed
+from eoscheck.wire.asked import Asked
+from eoscheck.wire.dial import Dial
 from eoscheck.wire.frames import Framer, NotKafkaError, Piece
 from eoscheck.wire.reader import ANSWER_HEAD, REQUEST_LEAST, Reader, reads_answer
-from eoscheck.wire.request import Request
-from eoscheck.wire.rules import Firing
 from eoscheck.wire.side import Side
 from eoscheck.wire.state import State
-from eoscheck.wire.steps import Step, steps_of
+from eoscheck.wire.steps import steps_of
 from eoscheck.wire.trace import STALLED, Exchange, Outcome
 
-_CONNECT_TIMEOUT_S = 10.0
 _TLS_RECORD = 0x16  # a handshake; as the first byte of a size it would be 369 MB
 _CORRELATION = struct.Struct(">i")
 _CORRELATION_AT = 4
 _ANSWER_LEAST = 4
-
-Fate = Literal["deliver", "swallow", "crash"]
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Asked:
-    """A request on its way, and what is to become of its answer."""
-
-    request: Request
-    steps: tuple[Step, ...]
-    sent: float
-    fate: Fate = "deliver"
-    action: str | None = None
-    armed: Armed | None = None
-    firing: Firing | None = None
-    """Where an action is not done before the answer."""
-    settled: Callable[[Exchange], None] | None = None
-    error: int | None = None
 
 
 class Tunnel:
@@ -56,7 +33,7 @@ class Tunnel:
         state.numbered += 1
         self.number = state.numbered
         self.client = Side(
-            made=self._begin,
+            loop=state.loop,
             data=self._from_client,
             eof=self._client_eof,
             lost=self._client_lost,
@@ -65,7 +42,7 @@ class Tunnel:
             buffer=state.buffer,
         )
         self.broker = Side(
-            made=self._connected,
+            loop=state.loop,
             data=self._from_broker,
             eof=self._broker_eof,
             lost=self.end,
@@ -89,28 +66,26 @@ class Tunnel:
         self._rest: bytes | None = None  # of a stream that is not Kafka's, behind what waits
         self._blocked = True
         self._full = self._plain = self._plain_answers = self._ended = False
+        self._touched = False
+        """Some answer is, or was, not to be passed on as it comes."""
         self._eof = {"client": False, "broker": False}
-        self._dialing: asyncio.Task[None] | None = None
+        self._dial: Dial | None = None
 
     # ---------------------------------------------------------------- begin and end
 
-    def _begin(self) -> None:
+    def begin(self, client: socket.socket) -> None:
         self.state.connections.add(self)
+        self.client.open(client)
         self._read_client()
-        self._dialing = asyncio.get_running_loop().create_task(self._dial())
+        self._dial = Dial(
+            self.state.loop,
+            self.link.upstream,
+            connected=self.connected,
+            failed=lambda _: self.end(),  # the broker is down: the client is told as a proxy can
+        )
 
-    async def _dial(self) -> None:
-        host, port = self.link.upstream
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                await asyncio.get_running_loop().create_connection(lambda: self.broker, host, port)
-        except OSError:  # the broker is down: the client is told as a proxy can
-            self.end()
-
-    def _connected(self) -> None:
-        if self._ended:
-            self.broker.abort()
-            return
+    def connected(self, broker: socket.socket) -> None:
+        self.broker.open(broker)
         self.resume()
 
     def end(self) -> None:
@@ -119,8 +94,8 @@ class Tunnel:
             return
         self._ended = True
         self.state.connections.discard(self)
-        if self._dialing is not None:
-            self._dialing.cancel()
+        if self._dial is not None:
+            self._dial.cancel()
         self.client.close()
         self.broker.close()
         if self._held is not None:
@@ -218,10 +193,11 @@ class Tunnel:
 
     def pump(self) -> None:
         """What waits goes on, as far as it may."""
-        out: list[bytes] = []
-        while self._waiting and not self._blocked and self.alive:
-            self._request(self._waiting.popleft(), out)
-        self.broker.write(b"".join(out))
+        if self._waiting and not self._blocked and self.alive:
+            if self.state.armed:
+                self._meet_rules()
+            else:
+                self._pass_on()
         if not self._waiting and not self._blocked and not self._ended:
             if self._rest is not None:
                 self._go_plain()
@@ -231,29 +207,50 @@ class Tunnel:
                     self.end()
         self._read_client()
 
-    def _request(self, frame: bytes, out: list[bytes]) -> None:
+    def _pass_on(self) -> None:
+        """No rule wants any of them: they are sent, and then read."""
+        sent = self.state.clock()
+        frames = tuple(self._waiting)
+        self._waiting.clear()
+        self.broker.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        for frame in frames:
+            asked = self._read(frame, sent)
+            self._expect(asked)
+            if asked.ends_headers:
+                return  # behind it are tokens
+
+    def _meet_rules(self) -> None:
+        out: list[bytes] = []
+        while self._waiting and not self._blocked and self.alive:
+            frame = self._waiting.popleft()
+            asked = self._read(frame, self.state.clock())
+            met = self.state.meet(asked.request, asked.steps, self.link)
+            if met is None:
+                self.forward(asked, frame, out)
+            else:
+                asked.armed, asked.firing = met
+                asked.action = asked.firing.rule.action
+                self._act(self, asked, frame, out)
+        self.flush(out)
+
+    def _read(self, frame: bytes, sent: float) -> Asked:
         request = self._reader.read(frame)
-        steps = tuple(steps_of(request, self.state.roles))
-        asked = Asked(request=request, steps=steps, sent=self.state.clock())
+        asked = Asked(request=request, steps=steps_of(request, self.state.roles), sent=sent)
         if self.stalled:
             asked.fate, asked.action = "swallow", STALLED
-        met = self.state.meet(request, steps, self.link)
-        if met is None:
-            self.forward(asked, frame, out)
-        else:
-            asked.armed, asked.firing = met
-            asked.action = asked.firing.rule.action
-            self._act(self, asked, frame, out)
+        return asked
 
     def forward(self, asked: Asked, frame: bytes, out: list[bytes]) -> None:
         out.append(frame)
+        self._expect(asked)
+
+    def _expect(self, asked: Asked) -> None:
         if asked.request.acks == 0:
             self.settle(asked, "one-way")
             return
-        self._asked.append(asked)
-        if asked.request.api_key == apis.SASL_HANDSHAKE and asked.request.api_version == 0:
-            # Tokens without headers follow.
-            self._rest = b"".join([*self._waiting, self._requests.drain()])
+        self.ask(asked)
+        if asked.ends_headers:
+            self._rest = b"".join([*self._waiting, self._requests.drain(), self._rest or b""])
             self._waiting.clear()
 
     def flush(self, out: list[bytes]) -> None:
@@ -263,6 +260,7 @@ class Tunnel:
 
     def ask(self, asked: Asked) -> None:
         """Its answer, or the connection's end, settles it."""
+        self._touched = self._touched or asked.fate != "deliver"
         self._asked.append(asked)
 
     def _go_plain(self) -> None:
@@ -276,25 +274,32 @@ class Tunnel:
         if not self.alive:
             return
         if self._plain_answers:
-            self._to_client([data])
+            self._plainly_to_client(data)
             return
-        out: list[bytes] = []
+        pieces: list[Piece] = []
+        rest = b""
         try:
-            for piece in self._answers.feed(data):
-                self._answer(piece, out)
-                if not self.alive:
-                    return
+            pieces.extend(self._answers.feed(data))
         except NotKafkaError as error:
-            self._to_client(out)
-            out = [error.rest]
-            self._plain_answers = True
-        self._to_client(out)
-
-    def _to_client(self, out: Sequence[bytes]) -> None:
-        if not (self._plain_answers and self.stalled):
+            rest, self._plain_answers = error.rest, True
+        at_once = not (self._touched or self.stalled)
+        if at_once:
+            self.client.write(b"".join([piece.data for piece in pieces]))
+        out: list[bytes] = []
+        for piece in pieces:
+            self._answer(piece, out)
+            if not self.alive:
+                return
+        if not at_once:
             self.client.write(b"".join(out))
+        self._plainly_to_client(rest)
+
+    def _plainly_to_client(self, data: bytes) -> None:
+        if not self.stalled:
+            self.client.write(data)
 
     def _answer(self, piece: Piece, out: list[bytes]) -> None:
+        """`out` is given what is for the client."""
         if piece.first:
             number: int = _CORRELATION.unpack_from(piece.data, _CORRELATION_AT)[0]
             self._answering = self._find(number)
@@ -303,23 +308,25 @@ class Tunnel:
             if not self.stalled:
                 out.append(piece.data)
             return
-        data = piece.data
-        if reads_answer(asked.request):
-            self._parts.append(data)
-            if not piece.last:
-                return
-            data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._parts.clear()
-            asked.error = self._reader.answered(asked.request, data)
-        elif piece.first:
-            asked.error = self._reader.answered(asked.request, data)
         if asked.fate == "deliver":
-            out.append(data)
+            out.append(piece.data)
+        if not reads_answer(asked.request):
+            if piece.first:
+                asked.error = self._reader.answered(asked.request, piece.data)
+        elif piece.first and piece.last:
+            asked.error = self._reader.answered(asked.request, piece.data)
+        else:
+            self._parts.append(piece.data)
+            if piece.last:
+                asked.error = self._reader.answered(asked.request, b"".join(self._parts))
+                self._parts.clear()
         if piece.last:
             self._answered(asked, out)
 
     def _find(self, number: int) -> Asked | None:
         """Brokers answer in order, but what they never answer is passed over."""
+        if self._asked and self._asked[0].request.correlation_id == number:
+            return self._asked.popleft()
         for asked in self._asked:
             if asked.request.correlation_id == number:
                 self._asked.remove(asked)
@@ -330,7 +337,7 @@ class Tunnel:
         if asked.fate == "crash" and asked.armed is not None and asked.firing is not None:
             armed, firing = asked.armed, asked.firing
             asked.armed = asked.firing = None
-            self._to_client(out)
+            self.client.write(b"".join(out))
             out.clear()
             self.state.kill(armed, firing)
         self.settle(asked, "answered")

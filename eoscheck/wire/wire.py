@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import socket
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -13,28 +13,25 @@ from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.network.links import Link
 from eoscheck.wire.actions import act
 from eoscheck.wire.armed import Armed
+from eoscheck.wire.listener import Listener
 from eoscheck.wire.loop import LoopThread
 from eoscheck.wire.rules import Rule, require_rule
-from eoscheck.wire.side import Side
 from eoscheck.wire.state import Connection, State
 from eoscheck.wire.steps import TopicRoles
 from eoscheck.wire.trace import Exchange
 from eoscheck.wire.tunnel import Tunnel
 
-_CLOSE_TIMEOUT_S = 5.0
-_CLOSE_EVERY_S = 0.005
-
 
 class Wire(Closing):
-    """Proxies that read the protocol, in one thread of their own (asyncio). Thread-safe.
+    """Proxies that read the protocol, in one thread of their own. Thread-safe.
 
     Bytes of APIs and versions that it does not know pass as they are.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._state = State(clock=clock, call_soon=self._call_soon)
-        self._thread = LoopThread(name="wire proxy", failed=self._state.fail)
-        self._servers: dict[Link, asyncio.Server] = {}
+        self._thread = LoopThread(name="wire proxy", failed=lambda error: self._state.fail(error))
+        self._state = State(clock=clock, loop=self._thread)
+        self._listeners: dict[Link, Listener] = {}
         self._began = self._closed = False
 
     def connect(self, links: Sequence[Link]) -> None:
@@ -48,11 +45,11 @@ class Wire(Closing):
             raise UsageError(
                 f"the wire proxy stands between instances and brokers, not on a {other.role} link"
             )
-        self._thread.run(self._connect(links))
+        self._thread.call(partial(self._connect, links))
 
     @property
     def links(self) -> Collection[Link]:
-        return tuple(self._servers)
+        return tuple(self._listeners)
 
     def begin(
         self,
@@ -82,8 +79,8 @@ class Wire(Closing):
         if rule.action.startswith("crash") and not self._began:
             raise UsageError("a rule that crashes an instance needs a run: call begin before")
         for what, chosen, known in (
-            ("instance", rule.instance, {link.source for link in self._servers}),
-            ("broker", rule.broker, {link.broker for link in self._servers}),
+            ("instance", rule.instance, {link.source for link in self._listeners}),
+            ("broker", rule.broker, {link.broker for link in self._listeners}),
         ):
             if chosen is not None and chosen not in known:
                 raise UsageError(f"no wire leads from or to {what} {chosen}, but {sorted(known)}")
@@ -119,42 +116,39 @@ class Wire(Closing):
         try:
             self._thread.call(self._state.disarm_all)  # nobody crashes from here on
             self._state.wait_crashes()
-            self._thread.run(self._disconnect())
+            self._thread.call(self._disconnect)
         finally:
             self._thread.stop()
 
     # ---------------------------------------------------------------- in the proxy's thread
 
-    async def _connect(self, links: Sequence[Link]) -> None:
-        await self._disconnect()
+    def _connect(self, links: Sequence[Link]) -> None:
+        self._disconnect()
         self._state.forget_topics()
-        loop = asyncio.get_running_loop()
         for link in links:
             try:
-                server = await loop.create_server(partial(self._accept, link), *link.listen)
+                self._listeners[link] = Listener(
+                    self._thread, link.listen, accepted=partial(self._accept, link)
+                )
             except OSError as error:
-                await self._disconnect()
+                self._disconnect()
                 raise InfrastructureError(
                     f"no wire proxy can listen on {link.listen[0]}:{link.listen[1]}: {error}"
                 ) from error
-            self._servers[link] = server
 
-    def _accept(self, link: Link) -> Side:
-        return Tunnel(self._state, link, act=act).client
+    def _accept(self, link: Link, connection: socket.socket) -> None:
+        Tunnel(self._state, link, act=act).begin(connection)
 
-    async def _disconnect(self) -> None:
-        """Returns when every socket is closed."""
+    def _disconnect(self) -> None:
+        """No socket is open after it."""
         self._state.disarm_all()
-        for server in self._servers.values():
-            server.close()
-        self._servers.clear()
-        give_up_at = time.monotonic() + _CLOSE_TIMEOUT_S
-        while self._state.sockets:
-            if time.monotonic() > give_up_at:
-                raise InfrastructureError(f"{len(self._state.sockets)} connections did not close")
-            for side in tuple(self._state.sockets):
-                side.abort()
-            await asyncio.sleep(_CLOSE_EVERY_S)
+        for listener in self._listeners.values():
+            listener.close()
+        self._listeners.clear()
+        for connection in tuple(self._state.connections):
+            connection.abort()
+        for side in tuple(self._state.sockets):  # of ended ones, which still send the rest
+            side.abort()
 
     def _heal(self) -> None:
         self._state.disarm_all()
@@ -171,6 +165,3 @@ class Wire(Closing):
         """Nothing is left to do once it is closed; what is asked for then is the empty answer of
         `Armed`."""
         return [] if self._closed else self._thread.call(function)
-
-    def _call_soon(self, function: Callable[[], None]) -> None:
-        self._thread.loop.call_soon_threadsafe(function)

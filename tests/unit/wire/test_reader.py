@@ -60,6 +60,60 @@ def test_a_topic_id_that_nobody_told_stands_as_it_is() -> None:
     assert read.topics == (str(UUID(int=1)),)
 
 
+def _one_partition(topic: str, batch: bytes, acks: int) -> Any:
+    of = producer.ProduceRequest.TopicProduceData
+    partition = of.PartitionProduceData(index=0, records=batch)
+    data = [of(name=topic, topic_id=IDS[topic], partition_data=[partition])]
+    return producer.ProduceRequest(
+        transactional_id="tx", acks=acks, timeout_ms=1000, topic_data=data
+    )
+
+
+def _batch(size: int, producer_id: int) -> bytes:
+    batch = bytearray(size)
+    if size >= 61:
+        batch[16] = 2
+        struct.pack_into(">qh", batch, 43, producer_id, 6)
+    return bytes(batch)
+
+
+PRODUCES = st.builds(
+    lambda topic, size, producer_id, acks, version, number: encoded(
+        _one_partition(topic, _batch(size, producer_id), acks),
+        version=version,
+        correlation_id=number,
+    ),
+    topic=st.sampled_from(["orders", "payments"]),
+    size=st.sampled_from([0, 60, 61, 126, 127, 300, 20_000]),
+    producer_id=st.integers(-1, 3),
+    acks=st.sampled_from([-1, 0]),
+    version=st.sampled_from([3, 8, 9, 12, 13]),
+    number=st.integers(0, 1 << 30),
+)
+
+
+@FUZZ
+@given(st.lists(st.tuples(PRODUCES, st.binary(max_size=4), st.integers(0, 5)), max_size=8))
+def test_a_request_like_an_earlier_one_is_read_as_if_it_were_the_first(
+    sent: list[tuple[bytes, bytes, int]],
+) -> None:
+    """Whole ones, and ones whose end is not as it should be."""
+    of = reader()
+    for frame, behind, cut in sent:
+        odd = frame[: len(frame) - cut] + behind
+        assert of.read(odd) == reader().read(odd)
+        assert of.read(frame) == reader().read(frame)
+
+
+def test_a_topics_name_that_is_told_late_is_told_from_then_on() -> None:
+    names: dict[UUID, str] = {}
+    of = reader(names)
+    frame = encoded(_one_partition("orders", b"", -1), version=13)
+    assert of.read(frame).topics == (str(UUID(int=1)),)
+    names[UUID(int=1)] = "orders"
+    assert of.read(frame).topics == ("orders",)
+
+
 @FUZZ
 @given(st.binary(max_size=300), st.integers(0, 14))
 def test_garbage_behind_a_header_is_no_error(garbage: bytes, version: int) -> None:
@@ -320,6 +374,18 @@ def test_the_first_error_of_any_partition_is_told(version: int) -> None:
         ]
     )
     assert of.answered(asked, encoded(answer, version=version)) == 47
+
+
+@pytest.mark.parametrize("version", versions(producer.ProduceResponse))
+@pytest.mark.parametrize("code", [0, 47])
+def test_the_error_of_the_only_partition_is_told(version: int, code: int) -> None:
+    of = reader()
+    asked = of.read(encoded(_one_partition("orders", b"", -1), version=version))
+    topic = producer.ProduceResponse.TopicProduceResponse
+    partition = topic.PartitionProduceResponse(index=258, error_code=code, base_offset=1)
+    said = topic(name="orders", topic_id=IDS["orders"], partition_responses=[partition])
+    answer = producer.ProduceResponse(responses=[said])
+    assert of.answered(asked, encoded(answer, version=version)) == code
 
 
 @pytest.mark.parametrize("version", versions(metadata.MetadataResponse, since=10))
