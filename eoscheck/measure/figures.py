@@ -240,7 +240,9 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
     """One drain of a preloaded backlog: `records` committed in `seconds` of wall time.
 
-    `cpu_s`: CPU seconds of the subject's processes, None where they were not taken.
+    `cpu_s`: CPU seconds of the subject's processes, `broker_cpu_s` of the brokers' in the same
+    time; `broker_bytes_per_record`: what all logs of the cluster grew by, from the subject's start
+    to its stop, by the records it committed. None where they were not taken.
     Raises UsageError where there is nothing to divide.
     """
 
@@ -248,6 +250,8 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     records: int
     cpu_s: float | None = None
+    broker_cpu_s: float | None = None
+    broker_bytes_per_record: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.seconds > 0 and self.records > 0):

@@ -3,209 +3,79 @@ interleaved A B B A ..., so that a machine that slows down slows both."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
-from eoscheck.audit.identity import parse
-from eoscheck.cluster.provider import Cluster
-from eoscheck.cluster.topics import NewTopic, create_topics
-from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
-from eoscheck.history import Event, InstanceStarted, Recorder
-from eoscheck.history.progress import Progress
-from eoscheck.load import preload
+from eoscheck.errors import UsageError
 from eoscheck.measure import cost_from_drains
-from eoscheck.measure.figures import CostFigure, Drain
-from eoscheck.process import Supervisor
-from eoscheck.run.scenario import Scenario, load_scenario
-from eoscheck.subject import Subject
+from eoscheck.measure.figures import CostFigure
+from eoscheck.run.backlog import Backlog
+from eoscheck.run.commits import Window
+from eoscheck.run.opened import Opened
+from eoscheck.run.setting import Setting
+from eoscheck.run.timed_drain import timed_drain
 
-_POLL_S = 0.02
 _WARM_UP_SHARE = 0.1
-_DRAIN_TIMEOUT_S = 120.0
 _ORDER = (0, 1, 1, 0)
 
 
 def measure_cost(
     *,
-    measured: str,
-    baseline: str,
-    cluster: Cluster,
-    supervisor: Supervisor,
+    measured: Setting,
+    baseline: Setting,
+    ground: Opened,
+    backlog: Backlog,
     folder: Path,
     run_id: str,
-    seed: int = 1,
     records: int = 200_000,
     pairs: int = 4,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> CostFigure:
-    """`pairs` interleaved pairs of drains of `records` records, by the scenarios `measured` and
-    `baseline` (names or paths), which read the same input topic, alone on the cluster.
+    """`pairs` interleaved pairs of drains of `records` records, by `measured` and `baseline`, which
+    read the same input topic, alone on the cluster.
 
-    The input is preloaded once; each drain is a fresh application (its own run id), timed from its
-    first commit past a tenth of the backlog to its last one, so that start-up is left out.
+    Each drain is a fresh application (its own run id), timed from its first commit past a tenth of
+    the backlog to the last one before its end, so that start-up is left out.
     Raises UsageError where the two do not fit together, InfrastructureError where one is not done
     in time.
     """
-    settings = [load_scenario(name, run_id=run_id) for name in (measured, baseline)]
-    _require_comparable(*settings)
-    backlog = _preload(settings[0], cluster, folder, run_id=run_id, seed=seed, records=records)
+    labels = require_comparable(measured, baseline)
     drains = []
     for number in range(2 * pairs):
-        side = _ORDER[number % len(_ORDER)]
-        progress(f"drain {number + 1} of {2 * pairs}: {settings[side].audit.expect}")
+        side = interleaved(number)
+        progress(f"drain {number + 1} of {2 * pairs}: {labels[side]}")
         name = f"{run_id}-drain-{number + 1}"
+        scenario = (measured, baseline)[side].load(run_id=name)
         drains.append(
-            _drain(
-                load_scenario((measured, baseline)[side], run_id=name),
-                cluster=cluster,
-                supervisor=supervisor,
+            timed_drain(
+                scenario,
+                label=labels[side],
+                ground=ground,
                 folder=folder / name,
                 run_id=name,
-                due=backlog,
+                due=backlog.fill(scenario, run_id=name, records=records),
+                window=Window(warm_up=records * _WARM_UP_SHARE),
             )
         )
-    return cost_from_drains(
-        drains, measured=settings[0].audit.expect, baseline=settings[1].audit.expect
-    )
+    return cost_from_drains(drains, measured=labels[0], baseline=labels[1])
 
 
-def _require_comparable(measured: Scenario, baseline: Scenario) -> None:
-    names = f"{measured.name} and {baseline.name}"
-    if measured.load.topic != baseline.load.topic:
+def interleaved(number: int) -> int:
+    """Which of two sides is the next one, from number 0: 0 1 1 0, 0 1 1 0, ..."""
+    return _ORDER[number % len(_ORDER)]
+
+
+def require_comparable(measured: Setting, baseline: Setting) -> tuple[str, str]:
+    """What the two are called, by their guarantees. Raises UsageError where they do not fit."""
+    over, under = measured.load(), baseline.load()
+    names = f"{over.name} and {under.name}"
+    if over.load.topic != under.load.topic:
         raise UsageError(f"{names} read different topics: a comparison needs the same input")
-    if measured.audit.expect == baseline.audit.expect:
-        raise UsageError(f"{names} are both {measured.audit.expect}: there is nothing to compare")
-
-
-def _preload(
-    scenario: Scenario,
-    cluster: Cluster,
-    folder: Path,
-    *,
-    run_id: str,
-    seed: int,
-    records: int,
-) -> dict[int, int]:
-    """Fills the input topic; returns one past the last record's offset for each partition."""
-    topic = scenario.topics[scenario.load.topic]
-    create_topics(
-        cluster.client_config,
-        [NewTopic(name=scenario.load.topic, partitions=topic.partitions, config=topic.config)],
-    )
-    filled = Progress()
-    with Recorder(folder / f"{run_id}-backlog") as recorder:
-        recorder.subscribe(filled)
-        preload(
-            scenario.load,
-            count=records,
-            seed=seed,
-            run_id=run_id,
-            client_config=cluster.client_config,
-            recorder=recorder,
-            identify=parse(scenario.audit.input_id or scenario.audit.id),
+    if over.audit.expect == under.audit.expect:
+        raise UsageError(f"{names} are both {over.audit.expect}: there is nothing to compare")
+    if over.subject == under.subject:
+        raise UsageError(
+            f"{names} run the same command: say how the guarantee is switched, with {{guarantee}} "
+            "in subject.command, args or env, or as two scenarios"
         )
-    return filled.due
-
-
-def _drain(
-    scenario: Scenario,
-    *,
-    cluster: Cluster,
-    supervisor: Supervisor,
-    folder: Path,
-    run_id: str,
-    due: Mapping[int, int],
-) -> Drain:
-    group = scenario.subject.group
-    if group is None:
-        raise UsageError(f"{scenario.name} needs subject.group: its commits are what is timed")
-    create_topics(
-        cluster.client_config,
-        [
-            NewTopic(name=name, partitions=topic.partitions, config=topic.config)
-            for name, topic in scenario.topics.items()
-            if name != scenario.load.topic
-        ],
-    )
-    processes: list[psutil.Process] = []
-
-    def note_process(event: Event) -> None:
-        if isinstance(event, InstanceStarted):
-            processes.append(psutil.Process(event.pid))
-
-    with Recorder(folder) as recorder, ClusterView(cluster.client_config) as view:
-        recorder.subscribe(note_process)
-        subject = Subject(
-            scenario.subject,
-            supervisor=supervisor,
-            recorder=recorder,
-            folder=folder,
-            run_id=run_id,
-            bootstrap_for=cluster.bootstrap_for,
-        )
-        try:
-            subject.start_all()
-            return _time_commits(
-                label=scenario.audit.expect,
-                due=due,
-                committed=lambda: _committed(view, group, scenario.load.topic),
-                cpu_s=lambda: sum(_cpu_seconds(process) for process in processes),
-                check=subject.raise_if_exited,
-            )
-        finally:
-            subject.stop_all()
-
-
-def _time_commits(
-    *,
-    label: str,
-    due: Mapping[int, int],
-    committed: Callable[[], Mapping[int, int]],
-    cpu_s: Callable[[], float],
-    check: Callable[[], None],
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Drain:
-    """Follows the group's commits from a tenth of the backlog to its end."""
-    total = sum(due.values())
-    deadline = clock() + _DRAIN_TIMEOUT_S
-    first: tuple[float, int, float] | None = None
-    while (now := clock()) < deadline:
-        done = sum(min(offset, due.get(part, 0)) for part, offset in committed().items())
-        if first is None and done >= total * _WARM_UP_SHARE:
-            first = (now, done, cpu_s())
-        if done >= total and first is not None:
-            if done == first[1]:
-                raise InfrastructureError(
-                    f"{label} drained {total} records between two looks: give it more records"
-                )
-            return Drain(
-                label=label,
-                seconds=now - first[0],
-                records=done - first[1],
-                cpu_s=cpu_s() - first[2],
-            )
-        check()
-        sleep(_POLL_S)
-    raise InfrastructureError(
-        f"{label} did not drain {total} records within {_DRAIN_TIMEOUT_S:g} s"
-    )
-
-
-def _committed(view: ClusterView, group: str, topic: str) -> dict[int, int]:
-    try:
-        return view.committed(group, topic, require_stable=False)
-    except EoscheckError:
-        return {}  # the group does not exist before its first commit
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
+    return over.audit.expect, under.audit.expect

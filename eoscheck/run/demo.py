@@ -14,11 +14,14 @@ from eoscheck.cluster.provider import Cluster
 from eoscheck.durations import parse_duration
 from eoscheck.history import Event
 from eoscheck.process import Supervisor
+from eoscheck.run.backlog import Backlog
 from eoscheck.run.cost import measure_cost
 from eoscheck.run.naming import repeat_run
+from eoscheck.run.opened import Opened
 from eoscheck.run.result import DEMO_FILE, DemoResult
 from eoscheck.run.runner import plan_faults, run_scenario
 from eoscheck.run.scenario import Scenario, load_scenario
+from eoscheck.run.setting import Setting
 
 BUG = "bug-offsets-before-outputs"
 RUNS = ("kill-exactly-once", "kill-at-least-once", BUG)
@@ -81,13 +84,12 @@ def run_demo(
                 )
             )
     cost = measure_cost(
-        measured=COST[0],
-        baseline=COST[1],
-        cluster=cluster,
-        supervisor=supervisor,
+        measured=Setting(source=COST[0]),
+        baseline=Setting(source=COST[1]),
+        ground=Opened(cluster=cluster, supervisor=supervisor),
+        backlog=Backlog(cluster, folder=folder / "cost", seed=plan.seed),
         folder=folder / "cost",
         run_id=run_id,
-        seed=plan.seed,
         records=plan.records,
         pairs=plan.pairs,
         progress=progress,

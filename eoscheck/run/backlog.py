@@ -1,0 +1,67 @@
+"""The preloaded input of drains: filled once for all that read the same topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eoscheck.audit.identity import parse
+from eoscheck.cluster.provider import Cluster
+from eoscheck.cluster.topics import NewTopic, create_topics, delete_topics
+from eoscheck.history import Recorder
+from eoscheck.history.progress import Progress
+from eoscheck.load import preload
+from eoscheck.run.scenario import Scenario
+from eoscheck.run.setting import plain_load
+
+
+@dataclass
+class _Filled:
+    records: int = 0
+    progress: Progress = field(default_factory=Progress)
+
+
+class Backlog:
+    """On a cluster of ours. A scenario whose input topic has `{run_id}` in its name gets a topic of
+    its own for each run, with the same records."""
+
+    def __init__(self, cluster: Cluster, *, folder: Path, seed: int) -> None:
+        self._cluster = cluster
+        self._folder = folder
+        self._seed = seed
+        self._topics: dict[str, _Filled] = {}
+
+    def fill(self, scenario: Scenario, *, run_id: str, records: int) -> Mapping[int, int]:
+        """Makes `scenario`'s input topic hold at least `records` records, and makes it where it is
+        not there; returns one past the last record's offset for each partition."""
+        name = scenario.load.topic
+        if name not in self._topics:
+            topic = scenario.topics[name]
+            create_topics(
+                self._cluster.client_config,
+                [NewTopic(name=name, partitions=topic.partitions, config=topic.config)],
+            )
+            self._topics[name] = _Filled()
+        filled = self._topics[name]
+        missing = records - filled.records
+        if missing > 0:
+            with Recorder(self._folder / f"{run_id}-backlog") as recorder:
+                recorder.subscribe(filled.progress)
+                preload(
+                    plain_load(scenario.load),
+                    count=missing,
+                    seed=self._seed + filled.records,  # what is added is no copy of what is there
+                    run_id=run_id,
+                    client_config=self._cluster.client_config,
+                    recorder=recorder,
+                    identify=parse(scenario.audit.input_id or scenario.audit.id),
+                )
+            filled.records = records
+        return filled.progress.due
+
+    def empty(self) -> None:
+        """Deletes the topics, so that a run which needs them empty can make them."""
+        if self._topics:
+            delete_topics(self._cluster.client_config, list(self._topics))
+            self._topics.clear()
