@@ -8,12 +8,15 @@ the pairs covers much less than it says (docs/measures.md has both, simulated).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
+from typing import Literal
 
 from eoscheck.errors import UsageError
 from eoscheck.measure.extra import load
-from eoscheck.measure.figures import CostFigure, CostSide, Drain, Estimate
+from eoscheck.measure.figures import CostFigure, CostSide, Drain, Estimate, LatencyFigure
+from eoscheck.measure.latency import latency_figure
+from eoscheck.measure.measured import BrokerCost, LatencyAtLoad
 from eoscheck.measure.quantiles import CONFIDENCE
 
 
@@ -55,6 +58,61 @@ def ratio_of(pairs: Sequence[tuple[float, float]]) -> Estimate:
     quantile = float(load("scipy.stats").t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1))
     half = quantile * stdev(logs) / math.sqrt(len(logs))
     return Estimate(value=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half))
+
+
+def mean_of(values: Sequence[float]) -> Estimate:
+    """The geometric mean of positive values, with its 95 % t interval (from two on)."""
+    return ratio_of([(value, 1.0) for value in values])
+
+
+def broker_costs(
+    drains: Sequence[Drain],
+    *,
+    measured: str = "exactly-once",
+    baseline: str = "at-least-once",
+) -> list[BrokerCost]:
+    """What the drains of `cost_from_drains` cost the brokers; without what was not taken in all."""
+    pairs = _pairs(drains, measured=measured, baseline=baseline)
+    figures: dict[Literal["CPU", "bytes"], Callable[[Drain], float | None]] = {
+        "CPU": lambda drain: drain.broker_cpu_s and drain.broker_cpu_s / drain.records * 1e6,
+        "bytes": lambda drain: drain.broker_bytes_per_record,
+    }
+    costs = []
+    for what, of in figures.items():
+        taken = [(over, under) for m, b in pairs if (over := of(m)) and (under := of(b))]
+        if len(taken) == len(pairs):
+            costs.append(
+                BrokerCost(
+                    what=what,
+                    measured=_geometric_mean([over for over, _ in taken]),
+                    baseline=_geometric_mean([under for _, under in taken]),
+                    ratio=ratio_of(taken),
+                )
+            )
+    return costs
+
+
+def latency_at_load(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, share: float, rate: float
+) -> LatencyAtLoad:
+    """`pairs`: the latencies of one run of each setting, measured and baseline, none empty."""
+    runs = [(_some(over), _some(under)) for over, under in pairs]
+    return LatencyAtLoad(
+        share=share,
+        rate=rate,
+        pairs=len(pairs),
+        measured=_some([each for over, _ in pairs for each in over]),
+        baseline=_some([each for _, under in pairs for each in under]),
+        p50_ratio=ratio_of([(over.p50, under.p50) for over, under in runs]),
+        p99_ratio=ratio_of([(over.p99, under.p99) for over, under in runs]),
+    )
+
+
+def _some(latencies: Sequence[float]) -> LatencyFigure:
+    figure = latency_figure(latencies)
+    if figure is None:
+        raise UsageError("a run without an output has no latency to compare")
+    return figure
 
 
 def _pairs(drains: Sequence[Drain], *, measured: str, baseline: str) -> list[tuple[Drain, Drain]]:

@@ -4,7 +4,7 @@ omission), to the moment a `read_committed` reader had the output."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from eoscheck.measure.extra import load
 from eoscheck.measure.figures import Latency, LatencyFigure
@@ -29,10 +29,15 @@ def latency(journeys: Iterable[Journey], marks: Landmarks) -> Latency:
             continue
         undisturbed = marks.first_fault is None or journey.seen < marks.first_fault
         (steady if undisturbed else faults).append(took)
-    return Latency(overall=_figure(overall), steady=_figure(steady), faults=_figure(faults))
+    return Latency(
+        overall=latency_figure(overall),
+        steady=latency_figure(steady),
+        faults=latency_figure(faults),
+    )
 
 
-def _figure(seconds: list[float]) -> LatencyFigure | None:
+def latency_figure(seconds: Sequence[float]) -> LatencyFigure | None:
+    """None without any latency."""
     if not seconds:
         return None
     longest = max(seconds)

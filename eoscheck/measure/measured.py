@@ -108,7 +108,9 @@ class CostMeasure(msgspec.Struct, frozen=True, kw_only=True):
 
 class IntervalPoint(msgspec.Struct, frozen=True, kw_only=True):
     """One commit interval. `throughput` in records a second over its drains; `latency` at one
-    rate for all intervals; `reprocessed` (records) and `recovered` after kills."""
+    rate for all intervals, `quantile` the one that the objective asks for (p99 without one), over
+    its rounds; `reprocessed` (records) and `recovered` after kills. `gain`: throughput of the best
+    longer interval over this one's, as a ratio; None for the longest, and with one round."""
 
     interval_s: float
     throughput: Estimate
@@ -116,16 +118,23 @@ class IntervalPoint(msgspec.Struct, frozen=True, kw_only=True):
     reprocessed: Distribution | None
     recovered: Distribution | None
     drains: list[Drain]
+    quantile: Estimate | None = None
+    gain: Estimate | None = None
 
 
 class CommitIntervalMeasure(msgspec.Struct, frozen=True, kw_only=True):
-    """`knee_s`: from this interval on throughput gains little; None where the curve has none.
-    `advice`: one sentence for the stated objectives."""
+    """`knee_s`: from this interval on no longer one gains `least_gain` (0.05) of throughput or
+    more, with 95 % confidence; None where that cannot be said of any.
+    `advice`: one sentence for the stated objectives: `objective` for latency, `recovery_point` for
+    the records that a kill may throw away."""
 
     points: list[IntervalPoint]
     rate: float
     knee_s: float | None
     advice: str
+    least_gain: float = 0.05
+    objective: Objective | None = None
+    recovery_point: float | None = None
 
 
 class RestorePoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from eoscheck.audit.identity import parse
-from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.topics import NewTopic, create_topics, delete_topics
 from eoscheck.history import Recorder
 from eoscheck.history.progress import Progress
 from eoscheck.load import preload
+from eoscheck.run.opened import Opened
 from eoscheck.run.scenario import Scenario
 from eoscheck.run.setting import plain_load
 
@@ -26,9 +27,9 @@ class Backlog:
     """On a cluster of ours. A scenario whose input topic has `{run_id}` in its name gets a topic of
     its own for each run, with the same records."""
 
-    def __init__(self, cluster: Cluster, *, folder: Path, seed: int) -> None:
-        self._cluster = cluster
-        self._folder = folder
+    def __init__(self, ground: Opened, *, seed: int) -> None:
+        self._cluster = ground.cluster
+        self._supervisor = ground.supervisor
         self._seed = seed
         self._topics: dict[str, _Filled] = {}
 
@@ -46,7 +47,11 @@ class Backlog:
         filled = self._topics[name]
         missing = records - filled.records
         if missing > 0:
-            with Recorder(self._folder / f"{run_id}-backlog") as recorder:
+            with (
+                TemporaryDirectory(prefix="eoscheck-backlog-") as folder,
+                Recorder(Path(folder)) as recorder,
+            ):
+                self._supervisor.remove_at_exit(Path(folder))  # should we be killed
                 recorder.subscribe(filled.progress)
                 preload(
                     plain_load(scenario.load),

@@ -83,11 +83,12 @@ def run_demo(
                     listener=listener,
                 )
             )
+    ground = Opened(cluster=cluster, supervisor=supervisor)
     cost = measure_cost(
         measured=Setting(source=COST[0]),
         baseline=Setting(source=COST[1]),
-        ground=Opened(cluster=cluster, supervisor=supervisor),
-        backlog=Backlog(cluster, folder=folder / "cost", seed=plan.seed),
+        ground=ground,
+        backlog=Backlog(ground, seed=plan.seed),
         folder=folder / "cost",
         run_id=run_id,
         records=plan.records,

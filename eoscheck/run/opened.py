@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +68,10 @@ def opened(
         yield Opened(cluster=cluster, supervisor=supervisor, network=network, wire=wire)
 
 
-def forget_topics(cluster: Cluster, run_id: str) -> None:
+def forget_topics(cluster: Cluster, run_id: str, *, also: Collection[str] = ()) -> None:
     """A cluster that keeps the topics of every run gets slower with each of them. Only what a run
-    has made: its topics have its id in their names."""
+    has made: its topics have its id in their names; what it has made besides is in `also`."""
     if not cluster.owned:
         return
     with suppress(EoscheckError), ClusterView(cluster.client_config) as view:
-        delete_topics(cluster.client_config, [name for name in view.topics() if run_id in name])
+        delete_topics(cluster.client_config, [n for n in view.topics() if run_id in n or n in also])
