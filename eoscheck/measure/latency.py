@@ -3,6 +3,7 @@ omission), to the moment a `read_committed` reader had the output."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -53,6 +54,12 @@ def latency_figure(seconds: Sequence[float]) -> LatencyFigure | None:
     return LatencyFigure(
         n=len(seconds), p50=at(50), p90=at(90), p99=at(99), p999=at(99.9), max=longest
     )
+
+
+def quantile_of(seconds: Sequence[float], quantile: float) -> float:
+    """Of latencies, which are many: what the share `quantile` of them does not exceed."""
+    ordered = sorted(seconds)
+    return ordered[max(0, math.ceil(quantile * len(ordered)) - 1)]
 
 
 def _five_digits(ticks: int) -> int:

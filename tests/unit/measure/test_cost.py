@@ -8,7 +8,7 @@ import pytest
 
 from eoscheck.errors import UsageError
 from eoscheck.measure import Drain, cost_from_drains
-from eoscheck.measure.cost import ratio_of
+from eoscheck.measure.cost import broker_costs, latency_at_load, mean_of, ratio_of
 
 EO, ALO = "exactly-once", "at-least-once"
 TRIALS = 5000
@@ -59,6 +59,44 @@ def test_cpu_is_left_out_unless_every_drain_has_it() -> None:
     assert figure.cpu_ratio is None
     assert figure.measured.cpu_us_per_record is not None
     assert figure.baseline.cpu_us_per_record is None
+
+
+def test_what_brokers_pay_is_compared_pair_by_pair() -> None:
+    paid = [
+        Drain(
+            label=label,
+            seconds=1,
+            records=1000,
+            broker_cpu_s=cpu_s,
+            broker_bytes_per_record=size,
+        )
+        for label, cpu_s, size in [(EO, 0.012, 300), (ALO, 0.01, 200)]
+    ]
+    cpu, size = broker_costs(paid)
+    assert (cpu.what, cpu.measured, cpu.baseline) == ("CPU", pytest.approx(12), pytest.approx(10))
+    assert (size.what, size.ratio.value) == ("bytes", pytest.approx(1.5))
+
+
+def test_what_brokers_pay_is_left_out_unless_every_drain_has_it() -> None:
+    assert broker_costs([drain(EO, 80), drain(ALO, 100)]) == []
+
+
+def test_latencies_are_compared_run_by_run_and_shown_together() -> None:
+    at = latency_at_load(
+        [([0.2] * 99 + [0.9], [0.1] * 99 + [0.3]), ([0.4] * 100, [0.2] * 100)], share=0.5, rate=10
+    )
+    assert at.p50_ratio.value == pytest.approx(2, rel=0.01)
+    assert at.p99_ratio.value == pytest.approx(2, rel=0.01)
+    assert (at.pairs, at.measured.n, at.measured.max) == (2, 200, pytest.approx(0.9))
+
+
+def test_a_run_without_outputs_is_not_compared() -> None:
+    with pytest.raises(UsageError, match="no latency"):
+        latency_at_load([([], [0.1])], share=0.5, rate=10)
+
+
+def test_a_mean_is_geometric() -> None:
+    assert mean_of([1, 100]).value == pytest.approx(10)
 
 
 @pytest.mark.parametrize(
