@@ -7,6 +7,8 @@ import click
 from eoscheck.cli.lazy import LazyGroup
 
 _COMMANDS: dict[str, str] = {
+    "commit-interval": "eoscheck.cli.measure_commit_interval",
+    "cost": "eoscheck.cli.measure_cost",
     "recovery": "eoscheck.cli.measure_recovery",
 }
 

@@ -7,6 +7,9 @@ from eoscheck.measure.figures import Estimate
 from eoscheck.measure.measured import CommitIntervalMeasure, CostMeasure, IntervalPoint
 from eoscheck.report import numbers
 
+_WIDE = 10
+_TOO_FEW = " [too few to tell]"
+
 
 def cost_table(cost: CostMeasure) -> str:
     throughput = cost.throughput
@@ -76,13 +79,18 @@ def _row(point: IntervalPoint, knee_s: float | None) -> list[str]:
 
 def _gain(gain: Estimate) -> str:
     """+12 % [+3 % – +21 %]."""
-    ends = "" if gain.low is None or gain.high is None else f" [{gain.low - 1:+.0%} – "
-    return f"{gain.value - 1:+.0%}{ends}" + (f"{gain.high - 1:+.0%}]" if gain.high else "")
+    if gain.low is None or gain.high is None:
+        return f"{gain.value - 1:+.0%}"
+    if gain.high > _WIDE * gain.value:
+        return f"{gain.value - 1:+.0%}{_TOO_FEW}"
+    return f"{gain.value - 1:+.0%} [{gain.low - 1:+.0%} – {gain.high - 1:+.0%}]"
 
 
 def _ends(estimate: Estimate, form: str) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
+    if estimate.high > _WIDE * estimate.value:
+        return _TOO_FEW
     return f" [{form.format(estimate.low)} – {form.format(estimate.high)}]"
 
 

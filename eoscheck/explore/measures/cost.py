@@ -19,7 +19,8 @@ from eoscheck.run.paced import Pace, Paced, run_paced
 from eoscheck.run.setting import Setting
 
 _LATE_SHARE = 0.05
-"""A load that was late for longer than so much of the time did not hold its rate."""
+_LATE_S = 0.25
+"""A load that was late for longer than that, and so much of the time, did not hold its rate."""
 
 _Latencies = list[tuple[list[float], list[float]]]
 
@@ -157,7 +158,7 @@ def not_held(paced: Paced, *, seconds: float) -> str | None:
     """Why the figures of a run are not those of its rate; None where they are."""
     if not paced.drained:
         return "the subject did not finish its input within a minute after it"
-    if paced.late_s > _LATE_SHARE * seconds:
+    if paced.late_s > max(_LATE_S, _LATE_SHARE * seconds):
         return f"the load itself was {paced.late_s:.2f} s late: this machine is full"
     return None if paced.latencies else "no output was seen"
 
