@@ -51,8 +51,7 @@ def command(
     ) as session:
         result = run_demo(
             plan,
-            cluster=session.cluster,
-            supervisor=session.supervisor,
+            on=session,
             folder=report / run_id,
             run_id=run_id,
             repeat=repeat_command(repeat),

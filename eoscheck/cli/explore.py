@@ -100,10 +100,7 @@ def _searched(
     with open_session(prepared.source.scenario.cluster, prepared.needs) as session:
         return whole.explore(
             prepared,
-            cluster=session.cluster,
-            supervisor=session.supervisor,
-            network=session.network,
-            wire=session.wire,
+            on=session,
             budget=budget,
             database=database,
             folder=folder,

@@ -73,14 +73,11 @@ def command(
     with open_session(loaded.cluster, needs) as session, session.watch(loaded.title) as listener:
         result = run_scenario(
             loaded,
-            cluster=session.cluster,
-            supervisor=session.supervisor,
+            on=session,
             folder=report / run_id,
             run_id=run_id,
             seed=seed,
             repeat=repeat,
-            network=session.network,
-            wire=session.wire,
             listener=listener,
         )
     show(

@@ -129,8 +129,7 @@ def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> R
     with session.watch(scenario.title) as listener:
         return run_scenario(
             scenario,
-            cluster=session.cluster,
-            supervisor=session.supervisor,
+            on=session,
             folder=folder / entry.name,
             run_id=run_id,
             seed=chosen,
@@ -141,8 +140,6 @@ def _run(session: Session, entry: Entry, *, seed: int | None, folder: Path) -> R
                 guarantee=entry.guarantee,
                 overrides=entry.overrides,
             ),
-            network=session.network,
-            wire=session.wire,
             listener=listener,
         )
 

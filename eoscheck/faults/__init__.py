@@ -2,7 +2,7 @@
 
 from eoscheck.faults.injector import run_faults
 from eoscheck.faults.kinds import FaultSpec, needs_of
-from eoscheck.faults.plan import plan
+from eoscheck.faults.plan import Targets, plan
 from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import FaultTable, PlannedFault
 
@@ -11,6 +11,7 @@ __all__ = [
     "FaultTable",
     "PlannedFault",
     "Scene",
+    "Targets",
     "needs_of",
     "plan",
     "run_faults",

@@ -38,7 +38,7 @@ class BrokerFault(FaultTable, frozen=True, kw_only=True):
         super().__post_init__()
         check_target(self.broker)
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         own = isinstance(self.broker, int)
         return [(f"broker {self.broker}" if own else _LANE, None)]
 
@@ -69,7 +69,7 @@ class BrokerRolling(FaultTable, frozen=True, kw_only=True, tag="broker-rolling")
     needs: ClassVar[frozenset[Need]] = frozenset({"brokers"})
     momentary: ClassVar[bool] = True
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         return [(_LANE, None)]
 
 

@@ -76,9 +76,10 @@ def _by_part(broker: str, roles: Roles, scene: Scene, chance: random.Random) -> 
     if broker == "controller":
         return Target(broker=roles.controller(), part=broker)
     if broker == "group-coordinator":
-        group = scene.subject.spec.group
-        if group is None:
+        groups = [role.spec.group for role in scene.subject.roles if role.spec.group]
+        if not groups:
             raise InfrastructureError("the subject has no group to coordinate: set subject.group")
+        group = chance.choice(groups)
         return Target(broker=roles.group_coordinator(group), part=f"coordinator of group {group}")
     if broker == _COORDINATOR:
         found = roles.transaction_coordinators()

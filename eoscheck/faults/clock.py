@@ -56,7 +56,7 @@ class _Step:
 
     @property
     def target(self) -> str:
-        return f"instance {self._instance}"
+        return self._subject.called(self._instance)
 
     def strike(self) -> Evidence:
         pid = self._subject.pid(self._instance)

@@ -153,7 +153,7 @@ class _OnInstance:
 
     @property
     def target(self) -> str:
-        return f"instance {self._instance}"
+        return self._subject.called(self._instance)
 
     def heal(self) -> Evidence:
         self._subject.heal(self._instance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from eoscheck.errors import InfrastructureError, UsageError
@@ -40,7 +41,7 @@ class Zombie(InstanceFault, frozen=True, kw_only=True, tag="zombie"):
 
     family: ClassVar[str] = "identity"
 
-    def check(self, *, instances: int, session_timeout_s: float) -> None:
+    def check(self, *, instances: Sequence[int], session_timeout_s: float) -> None:
         super().check(instances=instances, session_timeout_s=session_timeout_s)
         if self.down_s[0] <= session_timeout_s:
             raise UsageError(
@@ -71,11 +72,11 @@ class _OnInstance:
 
     @property
     def target(self) -> str:
-        return f"instance {self._instance}"
+        return self._subject.called(self._instance)
 
     def _members(self) -> set[str]:
         """Ids of the group's members; none where there is no group to look at."""
-        view, group = self._scene.view, self._subject.spec.group
+        view, group = self._scene.view, self._subject.role_of(self._instance).spec.group
         if view is None or group is None:
             return set()
         return {member.member_id for member in view.group_members(group)}
@@ -159,4 +160,5 @@ class _Zombie(_OnInstance):
         transactions = self._scene.transactions
         if transactions is None:
             return set()
-        return {mark(each) for each in transactions.ongoing(self._scene.output_topics)}
+        written = self._subject.role_of(self._instance).output
+        return {mark(each) for each in transactions.ongoing([written])}

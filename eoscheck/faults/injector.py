@@ -11,7 +11,7 @@ from eoscheck.errors import EoscheckError, UsageError
 from eoscheck.faults.conductor import Conductor
 from eoscheck.faults.kinds import action_for
 from eoscheck.faults.scene import Scene
-from eoscheck.faults.spec import PlannedFault
+from eoscheck.faults.spec import PlannedFault, role_of
 from eoscheck.faults.striker import Pace, Striker
 from eoscheck.history import Recorder
 from eoscheck.history.progress import Progress
@@ -108,16 +108,19 @@ def _wait_a_little(
 
 def _refuse_blind(plan: Sequence[PlannedFault], scene: Scene) -> None:
     """Raises UsageError where a fault waits for what nobody can see here."""
-    spec = scene.subject.spec
     conditions = {fault.table.condition.what for fault in plan if fault.table.condition is not None}
     if scene.transactions is None and (
         "open-transaction" in conditions or any(fault.open_transaction for fault in plan)
     ):
         raise UsageError("faults with open_transaction need a view of the cluster's transactions")
-    if any(fault.working for fault in plan) and not (spec.group and spec.client_id and scene.view):
+    working = {fault.instance for fault in plan if fault.working and fault.instance is not None}
+    specs = [scene.subject.role_of(instance).spec for instance in working]
+    if specs and not (scene.view and all(spec.group and spec.client_id for spec in specs)):
         raise UsageError(
             "faults.working needs subject.group and subject.client_id, to see the work"
         )
-    for what in sorted(conditions & {"rebalancing", "lag"}):
-        if not (spec.group and scene.view):
+    for fault in plan:
+        what = fault.table.condition.what if fault.table.condition is not None else ""
+        grouped = any(app.spec.group for app in scene.apps(role_of(fault.table)))
+        if what in ("rebalancing", "lag") and not (grouped and scene.view):
             raise UsageError(f"faults.when: '{what}' needs subject.group, to ask its coordinator")

@@ -15,7 +15,7 @@ from eoscheck.faults.action import Action, Evidence
 from eoscheck.faults.broker_target import Target, check_target, find_target
 from eoscheck.faults.links import OnLinks, network_of
 from eoscheck.faults.scene import Scene
-from eoscheck.faults.spec import FaultTable, Lane, Need, PlannedFault
+from eoscheck.faults.spec import Lane, Need, PlannedFault, SubjectFault, check_instance, of_role
 from eoscheck.network import Disturbance, Toxic
 from eoscheck.network.api import Stream
 from eoscheck.network.proof import Bite, Direction
@@ -28,7 +28,7 @@ _STREAMS: Mapping[Direction, tuple[Stream, ...]] = {
 }
 
 
-class NetworkFault(FaultTable, frozen=True, kw_only=True):
+class NetworkFault(SubjectFault, frozen=True, kw_only=True):
     """`target`: an instance, `random` or `all`; `broker`: `all`, or which one, see `broker_target`;
     `direction`: of the bytes that are hit. An instance that is killed meanwhile is no conflict."""
 
@@ -53,18 +53,15 @@ class NetworkFault(FaultTable, frozen=True, kw_only=True):
         """Toxiproxy's, in its units."""
         return {}
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         if self.target == "all":
-            return [("network", None)]
-        chosen = range(instances) if self.target == "random" else [self.target]
+            return [(of_role("network", self), None)]
+        chosen = instances if self.target == "random" else [self.target]
         return [(f"network of instance {number}", number) for number in chosen]
 
-    def check(self, *, instances: int, session_timeout_s: float) -> None:
-        if isinstance(self.target, int) and not 0 <= self.target < instances:
-            raise UsageError(
-                f"faults.target {self.target} is no instance: there are {instances}, numbered from "
-                "0"
-            )
+    def check(self, *, instances: Sequence[int], session_timeout_s: float) -> None:
+        if isinstance(self.target, int):
+            check_instance(self.target, instances)
 
 
 class Latency(NetworkFault, frozen=True, kw_only=True, tag="latency"):
@@ -185,7 +182,9 @@ class _Poison:
     @property
     def target(self) -> str:
         number = self._fault.instance
-        who = "all instances" if number is None else f"instance {number}"
+        who = f"all {of_role('instances', self._table)}"
+        if number is not None:
+            who = self._scene.subject.called(number)
         if self._found is None:
             return who
         return f"{who}, to {self._found}"
@@ -207,7 +206,9 @@ class _Poison:
     def _disturbance(self) -> Disturbance:
         network = network_of(self._scene)
         broker = None if self._found is None else self._found.broker
-        links = client_links(network.links, instance=self._fault.instance, broker=broker)
+        number = self._fault.instance
+        instances = self._scene.instances(self._table.role) if number is None else [number]
+        links = client_links(network.links, instances=instances, broker=broker)
         if isinstance(self._table, Down):
             return network.cut(links)
         toxic = Toxic(kind=self._table.kind.replace("-", "_"), attributes=self._table.attributes)

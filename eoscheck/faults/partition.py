@@ -35,7 +35,7 @@ class BrokerPartition(FaultTable, frozen=True, kw_only=True, tag="broker-partiti
         if self.apart == self.broker:
             raise UsageError(f"faults.from: broker {self.broker} cannot be apart from itself")
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         # As for brokers that are lost: two at once are another experiment.
         return [("brokers", None)]
 

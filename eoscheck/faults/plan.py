@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eoscheck.errors import UsageError, did_you_mean
-from eoscheck.faults.spec import OUTLAST, FaultTable, Lane, PlannedFault
+from eoscheck.faults.spec import OUTLAST, FaultTable, Lane, PlannedFault, role_of
 
 PHASE_S = 0.5
 """A fault that waited for its target's commit strikes up to this much later: at any moment of a
@@ -20,12 +20,21 @@ SETTLE_S = 1.0
 _ALL: Lane = "all"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """Instances that may be hit: those of one app of the subject. Its `role` is empty where there
+    is no other."""
+
+    instances: range
+    session_timeout_s: float
+    role: str = ""
+
+
 def plan(
     tables: Sequence[FaultTable],
     *,
     seed: int,
-    instances: int,
-    session_timeout_s: float,
+    targets: Sequence[Targets],
     duration_s: float,
     gap_s: float | None = None,
 ) -> list[PlannedFault]:
@@ -37,10 +46,13 @@ def plan(
     Raises UsageError where so many faults do not fit, or a table contradicts the subject or another
     table.
     """
+    hall = _Hall(targets=targets, gap_s=gap_s)
     for table in tables:
-        table.check(instances=instances, session_timeout_s=session_timeout_s)
+        for target in hall.targets_of(table):
+            table.check(
+                instances=hall.instances_of(table), session_timeout_s=target.session_timeout_s
+            )
     depths = _depths(tables)
-    hall = _Hall(instances=instances, session_timeout_s=session_timeout_s, gap_s=gap_s)
     hall.check_room(tables, duration_s=duration_s)
     drafts = sorted(
         (
@@ -51,7 +63,7 @@ def plan(
                 depth=depths[index],
                 chance=random.Random(f"{seed}/faults/{index}"),
                 seeds=random.Random(f"{seed}/within/{index}"),
-                session_timeout_s=session_timeout_s,
+                session_timeout_s=hall.session_s(table),
                 duration_s=duration_s,
             )
         ),
@@ -102,7 +114,6 @@ class _Draft:
     depth: int
     at_s: float
     down_s: float
-    outlasts_session: bool
     wipe: bool
     phase_s: float
     seed: int
@@ -143,7 +154,6 @@ def _drafts(
             depth=depth,
             at_s=at_s,
             down_s=down_s,
-            outlasts_session=table.silences and down_s > session_timeout_s,
             wipe=turn in wiped,
             phase_s=chance.uniform(0, PHASE_S),
             seed=seeds.getrandbits(32),
@@ -154,20 +164,45 @@ def _drafts(
 class _Hall:
     """The lanes, and how much room there is in them."""
 
-    instances: int
-    session_timeout_s: float
+    targets: Sequence[Targets]
     gap_s: float | None
 
     @property
     def settle_s(self) -> float:
         return max(SETTLE_S, self.gap_s or 0.0)
 
+    def targets_of(self, table: FaultTable) -> Sequence[Targets]:
+        """Raises UsageError where there is no app of that role."""
+        role = role_of(table)
+        if role is None:
+            return self.targets
+        meant = [each for each in self.targets if each.role == role]
+        if not meant:
+            known = [each.role for each in self.targets if each.role]
+            has = (
+                f"it has {', '.join(known)}" if known else "it has one app, [subject]: say no role"
+            )
+            raise UsageError(
+                f"faults.role: the scenario has no role {role!r}{did_you_mean(role, known)}; {has}"
+            )
+        return meant
+
+    def instances_of(self, table: FaultTable) -> list[int]:
+        return [number for each in self.targets_of(table) for number in each.instances]
+
+    def session_s(self, table: FaultTable, instance: int | None = None) -> float:
+        """The session time-out of that instance; without one, the longest of all that are meant."""
+        return max(
+            each.session_timeout_s
+            for each in self.targets_of(table)
+            if instance is None or instance in each.instances
+        )
+
     def choices(self, table: FaultTable) -> list[tuple[frozenset[Lane], int | None]]:
         """Each with all the lanes that it keeps."""
-        also = table.also(self.instances) | ({_ALL} if self.gap_s is not None else set())
-        return [
-            (frozenset({lane}) | also, instance) for lane, instance in table.choices(self.instances)
-        ]
+        instances = self.instances_of(table)
+        also = table.also(instances) | ({_ALL} if self.gap_s is not None else set())
+        return [(frozenset({lane}) | also, number) for lane, number in table.choices(instances)]
 
     def placed(self, drafts: Sequence[_Draft], *, squeeze: float, seed: int) -> list[PlannedFault]:
         """Each in a lane that is free by then, or as soon as one is."""
@@ -191,7 +226,7 @@ class _Hall:
                 lanes=lanes,
                 instance=instance,
                 down_s=draft.down_s,
-                outlasts_session=draft.outlasts_session,
+                outlasts_session=table.silences and draft.down_s > self.session_s(table, instance),
                 wipe=draft.wipe,
                 phase_s=draft.phase_s,
                 seed=draft.seed,
@@ -225,15 +260,16 @@ class _Hall:
         ]
         needed = max([*own.values(), *crowded], default=0.0)
         if needed > duration_s:
+            instances = sum(len(each.instances) for each in self.targets)
             raise UsageError(
-                f"the faults need {needed:.0f} s on {self.instances} instances, and timing.faults "
+                f"the faults need {needed:.0f} s on {instances} instances, and timing.faults "
                 f"is {duration_s:g} s: make it longer, the down times shorter, or the faults fewer"
             )
 
     def _need_s(self, table: FaultTable, number: int) -> float:
         long = table.outlasting(number)
         short_s = table.down_s[1] + self.settle_s
-        long_s = max(short_s, self.session_timeout_s * OUTLAST[1] + self.settle_s)
+        long_s = max(short_s, self.session_s(table) * OUTLAST[1] + self.settle_s)
         return long * long_s + (number - long) * short_s
 
 

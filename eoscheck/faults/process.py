@@ -15,8 +15,17 @@ from typing import ClassVar
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.faults.action import Action, DidNotBiteError, Evidence
 from eoscheck.faults.scene import Scene
-from eoscheck.faults.spec import FaultTable, InstanceFault, Lane, Need, PlannedFault
-from eoscheck.subject import Subject
+from eoscheck.faults.spec import (
+    FaultTable,
+    InstanceFault,
+    Lane,
+    Need,
+    PlannedFault,
+    SubjectFault,
+    of_role,
+    role_of,
+)
+from eoscheck.subject import Role, Subject
 
 
 class ProcessFault(InstanceFault, frozen=True, kw_only=True):
@@ -62,26 +71,26 @@ class ScaleIn(InstanceFault, frozen=True, kw_only=True, tag="scale-in"):
     family: ClassVar[str] = "process"
 
 
-class ScaleOut(FaultTable, frozen=True, kw_only=True, tag="scale-out"):
+class ScaleOut(SubjectFault, frozen=True, kw_only=True, tag="scale-out"):
     """One instance more for `down`: it joins, and leaves in order."""
 
     family: ClassVar[str] = "process"
     needs: ClassVar[frozenset[Need]] = frozenset({"spare instance"})
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         return [("spare", None)]
 
 
-class _EveryInstance(FaultTable, frozen=True, kw_only=True):
+class _EveryInstance(SubjectFault, frozen=True, kw_only=True):
     """None of the instances is hit by others meanwhile."""
 
     family: ClassVar[str] = "process"
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         return [("instances", None)]
 
-    def also(self, instances: int) -> frozenset[Lane]:
-        return frozenset(f"instance {number}" for number in range(instances))
+    def also(self, instances: Sequence[int]) -> frozenset[Lane]:
+        return frozenset(f"instance {number}" for number in instances)
 
 
 class Rolling(_EveryInstance, frozen=True, kw_only=True, tag="rolling"):
@@ -106,7 +115,7 @@ class _OnInstance:
 
     @property
     def target(self) -> str:
-        return f"instance {self.instance}"
+        return self.subject.called(self.instance)
 
     def strike(self) -> Evidence:
         evidence = self.hit(self.instance)
@@ -114,7 +123,7 @@ class _OnInstance:
             wiped = self.subject.wipe(self.instance)
             if not wiped["wiped_files"]:
                 raise InfrastructureError(
-                    f"the state directory of instance {self.instance} was empty: nothing to wipe "
+                    f"the state directory of {self.target} was empty: nothing to wipe "
                     "(does the command use {state_dir}?)"
                 )
             evidence |= wiped
@@ -128,40 +137,41 @@ class _OnInstance:
 @dataclass(frozen=True, kw_only=True)
 class _ScaleOut:
     subject: Subject
+    spare: int
 
     @property
     def target(self) -> str:
-        return f"instance {self.subject.spares[0]}, one more"
+        return f"{self.subject.called(self.spare)}, one more"
 
     def strike(self) -> Evidence:
-        spare = self.subject.spares[0]
-        self.subject.start(spare)
-        return {"pid": self.subject.pid(spare)}
+        self.subject.start(self.spare)
+        return {"pid": self.subject.pid(self.spare)}
 
     def heal(self) -> Evidence:
-        spare = self.subject.spares[0]
-        if not self.subject.is_up(spare):
-            raise DidNotBiteError(f"instance {spare} ended by itself before it was to leave")
-        return self.subject.terminate(spare)
+        if not self.subject.is_up(self.spare):
+            name = self.subject.called(self.spare)
+            raise DidNotBiteError(f"{name} ended by itself before it was to leave")
+        return self.subject.terminate(self.spare)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Rolling:
     scene: Scene
+    roles: Sequence[Role]
     down_s: float
+    target: str
     sleep: Callable[[float], None] = time.sleep
-
-    target = "every instance, one after the other"
 
     def strike(self) -> Evidence:
         """Blocks until all are through."""
         subject, stops = self.scene.subject, []
-        for instance in subject.instances:
-            stops.append(subject.terminate(instance))
-            self.sleep(self.down_s)
-            subject.heal(instance)
-            if self.scene.view is not None and subject.spec.group is not None:
-                subject.wait_ready(view=self.scene.view, topic=self.scene.input_topic)
+        for role in self.roles:
+            for instance in role.instances:
+                stops.append(subject.terminate(instance))
+                self.sleep(self.down_s)
+                subject.heal(instance)
+                if self.scene.view is not None and role.spec.group is not None:
+                    subject.wait_ready(view=self.scene.view, role=role)
         return {"stops": stops}
 
     def heal(self) -> Evidence:
@@ -172,18 +182,18 @@ class _Rolling:
 @dataclass(frozen=True, kw_only=True)
 class _Storm:
     subject: Subject
+    instances: Sequence[int]
     down_s: float
     chance: random.Random
+    target: str
     clock: Callable[[], float] = time.monotonic
-
-    target = "every instance, in any order"
 
     def strike(self) -> Evidence:
         """Blocks until it is over. Raises InfrastructureError where it was no storm."""
         left: Counter[int] = Counter()
         over_at = self.clock() + self.down_s
         while self.clock() < over_at:
-            instance = self.chance.choice(self.subject.instances)
+            instance = self.chance.choice(self.instances)
             self.subject.terminate(instance)
             self.subject.heal(instance)
             left[instance] += 1
@@ -201,13 +211,24 @@ class _Storm:
 
 def action(fault: PlannedFault, scene: Scene) -> Action:
     subject = scene.subject
+    roles = scene.apps(role_of(fault.table))
+    every = of_role("every instance", fault.table)
     match fault.table:
         case ScaleOut():
-            return _ScaleOut(subject=subject)
+            return _ScaleOut(
+                subject=subject, spare=fault.chance().choice([role.spare for role in roles])
+            )
         case Rolling():
-            return _Rolling(scene=scene, down_s=fault.down_s)
+            target = f"{every}, one after the other"
+            return _Rolling(scene=scene, roles=roles, down_s=fault.down_s, target=target)
         case Storm():
-            return _Storm(subject=subject, down_s=fault.down_s, chance=fault.chance())
+            return _Storm(
+                subject=subject,
+                instances=[number for role in roles for number in role.instances],
+                down_s=fault.down_s,
+                chance=fault.chance(),
+                target=f"{every}, in any order",
+            )
     assert fault.instance is not None
     return _OnInstance(
         subject=subject,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eoscheck.faults.witness import Witness
-from eoscheck.subject import Subject
+from eoscheck.subject import Role, Subject
 from eoscheck.wire import Wire
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ class Scene:
     asked."""
 
     subject: Subject
-    input_topic: str
-    output_topics: Collection[str] = field(default_factory=list)
     view: ClusterView | None = None
     transactions: TransactionView | None = None
     brokers: Brokers | None = None
@@ -35,3 +32,17 @@ class Scene:
     network: Network | None = None
     wire: Wire | None = None
     witness: Witness | None = None
+
+    def apps(self, role: str | None) -> list[Role]:
+        """Those that a fault is meant for; None: all."""
+        return [each for each in self.subject.roles if role in (None, each.name)]
+
+    def instances(self, role: str | None) -> frozenset[int] | None:
+        """Of an app, with its spare; None: of all."""
+        if role is None:
+            return None
+        return frozenset(n for app in self.apps(role) for n in (*app.instances, app.spare))
+
+    def outputs(self, role: str | None = None) -> list[str]:
+        """The topics that these apps write."""
+        return [app.output for app in self.apps(role)]

@@ -144,15 +144,16 @@ class FaultTable(
             return self.count or 1
         return math.ceil(duration_s / self.every_s) - 1  # none at the very end of the phase
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
-        """The lanes that one of its faults may take, each with the instance that it is."""
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
+        """The lanes that one of its faults may take, each with the instance that it is; of these
+        `instances`, where it hits any."""
         raise NotImplementedError
 
-    def also(self, instances: int) -> frozenset[Lane]:
+    def also(self, instances: Sequence[int]) -> frozenset[Lane]:
         """Lanes that each of its faults keeps free of others, beside its own."""
         return frozenset()
 
-    def check(self, *, instances: int, session_timeout_s: float) -> None:
+    def check(self, *, instances: Sequence[int], session_timeout_s: float) -> None:
         """Raises UsageError where it contradicts the subject."""
 
     def outlasting(self, number: int) -> int:
@@ -165,7 +166,34 @@ class FaultTable(
         return 0
 
 
-class InstanceFault(FaultTable, frozen=True, kw_only=True):
+class SubjectFault(FaultTable, frozen=True, kw_only=True):
+    """Something that happens to instances of the subject. `role`: only to those of that app, where
+    the subject is several."""
+
+    role: str | None = None
+
+
+def role_of(table: FaultTable) -> str | None:
+    """Which app of the subject it is meant for; None: for any, or it is no fault of the subject."""
+    return table.role if isinstance(table, SubjectFault) else None
+
+
+def of_role(what: str, table: FaultTable) -> str:
+    """`instances of settle`, or only `instances`."""
+    role = role_of(table)
+    return what if role is None else f"{what} of {role}"
+
+
+def check_instance(target: int, instances: Sequence[int]) -> None:
+    """Raises UsageError where it is none of the instances that may be hit."""
+    if target not in instances:
+        known = f"from {instances[0]} to {instances[-1]}"
+        raise UsageError(
+            f"faults.target {target} is no instance that it may hit: they are numbered {known}"
+        )
+
+
+class InstanceFault(SubjectFault, frozen=True, kw_only=True):
     """A fault of one instance: `target` is its number, or `random`.
 
     `outlast_session`: the share of the faults that take longer than the subject's session time-out,
@@ -190,16 +218,13 @@ class InstanceFault(FaultTable, frozen=True, kw_only=True):
                 f"faults.outlast_session: a {self.kind} is up again at once, use another kind"
             )
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
-        chosen = range(instances) if self.target == "random" else [self.target]
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
+        chosen = instances if self.target == "random" else [self.target]
         return [(f"instance {number}", number) for number in chosen]
 
-    def check(self, *, instances: int, session_timeout_s: float) -> None:
-        if self.target != "random" and not 0 <= self.target < instances:
-            raise UsageError(
-                f"faults.target {self.target} is no instance: there are {instances}, numbered from "
-                "0"
-            )
+    def check(self, *, instances: Sequence[int], session_timeout_s: float) -> None:
+        if self.target != "random":
+            check_instance(self.target, instances)
         if self.outlast_session and self.down_s[1] >= session_timeout_s:
             raise UsageError(
                 f"faults.down goes up to {self.down_s[1]:g} s: with faults.outlast_session it must "

@@ -15,10 +15,11 @@ from eoscheck.faults.action import Action, DidNotBiteError, Evidence, Triggered
 from eoscheck.faults.orphans import Mark, OrphanWatch, mark
 from eoscheck.faults.process import Kill
 from eoscheck.faults.scene import Scene
-from eoscheck.faults.spec import PlannedFault
+from eoscheck.faults.spec import PlannedFault, role_of
 from eoscheck.faults.triggers import Look
 from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder
 from eoscheck.history.progress import Progress
+from eoscheck.subject import Role
 from eoscheck.subject.readiness import Work, owned_partitions
 
 if TYPE_CHECKING:
@@ -172,7 +173,9 @@ class Striker:
         left_open = None
         if fault.open_transaction:
             orphans = OrphanWatch(before.transactions, others=before.others)
-            left_open = self._count_left_open(orphans, until=heal_at)
+            assert fault.instance is not None
+            app = self.scene.subject.role_of(fault.instance)
+            left_open = self._count_left_open(orphans, app, until=heal_at)
             evidence |= orphans.evidence()
         return heal_at, FaultInjected(
             t=t,
@@ -218,8 +221,8 @@ class Striker:
         while not self.scene.subject.is_up(instance) and self.pace.pause(_TRIGGER_POLL_S):
             if self.pace.clock() >= deadline:
                 raise InfrastructureError(
-                    f"instance {instance} was not running when the fault was due, "
-                    f"nor {self.trigger_timeout_s:g} s after"
+                    f"{self.scene.subject.called(instance)} was not running when the fault was "
+                    f"due, nor {self.trigger_timeout_s:g} s after"
                 )
 
     def _wait_condition(self, fault: PlannedFault) -> None:
@@ -230,7 +233,7 @@ class Striker:
         deadline = self.pace.clock() + fault.table.within_s
         while True:
             with self.asking:
-                held, seen = look(condition)
+                held, seen = look(condition, role=role_of(fault.table))
             if held:
                 return
             if self.pace.clock() >= deadline or not self.pace.pause(_TRIGGER_POLL_S):
@@ -244,20 +247,21 @@ class Striker:
         assert fault.instance is not None
         deadline = self.pace.clock() + self.trigger_timeout_s
         work = Work()
+        app = self.scene.subject.role_of(fault.instance)
         while True:
             owned = self._partitions_of(fault.instance)
-            if owned and work.seen(owned, self._committed()):
+            if owned and work.seen(owned, self._committed(app)):
                 self.pace.wait_until(self.pace.clock() + fault.phase_s)
                 return True
             if self.pace.clock() >= deadline or not self.pace.pause(_WATCH_POLL_S):
                 return False
 
-    def _committed(self) -> dict[int, int]:
-        view, group = self.scene.view, self.scene.subject.spec.group
+    def _committed(self, app: Role) -> dict[int, int]:
+        view, group = self.scene.view, app.spec.group
         if view is None or group is None:
             return {}
         try:
-            return view.committed(group, self.scene.input_topic, require_stable=False)
+            return view.committed(group, app.input, require_stable=False)
         except EoscheckError:
             return {}  # asked again at the next look
 
@@ -268,7 +272,7 @@ class Striker:
         Ownership is asked for at each look: the group may have moved on while this waited."""
         deadline = self.pace.clock() + self.trigger_timeout_s
         while True:
-            owned = self._partitions_of(fault.instance)
+            owned = self._load_partitions_of(fault.instance)
             if not fault.open_transaction:
                 return owned, _AtWork()
             found = self._at_work(fault)
@@ -300,38 +304,49 @@ class Striker:
         """What is open, less what earlier faults left open, and who else may work in it.
 
         Those are counted after the look: what starts later has no part in what was seen."""
-        found = [each for each in self._ongoing() if mark(each) not in self.orphans]
+        assert fault.instance is not None
         subject = self.scene.subject
-        others = sum(subject.is_up(each) for each in subject.instances if each != fault.instance)
-        working = others + (fault.instance is not None)
-        return _AtWork(transactions=found, others=others, all_have_one=len(found) >= working)
+        app = subject.role_of(fault.instance)
+        found = [each for each in self._ongoing(app) if mark(each) not in self.orphans]
+        others = sum(subject.is_up(each) for each in app.instances if each != fault.instance)
+        return _AtWork(transactions=found, others=others, all_have_one=len(found) > others)
 
-    def _count_left_open(self, orphans: OrphanWatch, *, until: float) -> int | None:
+    def _count_left_open(self, orphans: OrphanWatch, app: Role, *, until: float) -> int | None:
         """Looks until it is certain, or the heal is due; None where the cluster does not tell."""
         while not orphans.certain:
             next_look = self.pace.clock() + _WATCH_POLL_S
             if next_look >= until or not self.pace.wait_until(next_look):
                 break
             try:
-                orphans.look(self._ongoing())
+                orphans.look(self._ongoing(app))
             except EoscheckError:
                 return None
         self.orphans.update(orphans.left_open)
         return orphans.count()
 
-    def _ongoing(self) -> list[OpenTransaction]:
+    def _ongoing(self, app: Role) -> list[OpenTransaction]:
         assert self.scene.transactions is not None
         with self.asking:
-            return self.scene.transactions.ongoing(self.scene.output_topics)
+            return self.scene.transactions.ongoing([app.output])
 
-    def _partitions_of(self, instance: int | None) -> list[int] | None:
-        """Of the input; None where the group cannot tell, or the fault is not one instance's."""
-        if self.scene.view is None or instance is None:
+    def _load_partitions_of(self, instance: int | None) -> list[int] | None:
+        """Of the load's topic; None where the group cannot tell, another topic is read, or the
+        fault is not one instance's."""
+        if instance is None:
             return None
         subject = self.scene.subject
+        first, own = subject.roles[0], subject.role_of(instance)
+        return self._partitions_of(instance) if own.input == first.input else None
+
+    def _partitions_of(self, instance: int) -> list[int] | None:
+        """Of its input; None where the group cannot tell."""
+        if self.scene.view is None:
+            return None
+        subject = self.scene.subject
+        app = subject.role_of(instance)
         return owned_partitions(
-            subject.spec,
+            app.spec,
             view=self.scene.view,
-            topic=self.scene.input_topic,
-            client_id=subject.spec.client_id_of(instance, run_id=subject.run_id),
+            topic=app.input,
+            client_id=app.spec.client_id_of(instance, run_id=subject.run_id),
         )

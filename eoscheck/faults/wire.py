@@ -15,14 +15,14 @@ import msgspec
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.faults.broker_target import check_target
-from eoscheck.faults.spec import FaultTable, Lane, Need
+from eoscheck.faults.spec import Lane, Need, SubjectFault, check_instance, of_role
 from eoscheck.wire import WireAction
 from eoscheck.wire.steps import Step, require_step
 
 GIVES_UP = "until the client gives up"
 
 
-class WireFault(FaultTable, frozen=True, kw_only=True):
+class WireFault(SubjectFault, frozen=True, kw_only=True):
     """`step`, and the `nth` of them since the fault was due, by the instance `target` (`random`, or
     `all`: whoever comes first) on its way to `broker` (`all`, or which one, see `broker_target`).
     """
@@ -45,20 +45,17 @@ class WireFault(FaultTable, frozen=True, kw_only=True):
             check_target(self.broker)
         _ = self.down_s
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         """Rules on other steps, or that do something else, are no conflict."""
         what = f"{self.kind} at {self.step}"
         if self.target == "all":
-            return [(f"{what} of any", None)]
-        chosen = range(instances) if self.target == "random" else [self.target]
+            return [(of_role(f"{what} of any", self), None)]
+        chosen = instances if self.target == "random" else [self.target]
         return [(f"{what} of instance {number}", number) for number in chosen]
 
-    def check(self, *, instances: int, session_timeout_s: float) -> None:
-        if isinstance(self.target, int) and not 0 <= self.target < instances:
-            raise UsageError(
-                f"faults.target {self.target} is no instance: there are {instances}, numbered from "
-                "0"
-            )
+    def check(self, *, instances: Sequence[int], session_timeout_s: float) -> None:
+        if isinstance(self.target, int):
+            check_instance(self.target, instances)
 
 
 class WireCrash(WireFault, frozen=True, kw_only=True):
@@ -76,16 +73,16 @@ class WireCrash(WireFault, frozen=True, kw_only=True):
     def wipes(self) -> int:
         return self.wipe
 
-    def choices(self, instances: int) -> Sequence[tuple[Lane, int | None]]:
+    def choices(self, instances: Sequence[int]) -> Sequence[tuple[Lane, int | None]]:
         if self.target == "all":
             return [("instances", None)]
-        chosen = range(instances) if self.target == "random" else [self.target]
+        chosen = instances if self.target == "random" else [self.target]
         return [(f"instance {number}", number) for number in chosen]
 
-    def also(self, instances: int) -> frozenset[Lane]:
+    def also(self, instances: Sequence[int]) -> frozenset[Lane]:
         if self.target != "all":
             return frozenset()
-        return frozenset(f"instance {number}" for number in range(instances))
+        return frozenset(f"instance {number}" for number in instances)
 
 
 class CrashBefore(WireCrash, frozen=True, kw_only=True, tag="crash-before"):

@@ -10,7 +10,7 @@ from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.faults.action import Action, DidNotBiteError, Evidence, Struck
 from eoscheck.faults.broker_target import Target, find_target
 from eoscheck.faults.scene import Scene
-from eoscheck.faults.spec import PlannedFault
+from eoscheck.faults.spec import PlannedFault, of_role
 from eoscheck.faults.wire import Delay, Hold, LastingFault, WireCrash, WireFault
 from eoscheck.faults.wire_steps import BEGINS_ANEW
 from eoscheck.faults.witness import Expected, Witness
@@ -47,7 +47,9 @@ class OnWire:
     @property
     def target(self) -> str:
         number = self._fault.instance if self._firing is None else self._firing.instance
-        who = "any instance" if number is None else f"instance {number}"
+        who = of_role("any instance", self._table)
+        if number is not None:
+            who = self._scene.subject.called(number)
         at = self._table.step if self._firing is None else self._firing.step
         return f"{who} at {at}" + (f", to {self._found}" if self._found is not None else "")
 
@@ -80,8 +82,8 @@ class OnWire:
             wiped = self._scene.subject.wipe(firing.instance)
             if not wiped["wiped_files"]:
                 raise InfrastructureError(
-                    f"the state directory of instance {firing.instance} was empty: nothing to wipe "
-                    "(does the command use {state_dir}?)"
+                    f"the state directory of {self._scene.subject.called(firing.instance)} was "
+                    "empty: nothing to wipe (does the command use {state_dir}?)"
                 )
             evidence |= wiped
         return evidence
@@ -149,6 +151,7 @@ class OnWire:
             step=table.step,
             action=table.action,
             instance=self._fault.instance,
+            among=self._scene.instances(table.role),
             nth=table.nth,
             span_s=lasts_s or None,
             broker=None if self._found is None else self._found.broker,

@@ -42,12 +42,14 @@ class RunFinished(_Event, frozen=True, tag="run_finished"):
 
 
 class InstanceStarted(_Event, frozen=True, tag="instance_started"):
-    """`attempt` counts the starts of this instance from 1."""
+    """`attempt` counts the starts of this instance from 1. `role`: of which app of the subject it
+    is one; empty where that is one app."""
 
     instance: int
     pid: int
     attempt: int
     state_dir: str
+    role: str = ""
 
 
 class InstanceReady(_Event, frozen=True, tag="instance_ready"):
@@ -164,11 +166,15 @@ class OutputsObserved(_Event, frozen=True, tag="outputs_observed"):
 
 
 class GroupSampled(_Event, frozen=True, tag="group_sampled"):
-    """The subject's consumer group: lag in records over all partitions, and who owns what."""
+    """A consumer group of the subject: lag in records over all partitions of the `topic` that it
+    reads (empty in old histories), and what it has committed. `role`: whose group it is, where the
+    subject is several apps."""
 
     lag: int
     committed: dict[int, int]
     ends: dict[int, int]
+    topic: str = ""
+    role: str = ""
 
 
 class GroupChanged(_Event, frozen=True, tag="group_changed"):

@@ -12,10 +12,11 @@ class Progress:
 
     `due` is, for each input partition, one past the last acknowledged record: the offset a group
     commits when it is done. (The high watermark would not do: a transaction's marker lies behind
-    the last record, and many clients never commit past it.)
+    the last record, and many clients never commit past it.) `topic` is the input's.
     """
 
     def __init__(self) -> None:
+        self.topic = ""
         self.due: dict[int, int] = {}
         self.observed_to: dict[int, int] = defaultdict(int)
         self.last_output_at = 0.0
@@ -24,6 +25,7 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, SendsAcknowledged):
+            self.topic = event.topic
             self.acknowledged += len(event.identities)
             for partition, offset in zip(event.partitions, event.offsets, strict=True):
                 self.due[partition] = max(self.due.get(partition, 0), offset + 1)

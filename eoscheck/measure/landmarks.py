@@ -10,10 +10,10 @@ from eoscheck.history.events import (
     Event,
     FaultHealed,
     FaultInjected,
-    GroupSampled,
     PhaseStarted,
     RunFinished,
 )
+from eoscheck.measure.lag import lag_samples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +61,5 @@ def _input_waits(events: Sequence[Event]) -> bool:
     for event in reversed(events):
         if isinstance(event, RunFinished):
             return not event.drained
-    for event in reversed(events):
-        if isinstance(event, GroupSampled):
-            return event.lag > 0
-    return False
+    samples = lag_samples(events)
+    return bool(samples) and samples[-1].lag > 0

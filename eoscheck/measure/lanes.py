@@ -31,10 +31,12 @@ def lanes(events: Sequence[Event], marks: Landmarks) -> list[Lane]:
     starts = Counter(
         e.instance for e in events if isinstance(e, InstanceStarted) and e.t <= marks.end
     )
+    roles = {e.instance: e.role for e in events if isinstance(e, InstanceStarted)}
     instances = [
         Lane(
             kind="instance",
             number=number,
+            role=roles.get(number, ""),
             starts=starts[number],
             spans=_overlaid(_spans(changes, marks.end), restores.get(number, ())),
         )

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eoscheck.history.events import Event, FaultHealed, FaultInjected, GroupSampled
+from eoscheck.history.events import Event, FaultHealed, FaultInjected
 from eoscheck.measure.figures import Distribution, Recovery, RecoverySummary
 from eoscheck.measure.journeys import Journey, Partition
+from eoscheck.measure.lag import LagSample, lag_samples
 from eoscheck.measure.quantiles import distribution
 
 LAG_WINDOW_S = 2.0
@@ -53,7 +54,7 @@ def recoveries(events: Sequence[Event], journeys: Iterable[Journey]) -> list[Rec
     for journey in journeys:
         by_partition[journey.partition].append(journey)
     arrivals = {partition: _Arrivals(rows) for partition, rows in by_partition.items()}
-    samples = sorted((e for e in events if isinstance(e, GroupSampled)), key=lambda e: e.t)
+    samples = lag_samples(events)
     healed = {event.fault_id: event.t for event in events if isinstance(event, FaultHealed)}
     faults = sorted((e for e in events if isinstance(e, FaultInjected)), key=lambda e: e.t)
 
@@ -110,7 +111,7 @@ def _first_and_last(
 
 
 def _level(
-    t: float, recovered_at: float | None, samples: Sequence[GroupSampled], before: _Level | None
+    t: float, recovered_at: float | None, samples: Sequence[LagSample], before: _Level | None
 ) -> _Level:
     if before is not None and before.caught_up_at > t:
         # The fault before this one still shows in the lag: the level is what it was before that.

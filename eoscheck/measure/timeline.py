@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from eoscheck.history.events import Event, GroupSampled, LogSampled, OutputsObserved
+from eoscheck.history.events import Event, LogSampled, OutputsObserved
 from eoscheck.measure.figures import BIN_S, Timeline
 from eoscheck.measure.journeys import Journey
+from eoscheck.measure.lag import lag_samples
 
 _WIDTHS = (1, 2, 5, 10, 25, 50, 150, 300)
 """Of bins, in the finest."""
@@ -22,7 +23,7 @@ def timeline(events: Sequence[Event], journeys: Sequence[Journey], *, end: float
     cells = math.floor(last / BIN_S) + 1
     sent = _rates(((j.intended, 1) for j in journeys), cells)
     committed = _rates(outputs, cells)
-    lags = [(e.t, e.lag) for e in events if isinstance(e, GroupSampled)]
+    lags = lag_samples(events)
     held = [(e.t, held_back(e)) for e in events if isinstance(e, LogSampled)]
     width, bins = wide * BIN_S, math.ceil(cells / wide)
     extremes = wide > 1

@@ -11,14 +11,14 @@ Apart = int | Literal["peers", "controllers"]
 
 
 def client_links(
-    links: Collection[Link], *, instance: int | None, broker: int | None
+    links: Collection[Link], *, instances: Collection[int] | None, broker: int | None
 ) -> list[Link]:
-    """Of an instance of the subject (None: of all) to a broker (None: to all)."""
+    """Of these instances of the subject (None: of all) to a broker (None: to all)."""
     return [
         link
         for link in links
         if link.role == "client"
-        and instance in (None, link.source)
+        and (instances is None or link.source in instances)
         and broker in (None, link.broker)
     ]
 

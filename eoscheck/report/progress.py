@@ -112,7 +112,7 @@ class Progress:
     def __init__(self) -> None:
         self.t = 0.0
         self.phase = "starting"
-        self.lag: int | None = None
+        self.lags: dict[str, int] = {}
         self.held_back: int | None = None
         self.faults: dict[str, LiveFault] = {}
         self.missed = 0
@@ -126,6 +126,11 @@ class Progress:
         self._names: set[str] = set()
 
     @property
+    @property
+    def lag(self) -> int | None:
+        """Of all groups together; None before the first sample."""
+        return sum(self.lags.values()) if self.lags else None
+
     def under_way(self) -> list[LiveFault]:
         return [each for each in self.faults.values() if not each.healed]
 
@@ -154,8 +159,8 @@ class Progress:
                 self._count_twice(event.identities)
                 for fault in self._unrecovered():
                     fault.seen(event)
-            case GroupSampled(lag=lag):
-                self.lag = lag
+            case GroupSampled(role=role, lag=lag):
+                self.lags[role] = lag
             case LogSampled():
                 self.held_back = held_back(event)
             case BrokerChanged(broker=broker, state=state):

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from eoscheck.cluster.provider import Cluster
 from eoscheck.durations import parse_duration
 from eoscheck.history import Event
-from eoscheck.process import Supervisor
 from eoscheck.run.backlog import Backlog
 from eoscheck.run.cost import measure_cost
 from eoscheck.run.naming import repeat_run
@@ -54,15 +52,14 @@ class DemoPlan:
 def run_demo(
     plan: DemoPlan,
     *,
-    cluster: Cluster,
-    supervisor: Supervisor,
+    on: Opened,
     folder: Path,
     run_id: str,
     repeat: str,
     watch: Callable[[str], AbstractContextManager[Callable[[Event], None]]],
     progress: Callable[[str], None],
 ) -> DemoResult:
-    """Runs the demo's scenarios one after the other on `cluster`, then the paired drains.
+    """Runs the demo's scenarios one after the other, then the paired drains.
 
     `watch(title)` gives a listener for one run's events; `progress` gets lines for the rest.
     """
@@ -74,8 +71,7 @@ def run_demo(
             runs.append(
                 run_scenario(
                     scenario,
-                    cluster=cluster,
-                    supervisor=supervisor,
+                    on=on,
                     folder=folder / name,
                     run_id=own_id,
                     seed=plan.seed,
@@ -83,12 +79,11 @@ def run_demo(
                     listener=listener,
                 )
             )
-    ground = Opened(cluster=cluster, supervisor=supervisor)
     cost = measure_cost(
         measured=Setting(source=COST[0]),
         baseline=Setting(source=COST[1]),
-        ground=ground,
-        backlog=Backlog(ground, seed=plan.seed),
+        ground=on,
+        backlog=Backlog(on, seed=plan.seed),
         folder=folder / "cost",
         run_id=run_id,
         records=plan.records,

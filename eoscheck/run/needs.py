@@ -24,13 +24,17 @@ def cluster_needs(scenario: Scenario) -> ClusterNeeds:
     needs = needs_of(scenario.faults)
     wire = "wire" in needs or scenario.trace
     return ClusterNeeds(
-        slots=scenario.subject.instances + spares(scenario) if wire or "network" in needs else 0,
+        slots=_instances(scenario) if wire or "network" in needs else 0,
         broker_links="broker links" in needs,
         network=bool(needs & {"network", "broker links"}),
         wire=wire,
     )
 
 
-def spares(scenario: Scenario) -> int:
-    """Instances that only a scale-out starts."""
-    return int("spare instance" in needs_of(scenario.faults))
+def has_spares(scenario: Scenario) -> bool:
+    """Whether it needs instances that only a scale-out starts."""
+    return "spare instance" in needs_of(scenario.faults)
+
+
+def _instances(scenario: Scenario) -> int:
+    return scenario.instances + (len(scenario.roles) if has_spares(scenario) else 0)

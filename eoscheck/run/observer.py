@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -29,7 +30,7 @@ from eoscheck.history import (
 )
 from eoscheck.history.events import Identity
 from eoscheck.history.restores import ChangelogSampled
-from eoscheck.subject import Subject
+from eoscheck.subject import Role, Subject
 from eoscheck.subject.readiness import Work, look_at_group, owned_partitions
 
 _BATCH = 1000
@@ -114,16 +115,15 @@ def record_outputs(
 def sample_progress(
     *,
     view: ClusterView,
-    input_topic: str,
+    roles: Sequence[Role],
     output_topic: str,
-    group: str | None,
     recorder: Recorder,
     stop: threading.Event,
     every_s: float = 0.25,
     on_group: Callable[[GroupSampled], None] = lambda _sample: None,
 ) -> None:
-    """Records lag and watermarks every `every_s` until `stop` is set; `on_group` is given each
-    sample of the group.
+    """Records watermarks, and the lag of each role, every `every_s` until `stop` is set; `on_group`
+    is given each sample of a group.
 
     A question the cluster does not answer (a broker away, no group yet) leaves out that sample.
     """
@@ -137,12 +137,14 @@ def sample_progress(
                     last_stable_offsets=view.last_stable_offsets(output_topic),
                 )
             )
-            if group is not None:
-                sample = sample_group(view=view, group=group, topic=input_topic, recorder=recorder)
-                recorder.record(sample)
-                on_group(sample)
         except EoscheckError:
             continue
+        for role in roles:
+            with suppress(EoscheckError):
+                sample = sample_group(role, view=view, recorder=recorder)
+                if sample is not None:
+                    recorder.record(sample)
+                    on_group(sample)
 
 
 def sample_changelogs(
@@ -201,12 +203,9 @@ class RestartWatch:
     """Records InstanceReady for each process that is seen to work: a listener of the history, given
     the samples of the group as well."""
 
-    def __init__(
-        self, subject: Subject, *, view: ClusterView, topic: str, recorder: Recorder
-    ) -> None:
+    def __init__(self, subject: Subject, *, view: ClusterView, recorder: Recorder) -> None:
         self._subject = subject
         self._view = view
-        self._topic = topic
         self._recorder = recorder
         self._starting: dict[int, Work] = {}
 
@@ -217,25 +216,33 @@ class RestartWatch:
             self._starting.pop(event.instance, None)
 
     def look(self, sample: GroupSampled) -> None:
-        spec, run_id = self._subject.spec, self._subject.run_id
         for instance, work in list(self._starting.items()):
+            role = self._subject.role_of(instance)
+            if role.name != sample.role:
+                continue
             owned = owned_partitions(
-                spec,
+                role.spec,
                 view=self._view,
-                topic=self._topic,
-                client_id=spec.client_id_of(instance, run_id=run_id),
+                topic=role.input,
+                client_id=role.spec.client_id_of(instance, run_id=self._subject.run_id),
             )
             if owned and work.seen(owned, sample.committed):
-                evidence = f"commits on {self._topic}, partitions {owned}"
+                evidence = f"commits on {role.input}, partitions {owned}"
                 self._recorder.record(
                     InstanceReady(t=self._recorder.now(), instance=instance, evidence=evidence)
                 )
 
 
-def sample_group(*, view: ClusterView, group: str, topic: str, recorder: Recorder) -> GroupSampled:
+def sample_group(role: Role, *, view: ClusterView, recorder: Recorder) -> GroupSampled | None:
     """The group's committed offsets against the input's end, as it is: unstable offsets are not
-    waited for, because a lag that stops moving is just what a fault looks like."""
+    waited for, because a lag that stops moving is just what a fault looks like. None without a
+    group."""
+    group, topic = role.spec.group, role.input
+    if group is None:
+        return None
     ends = view.high_watermarks(topic)
     committed = view.committed(group, topic, require_stable=False)
     lag = sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
-    return GroupSampled(t=recorder.now(), lag=lag, committed=committed, ends=ends)
+    return GroupSampled(
+        t=recorder.now(), lag=lag, committed=committed, ends=ends, topic=topic, role=role.name
+    )

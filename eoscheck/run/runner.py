@@ -20,7 +20,8 @@ from eoscheck.cluster.roles import Roles
 from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.cluster.view import ClusterView
-from eoscheck.faults import PlannedFault, Scene, plan, run_faults
+from eoscheck.errors import InfrastructureError
+from eoscheck.faults import PlannedFault, Scene, Targets, plan, run_faults
 from eoscheck.faults.preparing import check_machine, prepare
 from eoscheck.faults.witness import Witness
 from eoscheck.history import (
@@ -34,13 +35,12 @@ from eoscheck.history import (
 from eoscheck.history.progress import Progress
 from eoscheck.measure import from_history
 from eoscheck.network import Network
-from eoscheck.process import Supervisor
 from eoscheck.run.background import Background
-from eoscheck.run.drain import wait_drained, wait_observed
+from eoscheck.run.drain import data_ends, wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
 from eoscheck.run.feed import Feed, Wanted, write_load
 from eoscheck.run.judge import as_expected, judge, tally_faults
-from eoscheck.run.needs import spares
+from eoscheck.run.needs import has_spares
 from eoscheck.run.observer import (
     RestartWatch,
     observe_outputs,
@@ -48,6 +48,7 @@ from eoscheck.run.observer import (
     sample_progress,
     watch_group,
 )
+from eoscheck.run.opened import Opened
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
 from eoscheck.run.sequence import sequences
@@ -82,35 +83,31 @@ Act = Callable[[Stage, Witness | None], None]
 def run_scenario(
     scenario: Scenario,
     *,
-    cluster: Cluster,
-    supervisor: Supervisor,
+    on: Opened,
     folder: Path,
     run_id: str,
     repeat: str,
     seed: int | None = None,
-    network: Network | None = None,
-    wire: Wire | None = None,
     listener: Callable[[Event], None] | None = None,
     act: Act | None = None,
     feed: Feed | None = None,
     closely: bool = False,
 ) -> RunResult:
-    """Runs `scenario` on `cluster`, audits it, and leaves `history.ndjson` and `result.json` in
-    `folder`.
+    """Runs `scenario` on an opened cluster, audits it, and leaves `history.ndjson` and
+    `result.json` in `folder`.
 
     `scenario` is as `load_scenario(..., run_id=run_id)` gave it; `seed` replaces its own; `repeat`
-    is the command that does this run again; `network` and `wire` have the proxies that `cluster`
-    was started with, where it was; `listener` gets each event as it happens; `act` is done in
-    place of the scenario's faults, and heals what it does (`wire` is needed for its witness);
-    `feed` writes the load in place of ours; `closely` also records how the subject's group changes,
-    and every restore.
+    is the command that does this run again; `listener` gets each event as it happens; `act` is done
+    in place of the scenario's faults, and heals what it does (its witness needs a wire); `feed`
+    writes the load in place of ours; `closely` also records how the subject's group changes, and
+    every restore.
     Raises UsageError or InfrastructureError where the run cannot be made; whatever was started is
     stopped on every way out.
     """
     seed = scenario.seed if seed is None else seed
     faults = [] if act is not None else plan_faults(scenario, seed=seed)
     started_at = datetime.now(UTC)
-    environment = describe_environment(cluster)
+    environment = describe_environment(on.cluster)
     progress = Progress()
     with ExitStack() as stack:
         recorder = stack.enter_context(Recorder(folder))
@@ -127,32 +124,32 @@ def run_scenario(
                 environment=environment,
             )
         )
-        view = stack.enter_context(ClusterView(cluster.client_config))
-        _prepare_topics(scenario, cluster=cluster, view=view)
+        view = stack.enter_context(ClusterView(on.cluster.client_config))
+        _prepare_topics(scenario, cluster=on.cluster, view=view)
         subject = Subject(
-            scenario.subject,
-            supervisor=supervisor,
+            scenario.roles,
+            supervisor=on.supervisor,
             recorder=recorder,
             folder=folder,
             run_id=run_id,
-            bootstrap_for=cluster.bootstrap_for,
-            spares=spares(scenario),
+            bootstrap_for=on.cluster.bootstrap_for,
+            spares=has_spares(scenario),
         )
         for instance in (*subject.instances, *subject.spares):
-            supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
+            on.supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
         prepare(subject, scenario.faults)
         stage = Stage(
             scenario=scenario,
             run_id=run_id,
             seed=seed,
-            cluster=cluster,
+            cluster=on.cluster,
             view=view,
             subject=subject,
             recorder=recorder,
             progress=progress,
-            network=network,
-            wire=wire,
-            brokers=_watched(cluster.brokers, recorder=recorder),
+            network=on.network,
+            wire=on.wire,
+            brokers=_watched(on.cluster.brokers, recorder=recorder),
             feed=feed,
             closely=closely,
         )
@@ -160,7 +157,7 @@ def run_scenario(
             _conduct(stage, faults=faults, act=act)
         finally:
             subject.discard_state()
-        trace = read_trace(folder) if wire is not None else None
+        trace = read_trace(folder) if on.wire is not None else None
         audit = _audit(stage, trace or ())
     return _conclude(
         scenario,
@@ -180,8 +177,14 @@ def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
     return plan(
         scenario.faults,
         seed=seed,
-        instances=scenario.subject.instances,
-        session_timeout_s=scenario.subject.session_timeout_s,
+        targets=[
+            Targets(
+                role=role.name,
+                instances=role.instances,
+                session_timeout_s=role.spec.session_timeout_s,
+            )
+            for role in scenario.roles
+        ],
         duration_s=scenario.timing.seconds("faults"),
         gap_s=scenario.timing.gap_s,
     )
@@ -201,7 +204,8 @@ def _prepare_topics(scenario: Scenario, *, cluster: Cluster, view: ClusterView) 
                 for name, topic in scenario.topics.items()
             ],
         )
-    for topic in (scenario.load.topic, scenario.audit.output):
+    between = {topic for role in scenario.roles for topic in (role.input, role.output)}
+    for topic in sorted({scenario.load.topic, scenario.audit.output} | between):
         view.partitions(topic)
 
 
@@ -212,7 +216,7 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault], act: Act | None) -
         with _tracing(stage) as witness, _observing(stage):
             recorder.record(PhaseStarted(t=recorder.now(), phase="start"))
             stage.subject.start_all()
-            stage.subject.wait_ready(view=stage.view, topic=stage.scenario.load.topic)
+            stage.subject.wait_ready(view=stage.view)
             stage.subject.keep_running()
             with _loading(stage) as load:
                 recorder.record(PhaseStarted(t=recorder.now(), phase="steady"))
@@ -224,15 +228,7 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault], act: Act | None) -
                     act(stage, witness)
                 load.pause(timing.seconds("settle"))
             recorder.record(PhaseStarted(t=recorder.now(), phase="drain"))
-            drained, reason = wait_drained(
-                progress=stage.progress,
-                view=stage.view,
-                group=stage.scenario.subject.group,
-                input_topic=stage.scenario.load.topic,
-                timeout_s=timing.seconds("drain"),
-                now=recorder.now,
-            )
-            stage.subject.stop_all()
+            drained, reason = _drain(stage)
             wait_observed(
                 progress=stage.progress,
                 view=stage.view,
@@ -242,6 +238,42 @@ def _conduct(stage: Stage, *, faults: Sequence[PlannedFault], act: Act | None) -
             recorder.record(RunFinished(t=recorder.now(), drained=drained, reason=reason))
     finally:
         stage.subject.stop_all()
+
+
+def _drain(stage: Stage) -> tuple[bool, str]:
+    """One app after the other: once one has finished its input and has stopped, the next one's
+    input is complete. Whether all have, and what was seen."""
+    now, timeout_s = stage.recorder.now, stage.scenario.timing.seconds("drain")
+    give_up_at = now() + timeout_s
+    drained, reason = True, ""
+    for role in stage.subject.roles:
+        try:
+            due = stage.progress.due
+            if role.input != stage.scenario.load.topic:
+                due = data_ends(
+                    stage.cluster.client_config,
+                    view=stage.view,
+                    group=role.spec.group,
+                    topic=role.input,
+                    timeout_s=give_up_at - now(),
+                    now=now,
+                )
+            drained, reason = wait_drained(
+                progress=stage.progress,
+                due=due,
+                view=stage.view,
+                group=role.spec.group,
+                input_topic=role.input,
+                timeout_s=give_up_at - now(),
+                now=now,
+            )
+        except InfrastructureError as error:
+            drained, reason = False, f"what {role.name} is to read: {error}"
+        if not drained:
+            break
+        stage.subject.stop_role(role)
+    stage.subject.stop_all()
+    return drained, reason
 
 
 def _tracing(stage: Stage) -> AbstractContextManager[Witness | None]:
@@ -260,9 +292,7 @@ def _tracing(stage: Stage) -> AbstractContextManager[Witness | None]:
 def _observing(stage: Stage) -> Iterator[Background]:
     """The live reader and the sampler, from before the subject starts until it has stopped."""
     scenario = stage.scenario
-    restarts = RestartWatch(
-        stage.subject, view=stage.view, topic=scenario.load.topic, recorder=stage.recorder
-    )
+    restarts = RestartWatch(stage.subject, view=stage.view, recorder=stage.recorder)
     stage.recorder.subscribe(restarts)
     with Background(name="observer") as background:
         background.start(
@@ -278,9 +308,8 @@ def _observing(stage: Stage) -> Iterator[Background]:
         background.start(
             lambda: sample_progress(
                 view=stage.view,
-                input_topic=scenario.load.topic,
+                roles=stage.subject.roles,
                 output_topic=scenario.audit.output,
-                group=scenario.subject.group,
                 recorder=stage.recorder,
                 stop=background.stop,
                 on_group=restarts.look,
@@ -334,8 +363,6 @@ def inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | N
             faults,
             scene=Scene(
                 subject=stage.subject,
-                input_topic=stage.scenario.load.topic,
-                output_topics=[stage.scenario.audit.output],
                 view=stage.view,
                 transactions=transactions,
                 brokers=stage.brokers,

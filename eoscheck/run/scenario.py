@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -27,9 +27,12 @@ from eoscheck.run.documents import (
 )
 from eoscheck.run.keys import check_kinds, unknown_keys
 from eoscheck.run.result import Expectation
-from eoscheck.subject.spec import SubjectSpec
+from eoscheck.subject import Role, RoleSpec, SubjectSpec, one_app
+from eoscheck.subject.role import pipeline
 
 SUFFIX = ".toml"
+_ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_Spec = TypeVar("_Spec", bound=SubjectSpec)
 BASE_MARK = "_"
 """What others extend, and is no scenario by itself, begins with it."""
 
@@ -63,15 +66,17 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The scenario under another guarantee than `audit.expect`: more arguments for the subject, and
-    what must come out then (`eoscheck run NAME --guarantee at-least-once`)."""
+    """The scenario under another guarantee than `audit.expect`: more arguments for the subject (for
+    each of its roles), and what must come out then (`eoscheck run NAME --guarantee at-least-once`).
+    """
 
     args: list[str] = []
     expect: Expectation = Expectation()
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One run. `{run_id}` in any string becomes the run's id, so topics are fresh each time; so
+    """One run, of one app (`subject`) or of several (`roles`, in the order in which records come
+    through them). `{run_id}` in any string becomes the run's id, so topics are fresh each time; so
     does `{name}` the value of `settings.name`, names of the scenario's own; in `faults`, `{input}`
     and `{output}` are the topics' names. A file may begin with `extends = "other.toml"`: then it
     says only what is different there. `trace`: what its instances ask of brokers is written down,
@@ -84,7 +89,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     settings: dict[str, str | int | float] = {}
     cluster: ClusterSpec = ClusterSpec()
     topics: dict[str, TopicSpec] = {}
-    subject: SubjectSpec
+    app: SubjectSpec | None = msgspec.field(name="subject", default=None)
+    apps: dict[str, RoleSpec] = msgspec.field(name="roles", default={})
     load: LoadSpec
     timing: Timing = Timing()
     faults: list[FaultSpec] = []
@@ -92,6 +98,33 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit: AuditSpec
     expect: Expectation = Expectation()
     guarantees: dict[Guarantee, Variant] = {}
+
+    def __post_init__(self) -> None:
+        if (self.app is None) == (not self.apps):
+            raise UsageError("a scenario has either [subject], one app, or [roles.NAME], several")
+        _ = self.roles
+
+    @property
+    def roles(self) -> list[Role]:
+        """The apps that the subject consists of, in order."""
+        if self.app is not None:
+            return [one_app(self.app, input=self.load.topic, output=self.audit.output)]
+        return pipeline(self.apps, input=self.load.topic, output=self.audit.output)
+
+    @property
+    def subject(self) -> SubjectSpec:
+        """The only app. Raises UsageError where there are several."""
+        if self.app is None:
+            raise UsageError(
+                f"this needs a scenario with one app, [subject], and {self.name} has "
+                f"the roles {', '.join(self.apps)}"
+            )
+        return self.app
+
+    @property
+    def instances(self) -> int:
+        """Of all its apps."""
+        return sum(len(role.instances) for role in self.roles)
 
 
 def load_scenario(
@@ -114,6 +147,11 @@ def load_scenario(
     for override in overrides:
         apply_override(document, override)
     if command:
+        if "roles" in document:
+            raise UsageError(
+                f"{source} has several apps: to replace one's command, "
+                "--set 'roles.NAME.command=[...]'"
+            )
         document.setdefault("subject", {})["command"] = list(command)
     return build_scenario(document, source=path, run_id=run_id, guarantee=guarantee)
 
@@ -141,6 +179,7 @@ def build_scenario(
     except UsageError as error:
         raise UsageError(f"{source}: {error}") from error
     fill_topics(document)
+    _check_roles(document, source)
     try:
         scenario = msgspec.convert(with_values(document, {"run_id": run_id}), Scenario)
     except msgspec.ValidationError as error:
@@ -149,6 +188,20 @@ def build_scenario(
         if getattr(scenario.timing, phase) is not None:
             scenario.timing.seconds(phase)
     return scenario if guarantee is None else _under(scenario, guarantee, source)
+
+
+def _check_roles(document: dict[str, Any], source: Path | str) -> None:
+    """Each by itself first: msgspec does not say which one it was."""
+    roles = document.get("roles", {})
+    for name, table in roles.items() if isinstance(roles, dict) else ():
+        if not _ROLE.fullmatch(name):
+            raise UsageError(f"{source}: roles.{name}: a name is of letters, digits, - and _")
+        try:
+            msgspec.convert(table, RoleSpec)
+        except (msgspec.ValidationError, UsageError) as error:
+            said = _readable(error).replace("subject.", f"roles.{name}.")
+            where = "" if f"roles.{name}" in said else f"roles.{name}: "
+            raise UsageError(f"{source}: {where}{said}") from error
 
 
 def _under(scenario: Scenario, guarantee: str, path: Path | str) -> Scenario:
@@ -164,10 +217,14 @@ def _under(scenario: Scenario, guarantee: str, path: Path | str) -> Scenario:
             "(add a table guarantees.NAME)"
         )
     variant = variants[guarantee]
-    subject = scenario.subject
+
+    def told(app: _Spec) -> _Spec:
+        return msgspec.structs.replace(app, args=[*app.args, *variant.args])
+
     return msgspec.structs.replace(
         scenario,
-        subject=msgspec.structs.replace(subject, args=[*subject.args, *variant.args]),
+        app=None if scenario.app is None else told(scenario.app),
+        apps={name: told(app) for name, app in scenario.apps.items()},
         audit=msgspec.structs.replace(scenario.audit, expect=Guarantee(guarantee)),
         expect=variant.expect,
     )
@@ -209,7 +266,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _readable(error: msgspec.ValidationError) -> str:
+def _readable(error: Exception) -> str:
     """msgspec's message with the place first: `subject.instances: expected `int`, got `str``."""
     message, _, place = str(error).partition(" - at `$.")
     if not place:

@@ -181,14 +181,17 @@ def tracing(
 
 
 def topic_roles(scenario: Scenario) -> TopicRoles:
-    """What the scenario's topics are to its subject, as its audit says."""
+    """What the scenario's topics are to its subject, as its roles and its audit say. A topic
+    between two roles is written as an output and read as an input."""
     audit = scenario.audit
     changelogs = {each.name for each in audit.changelogs}
     if audit.final_state is not None:
         changelogs.add(audit.final_state.topic)
     return TopicRoles(
-        inputs=frozenset({scenario.load.topic, audit.input or scenario.load.topic}),
-        outputs=frozenset({audit.output}),
+        inputs=frozenset(
+            {audit.input or scenario.load.topic, *(role.input for role in scenario.roles)}
+        ),
+        outputs=frozenset({audit.output, *(role.output for role in scenario.roles)}),
         changelogs=frozenset(changelogs),
     )
 

@@ -19,6 +19,7 @@ from eoscheck.process.volume import Volume
 from eoscheck.subject import state_files
 from eoscheck.subject.clock import Clock
 from eoscheck.subject.container import start_in_container
+from eoscheck.subject.role import in_words
 from eoscheck.subject.spec import Invocation
 
 T = TypeVar("T")
@@ -76,16 +77,19 @@ class Instance:
         *,
         number: int,
         invocation: Invocation,
+        role: str = "",
         folder: Path,
         state_dir: Path,
         supervisor: Supervisor,
         recorder: Recorder,
     ) -> None:
         self.number = number
+        self.name = in_words(number, role=role)
         self.state_dir = state_dir
         self.clock: Clock | None = None
         self.volume: Volume | None = None
         self.unexpected: list[InstanceExited] = []
+        self._role = role
         self._invocation = invocation
         self._folder = folder
         self._supervisor = supervisor
@@ -136,6 +140,7 @@ class Instance:
                 pid=child.pid,
                 attempt=number,
                 state_dir=str(self.state_dir),
+                role=self._role,
             )
         )
         threading.Thread(
@@ -165,12 +170,12 @@ class Instance:
         self._send(attempt, signal.SIGKILL, ends=True)
         if not attempt.ended.wait(SIGNAL_TIMEOUT_S):
             raise InfrastructureError(
-                f"instance {self.number} (pid {attempt.child.pid}) still runs "
+                f"{self.name} (pid {attempt.child.pid}) still runs "
                 f"{SIGNAL_TIMEOUT_S:g} s after SIGKILL"
             )
         code = attempt.child.poll()
         if code != -signal.SIGKILL:
-            raise InfrastructureError(f"instance {self.number} had ended by itself, code {code}")
+            raise InfrastructureError(f"{self.name} had ended by itself, code {code}")
         return _evidence(attempt, signal.SIGKILL, exit_code=code, gone_after_s=_since(sent_at))
 
     def terminate(self, *, timeout_s: float) -> dict[str, Any]:
@@ -185,7 +190,7 @@ class Instance:
             attempt.send(signal.SIGKILL, ends=True)
             attempt.ended.wait(SIGNAL_TIMEOUT_S)
             raise InfrastructureError(
-                f"instance {self.number} did not stop within {timeout_s:g} s of SIGTERM "
+                f"{self.name} did not stop within {timeout_s:g} s of SIGTERM "
                 "and was killed: raise subject.stop_timeout, or see why"
             )
         return _evidence(
@@ -224,9 +229,7 @@ class Instance:
         process runs: its files are its own then."""
         with self._starting:
             if self.state is not State.DOWN:
-                raise UsageError(
-                    f"instance {self.number} runs: stop it before its state directory is touched"
-                )
+                raise UsageError(f"{self.name} runs: stop it before its state directory is touched")
             return do(self.state_dir)
 
     def snapshot(self, copy: Path) -> dict[str, Any]:
@@ -268,16 +271,14 @@ class Instance:
     def _running(self) -> _Attempt:
         attempt = self._attempt
         if attempt is None:
-            raise InfrastructureError(f"instance {self.number} was never started")
+            raise InfrastructureError(f"{self.name} was never started")
         if (code := attempt.child.poll()) is not None:
-            raise InfrastructureError(f"instance {self.number} does not run: it ended, code {code}")
+            raise InfrastructureError(f"{self.name} does not run: it ended, code {code}")
         return attempt
 
     def _send(self, attempt: _Attempt, number: signal.Signals, *, ends: bool) -> None:
         if not attempt.send(number, ends=ends):
-            raise InfrastructureError(
-                f"instance {self.number} had ended before {number.name} reached it"
-            )
+            raise InfrastructureError(f"{self.name} had ended before {number.name} reached it")
 
     def _wait_stopped(self, attempt: _Attempt, wanted: bool) -> None:
         verb = "stop" if wanted else "continue"
@@ -287,11 +288,11 @@ class Instance:
                 break
             if time.monotonic() >= deadline:
                 raise InfrastructureError(
-                    f"instance {self.number} did not {verb} within {SIGNAL_TIMEOUT_S:g} s"
+                    f"{self.name} did not {verb} within {SIGNAL_TIMEOUT_S:g} s"
                 )
             time.sleep(_POLL_S)
         if attempt.child.poll() is not None:
-            raise InfrastructureError(f"instance {self.number} ended while it was to {verb}")
+            raise InfrastructureError(f"{self.name} ended while it was to {verb}")
 
     def _watch(self, attempt: _Attempt) -> None:
         """Runs in the attempt's own thread until its process ends."""

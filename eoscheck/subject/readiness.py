@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
 from eoscheck.history import InstanceReady, Recorder
+from eoscheck.subject.role import Role
 from eoscheck.subject.spec import SubjectSpec
 
 if TYPE_CHECKING:
@@ -20,18 +21,17 @@ STABLE = "stable"
 
 
 def wait_ready(
-    spec: SubjectSpec,
+    role: Role,
     *,
     view: ClusterView,
-    topic: str,
     timeout_s: float,
     recorder: Recorder,
     check: Callable[[], None],
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Waits until the group is stable with a member for each instance and every partition of
-    `topic` assigned, and records InstanceReady for each instance. A question that the cluster does
+    """Waits until the group is stable with a member for each instance and every partition of the
+    input assigned, and records InstanceReady for each instance. A question that the cluster does
     not answer (a coordinator that moves) is asked again.
 
     Without a group nothing can be seen from outside before outputs come: then it is enough that
@@ -42,18 +42,18 @@ def wait_ready(
     while True:
         check()
         try:
-            ready, seen = _look(spec, view=view, topic=topic)
+            ready, seen = _look(role.spec, view=view, topic=role.input)
         except InfrastructureError as error:
             ready, seen = False, str(error)
         if ready:
             break
         if clock() >= deadline:
             raise InfrastructureError(
-                f"the subject is not ready after {timeout_s:g} s: {seen}; "
+                f"{role.name or 'the subject'} is not ready after {timeout_s:g} s: {seen}; "
                 "see its output in the run's folder, or raise subject.ready_timeout"
             )
         sleep(_POLL_S)
-    for instance in range(spec.instances):
+    for instance in role.instances:
         recorder.record(InstanceReady(t=recorder.now(), instance=instance, evidence=seen))
 
 

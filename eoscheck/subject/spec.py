@@ -78,6 +78,15 @@ class SubjectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return fill(self.client_id, values, what="subject.client_id")
 
 
+class RoleSpec(SubjectSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One app of several (`[roles.NAME]`): what `[subject]` says of an only one, and between which
+    topics it stands. Left out, `input` is what the role before it writes (of the first: the load's
+    topic), and `output`, which only the last may leave out, is the audit's."""
+
+    input: str | None = None
+    output: str | None = None
+
+
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """One instance's command and the environment variables it gets beside the inherited ones; in a
     container of `image` it inherits none."""

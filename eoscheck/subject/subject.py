@@ -1,9 +1,9 @@
-"""The system under test: N instances of one command, started, watched and stopped together."""
+"""The system under test: instances of one app, or of several, started, watched and stopped."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -17,6 +17,7 @@ from eoscheck.subject.clock import Clock
 from eoscheck.subject.instance import Instance, State
 from eoscheck.subject.readiness import wait_ready
 from eoscheck.subject.restores import restores_in
+from eoscheck.subject.role import Role, one_app
 from eoscheck.subject.spec import Invocation, SubjectSpec, invocation
 from eoscheck.subject.twin import Twin
 
@@ -31,21 +32,24 @@ TwinState = Literal["copy", "shared", "fresh"]
 class SubjectExited(InfrastructureError):  # noqa: N818 - it says what happened
     """An instance ended by itself. `last_lines`: the end of what it printed."""
 
-    def __init__(self, *, instance: int, code: int, last_lines: list[str]) -> None:
+    def __init__(
+        self, *, instance: int, code: int, last_lines: list[str], name: str | None = None
+    ) -> None:
         self.instance = instance
         self.code = code
         self.last_lines = last_lines
         said = "".join(f"\n  | {line}" for line in last_lines)
         super().__init__(
-            f"instance {instance} of the subject exited by itself with code {code}; "
+            f"{name or f'instance {instance}'} of the subject exited by itself with code {code}; "
             + (f"its last output:{said}" if said else "it printed nothing")
         )
 
 
 class Subject:
-    """Instances are numbered from 0, and after them come `spares`; `bootstrap_for` tells each one's
-    bootstrap servers. Below `folder`, `instances/<n>/` holds the output of each of its processes
-    (`attempt-<k>.log`) and its `state/` directory.
+    """`apps`: what it consists of; of an only one, the spec will do. Their instances come first,
+    and after all of them a spare of each, where there are `spares`; `bootstrap_for` tells each
+    instance's bootstrap servers. Below `folder`, `instances/<n>/` holds the output of each of its
+    processes (`attempt-<k>.log`) and its `state/` directory.
 
     The environment of the processes is ours plus the spec's; it is never recorded. Safe to use
     from several threads. Operations on one instance return evidence (plain data) that they were
@@ -54,27 +58,33 @@ class Subject:
 
     def __init__(
         self,
-        spec: SubjectSpec,
+        apps: SubjectSpec | Sequence[Role],
         *,
         supervisor: Supervisor,
         recorder: Recorder,
         folder: Path,
         run_id: str,
         bootstrap_for: Callable[[int], str],
-        spares: int = 0,
+        spares: bool = False,
     ) -> None:
-        self.spec = spec
+        self.roles = (one_app(apps),) if isinstance(apps, SubjectSpec) else tuple(apps)
         self.run_id = run_id
         self._supervisor = supervisor
         self._recorder = recorder
         self._homes = folder.absolute() / "instances"
         self._bootstrap_for = bootstrap_for
-        self._instances = [self._make(number) for number in range(spec.instances + spares)]
+        running = sum(len(role.instances) for role in self.roles)
+        self.instances = range(running)
+        """Those that run all along."""
+        self.spares = range(running, running + len(self.roles) * spares)
+        """Those that only a scale-out starts, one of each role."""
+        self._instances = [self._make(number) for number in (*self.instances, *self.spares)]
 
     def _make(self, number: int) -> Instance:
         state_dir = self._homes / str(number) / "state"
         return Instance(
             number=number,
+            role=self.role_of(number).name,
             invocation=self._invocation(number, state_dir),
             folder=self._homes / str(number),
             state_dir=state_dir,
@@ -84,7 +94,7 @@ class Subject:
 
     def _invocation(self, number: int, state_dir: Path) -> Invocation:
         return invocation(
-            self.spec,
+            self.role_of(number).spec,
             instance=number,
             bootstrap_server=self._bootstrap_for(number),
             state_dir=state_dir,
@@ -92,14 +102,18 @@ class Subject:
         )
 
     @property
-    def instances(self) -> range:
-        """Those that run all along."""
-        return range(self.spec.instances)
+    def spec(self) -> SubjectSpec:
+        """Of the only app. Raises UsageError where there are several."""
+        if len(self.roles) > 1:
+            raise UsageError("this can be done to a subject that is one app ([subject]), no other")
+        return self.roles[0].spec
 
-    @property
-    def spares(self) -> range:
-        """Those that only a scale-out starts."""
-        return range(self.spec.instances, len(self._instances))
+    def role_of(self, instance: int) -> Role:
+        return next(role for role in self.roles if instance in role)
+
+    def called(self, instance: int) -> str:
+        """`instance 3 (settle)`."""
+        return self.role_of(instance).words(instance)
 
     def restores(self, *, since_start: Callable[[float], float]) -> Iterator[RestoreEvent]:
         """What the processes printed about their restores (docs/state.md), instance by instance;
@@ -132,7 +146,7 @@ class Subject:
         return self._at(instance).kill()
 
     def terminate(self, instance: int) -> dict[str, Any]:
-        return self._at(instance).terminate(timeout_s=self.spec.stop_timeout_s)
+        return self._at(instance).terminate(timeout_s=self._stop_timeout_s(instance))
 
     def pause(self, instance: int) -> dict[str, Any]:
         return self._at(instance).pause()
@@ -170,7 +184,7 @@ class Subject:
         """Before the first start: gives each instance a clock of its own, which can be stepped.
         `library` is libfaketime (`clock.find_library`), not inside a container: UsageError.
         """
-        if self.spec.image is not None:
+        if any(role.spec.image is not None for role in self.roles):
             raise UsageError(
                 "clock faults are for processes: give subject.command, no subject.image"
             )
@@ -248,20 +262,23 @@ class Subject:
             if instance.state is State.DOWN:
                 raise SubjectExited(
                     instance=exited.instance,
+                    name=instance.name,
                     code=exited.code,
                     last_lines=tail(instance.output) if instance.output else [],
                 )
 
-    def wait_ready(self, *, view: ClusterView, topic: str, timeout_s: float | None = None) -> None:
-        """Waits until every instance does its work on `topic`: see `readiness.wait_ready`."""
-        wait_ready(
-            self.spec,
-            view=view,
-            topic=topic,
-            timeout_s=self.spec.ready_timeout_s if timeout_s is None else timeout_s,
-            recorder=self._recorder,
-            check=self.raise_if_exited,
-        )
+    def wait_ready(
+        self, *, view: ClusterView, role: Role | None = None, timeout_s: float | None = None
+    ) -> None:
+        """Waits until every instance (of that role) does its work: see `readiness.wait_ready`."""
+        for each in self.roles if role is None else [role]:
+            wait_ready(
+                each,
+                view=view,
+                timeout_s=each.spec.ready_timeout_s if timeout_s is None else timeout_s,
+                recorder=self._recorder,
+                check=self.raise_if_exited,
+            )
 
     def heal(self, instance: int) -> None:
         """It runs again, whatever was done to it."""
@@ -284,11 +301,23 @@ class Subject:
     def stop_all(self) -> None:
         """Ends every instance, all at the same time: SIGTERM, and SIGKILL for what takes longer
         than the stop time-out. Nothing starts again by itself after that; idempotent."""
-        timeout_s = self.spec.stop_timeout_s
-        with ThreadPoolExecutor(len(self._instances)) as pool:
-            stopping = [pool.submit(each.stop, timeout_s=timeout_s) for each in self._instances]
+        self._stop(self._instances)
+
+    def stop_role(self, role: Role) -> None:
+        """The same, of one app."""
+        self._stop([each for each in self._instances if each.number in role])
+
+    def _stop(self, instances: Sequence[Instance]) -> None:
+        with ThreadPoolExecutor(len(instances)) as pool:
+            stopping = [
+                pool.submit(each.stop, timeout_s=self._stop_timeout_s(each.number))
+                for each in instances
+            ]
         for stopped in stopping:
             stopped.result()
+
+    def _stop_timeout_s(self, instance: int) -> float:
+        return self.role_of(instance).spec.stop_timeout_s
 
     def _at(self, instance: int) -> Instance:
         if not 0 <= instance < len(self._instances):

@@ -145,14 +145,11 @@ class Runner:
             try:
                 result = self._run(
                     scenario,
-                    cluster=ground.cluster,
-                    supervisor=ground.supervisor,
+                    on=ground,
                     folder=self._report / run_id,
                     run_id=run_id,
                     seed=seed,
                     repeat=self.test.again,
-                    network=ground.network,
-                    wire=ground.wire,
                 )
             finally:
                 forget_topics(ground.cluster, run_id)
@@ -175,7 +172,7 @@ class Runner:
 
         if schedule is None:
             return composed(said)
-        instances = composed(said).subject.instances
+        instances = composed(said).instances
         return composed(said.with_schedule(schedule, instances=instances))
 
     @property

@@ -108,6 +108,8 @@ class Armed:
             return False
         if rule.instance not in (None, instance) or rule.broker not in (None, broker):
             return False
+        if rule.among is not None and instance not in rule.among:
+            return False
         self._count += 1
         if self._until is None:
             return self._count >= rule.nth

@@ -24,7 +24,8 @@ WireAction = Literal[
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to do: `action` at the `nth` request (from 1, counted since the rule was armed) of
-    `instance` (None: any) that is `step`, and with `span_s` at every one for so long after that.
+    `instance` (None: any, or any `among` these) that is `step`, and with `span_s` at every one for
+    so long after that.
 
     `broker`: only on the way to that one. `delay_s` is for `delay`.
     """
@@ -32,6 +33,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     step: Step
     action: WireAction
     instance: int | None = None
+    among: frozenset[int] | None = None
     nth: int = 1
     span_s: float | None = None
     broker: int | None = None

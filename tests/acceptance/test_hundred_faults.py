@@ -81,14 +81,11 @@ def test_a_hundred_faults_leave_nothing_behind(
         seed = len(between) + 1
         result = run_scenario(
             entry.load(run_id=run_id),
-            cluster=session.cluster,
-            supervisor=session.supervisor,
+            on=session,
             folder=tmp_path / "runs" / run_id,
             run_id=run_id,
             seed=seed,
             repeat="",
-            network=session.network,
-            wire=session.wire,
         )
         assert not result.audit.anomalies, (entry.name, seed, result.reasons)
         injected += result.tally.injected

@@ -40,13 +40,11 @@ def run(
     run_id = new_run_id(name)
     return run_scenario(
         load_scenario(source or name, run_id=run_id, overrides=overrides),
-        cluster=session.cluster,
-        supervisor=session.supervisor,
+        on=session,
         folder=folder / run_id,
         run_id=run_id,
         seed=seed,
         repeat="",
-        wire=session.wire,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from eoscheck.audit.checks.outcome import Anomaly, Checked, Found
 from eoscheck.audit.findings import Code
@@ -34,7 +34,9 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
     """
     healed_at = _last_heal(history)
     silent_since: float | None = None
-    input_waits = held_back = False
+    waits: dict[str, bool] = {}
+    """By role: of several apps each may be the one that does not go on."""
+    held_back = False
     longest: tuple[float, float, str] | None = None
     progress = Progress()
     for event in history:
@@ -46,13 +48,15 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
         if silent_since is None:
             silent_since = healed_at
         if isinstance(event, OutputsObserved) and event.topic == topic and event.identities:
-            silent_since, input_waits, held_back = event.t, False, False
+            silent_since, held_back = event.t, False
+            waits.clear()
         elif isinstance(event, GroupSampled):
-            input_waits = _waits(event, progress.due)
+            waits[event.role] = _waits(event, progress)
         elif isinstance(event, LogSampled) and event.topic == topic:
             held_back = _holds_back(event)
         else:
             continue
+        input_waits = any(waits.values())
         if not (input_waits or held_back):
             silent_since = event.t
         silence = event.t - silent_since
@@ -81,10 +85,10 @@ def check_stalled(history: Sequence[Event], *, topic: str, liveness_s: float) ->
     )
 
 
-def _waits(sample: GroupSampled, due: Mapping[int, int]) -> bool:
-    if not due:
+def _waits(sample: GroupSampled, progress: Progress) -> bool:
+    if not progress.due or sample.topic not in ("", progress.topic):
         return sample.lag > 0
-    return any(sample.committed.get(partition, 0) < end for partition, end in due.items())
+    return any(sample.committed.get(part, 0) < end for part, end in progress.due.items())
 
 
 def _holds_back(sample: LogSampled) -> bool:

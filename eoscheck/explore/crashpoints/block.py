@@ -11,6 +11,7 @@ from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.course import Course, Log, Orders
 from eoscheck.explore.crashpoints.perform import Outcome
 from eoscheck.process import Supervisor
+from eoscheck.run.opened import Opened
 from eoscheck.run.result import RunResult
 from eoscheck.run.runner import run_scenario
 from eoscheck.run.scenario import Scenario
@@ -69,9 +70,7 @@ def run_block(
     log = Log()
     result = run_scenario(
         scenario,
-        cluster=site.cluster,
-        supervisor=site.supervisor,
-        wire=site.wire,
+        on=Opened(cluster=site.cluster, supervisor=site.supervisor, wire=site.wire),
         folder=folder,
         run_id=run_id,
         repeat=repeat,

@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eoscheck.audit.findings import Verdict
-from eoscheck.cluster.provider import Cluster
 from eoscheck.explore.search.outcome import Outcome, outcome_of
 from eoscheck.explore.search.saved import Source, write_scenario
 from eoscheck.explore.search.schedule import Schedule
 from eoscheck.history import read_history
-from eoscheck.network import Network
-from eoscheck.process import Supervisor
 from eoscheck.run.naming import new_run_id, repeat_command
-from eoscheck.run.opened import forget_topics
+from eoscheck.run.opened import Opened, forget_topics
 from eoscheck.run.runner import run_scenario
 from eoscheck.run.scenario import load_scenario
 from eoscheck.run.trace import learned_steps, read_trace
-from eoscheck.wire import Wire
 
 SCHEDULE_FILE = "schedule.toml"
 """In a run's folder: the scenario that it was."""
@@ -30,10 +26,7 @@ class Runs:
     """`folder` gets a folder for each run; only those of runs that did not pass are kept."""
 
     source: Source
-    cluster: Cluster
-    supervisor: Supervisor
-    network: Network | None
-    wire: Wire | None
+    on: Opened
     folder: Path
 
     def __call__(self, schedule: Schedule) -> Outcome:
@@ -44,17 +37,14 @@ class Runs:
         try:
             result = run_scenario(
                 load_scenario(path, run_id=run_id),
-                cluster=self.cluster,
-                supervisor=self.supervisor,
+                on=self.on,
                 folder=folder,
                 run_id=run_id,
                 repeat=repeat_command(["run", path]),
-                network=self.network,
-                wire=self.wire,
             )
         finally:
-            forget_topics(self.cluster, run_id)
-        steps = {} if self.wire is None else learned_steps(read_trace(folder))
+            forget_topics(self.on.cluster, run_id)
+        steps = {} if self.on.wire is None else learned_steps(read_trace(folder))
         outcome = outcome_of(result, read_history(folder), steps=steps)
         if outcome.verdict is Verdict.PASS:
             shutil.rmtree(folder)

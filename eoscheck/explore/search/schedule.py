@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from eoscheck.errors import UsageError
-from eoscheck.faults import FaultSpec, plan
+from eoscheck.faults import FaultSpec, Targets, plan
 from eoscheck.faults.plan import SETTLE_S
 from eoscheck.faults.spec import FaultTable, Lane
 
@@ -64,8 +64,8 @@ def length_s(schedule: Schedule, *, instances: int) -> int:
     ends = [table.at_s + table.down_s[1] + _ROOM_S for table in tables]
     lanes: Counter[Lane] = Counter()
     for table in tables:
-        first, *_ = table.choices(instances)
-        for lane in {first[0], *table.also(instances)}:
+        first, *_ = table.choices(range(instances))
+        for lane in {first[0], *table.also(range(instances))}:
             lanes[lane] += table.down_s[1] + SETTLE_S  # type: ignore[assignment] # seconds
     return math.ceil(max([_ROOM_S, *ends, *lanes.values()]))
 
@@ -75,8 +75,7 @@ def check_fits(schedule: Schedule, *, instances: int, session_timeout_s: float) 
     plan(
         tables_of(schedule),
         seed=schedule.seed,
-        instances=instances,
-        session_timeout_s=session_timeout_s,
+        targets=[Targets(instances=range(instances), session_timeout_s=session_timeout_s)],
         duration_s=length_s(schedule, instances=instances),
     )
 

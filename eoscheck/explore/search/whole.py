@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from eoscheck.cluster.provider import Cluster
 from eoscheck.explore.search.budget import Budget
 from eoscheck.explore.search.running import Runs
 from eoscheck.explore.search.saved import Source, read_source, save
@@ -16,10 +15,8 @@ from eoscheck.explore.search.search import Exploration, Search
 from eoscheck.explore.search.shelf import Shelf, open_database
 from eoscheck.explore.search.space import Space, example, find_space
 from eoscheck.explore.search.told import Told, tell
-from eoscheck.network import Network
-from eoscheck.process import Supervisor
 from eoscheck.run.needs import ClusterNeeds, cluster_needs
-from eoscheck.wire import Wire
+from eoscheck.run.opened import Opened
 
 REPORT_FILE = "report.html"
 
@@ -60,10 +57,7 @@ def prepare(
 def explore(
     prepared: Prepared,
     *,
-    cluster: Cluster,
-    supervisor: Supervisor,
-    network: Network | None,
-    wire: Wire | None,
+    on: Opened,
     budget: Budget,
     database: Path,
     folder: Path,
@@ -80,10 +74,7 @@ def explore(
         space=prepared.space,
         run=Runs(
             source=source,
-            cluster=cluster,
-            supervisor=supervisor,
-            network=network,
-            wire=wire,
+            on=on,
             folder=folder,
         ),
         budget=budget,

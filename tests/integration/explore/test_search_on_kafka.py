@@ -11,6 +11,7 @@ from eoscheck.explore.search.budget import Budget
 from eoscheck.explore.search.schedule import Schedule, decode
 from eoscheck.explore.search.shelf import Shelf, open_database
 from eoscheck.process import Supervisor
+from eoscheck.run.opened import Opened
 from eoscheck.run.scenario import load_scenario
 
 RUN_S = 10.0
@@ -38,10 +39,7 @@ def test_a_bug_that_needs_no_fault_is_found_confirmed_and_saved(
     folder, database = tmp_path / "explored", tmp_path / "database"
     exploration = whole.explore(
         prepared,
-        cluster=cluster,
-        supervisor=supervisor,
-        network=None,
-        wire=None,
+        on=Opened(cluster=cluster, supervisor=supervisor),
         budget=Budget(2 * RUN_S, clock=clock),
         database=database,
         folder=folder,

@@ -26,9 +26,9 @@ from eoscheck.history import (
     read_history,
 )
 from eoscheck.process import Supervisor
-from eoscheck.subject import State, Subject, SubjectSpec
+from eoscheck.subject import State, Subject, SubjectSpec, one_app
+from tests.unit.faults.tables import app, table
 from tests.unit.faults.tables import fault as planned
-from tests.unit.faults.tables import table
 
 _E = TypeVar("_E", bound=Event)
 
@@ -79,17 +79,29 @@ class Bench:
         self.view = ClusterView(cluster.client_config)
         self.transactions = TransactionView(cluster.client_config)
         self.subject = Subject(
-            SubjectSpec(
-                command=[
-                    *("{python}", str(script), "{bootstrap_server}", "{state_dir}", "{instance}"),
-                    *(self.source, self.sink),
-                ],
-                instances=2,
-                group=self.source,
-                client_id="app-{instance}",
-                session_timeout="6s",
-                stop_timeout="10s",
-            ),
+            [
+                one_app(
+                    SubjectSpec(
+                        command=[
+                            *(
+                                "{python}",
+                                str(script),
+                                "{bootstrap_server}",
+                                "{state_dir}",
+                                "{instance}",
+                            ),
+                            *(self.source, self.sink),
+                        ],
+                        instances=2,
+                        group=self.source,
+                        client_id="app-{instance}",
+                        session_timeout="6s",
+                        stop_timeout="10s",
+                    ),
+                    input=self.source,
+                    output=self.sink,
+                )
+            ],
             supervisor=supervisor,
             recorder=self.recorder,
             folder=folder,
@@ -100,8 +112,6 @@ class Bench:
     def run(self, *faults: PlannedFault, **more: Any) -> None:
         scene = Scene(
             subject=self.subject,
-            input_topic=self.source,
-            output_topics=[self.sink],
             view=self.view,
             transactions=self.transactions,
         )
@@ -122,7 +132,7 @@ def bench(cluster: Cluster, supervisor: Supervisor, tmp_path: Path) -> Iterator[
     bench = Bench(cluster, supervisor, tmp_path)
     try:
         bench.subject.start_all()
-        bench.subject.wait_ready(view=bench.view, topic=bench.source)
+        bench.subject.wait_ready(view=bench.view)
         yield bench
     finally:
         bench.close()
@@ -192,8 +202,7 @@ def test_a_planned_storm_leaves_every_instance_running_and_none_was_hit_while_do
     faults = plan(
         [table("kill", count=4, down="200ms"), table("restart", count=1)],
         seed=3,
-        instances=2,
-        session_timeout_s=6.0,
+        targets=app(2),
         duration_s=6.0,
     )
     bench.run(*faults)

@@ -150,7 +150,7 @@ def test_one_instance_is_cut_off_while_the_other_is_well(
     victim, other = Writer(three, topic, instance=0), Writer(three, topic, instance=1)
     victim.write("before")
     fault = network.poison(
-        client_links(network.links, instance=0, broker=None), _HOLE, streams=streams
+        client_links(network.links, instances=[0], broker=None), _HOLE, streams=streams
     )
     victim.begin("during")
     fault.begin()
@@ -172,7 +172,7 @@ def test_an_instance_whose_way_is_down_goes_on_after_the_heal(
 ) -> None:
     victim, other = Writer(three, topic, instance=0), Writer(three, topic, instance=1)
     victim.write("before")
-    fault = network.cut(client_links(network.links, instance=0, broker=None))
+    fault = network.cut(client_links(network.links, instances=[0], broker=None))
     victim.begin("during")
     fault.begin()
     with pytest.raises(KafkaException):

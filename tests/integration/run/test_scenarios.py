@@ -12,6 +12,7 @@ from eoscheck.audit.findings import Code, Verdict
 from eoscheck.cluster import Cluster
 from eoscheck.process import Supervisor
 from eoscheck.run.naming import new_run_id
+from eoscheck.run.opened import Opened
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.runner import run_scenario
 from eoscheck.run.scenario import load_scenario
@@ -35,8 +36,7 @@ def run(cluster: Cluster, supervisor: Supervisor, tmp_path: Path) -> Run:
         )
         return run_scenario(
             scenario,
-            cluster=cluster,
-            supervisor=supervisor,
+            on=Opened(cluster=cluster, supervisor=supervisor),
             folder=tmp_path / run_id,
             run_id=run_id,
             seed=seed,

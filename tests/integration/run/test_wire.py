@@ -36,12 +36,10 @@ def run(session: Session, tmp_path: Path) -> Run:
         run_id = new_run_id(name)
         return run_scenario(
             load_scenario(name, run_id=run_id, overrides=overrides),
-            cluster=session.cluster,
-            supervisor=session.supervisor,
+            on=session,
             folder=tmp_path / run_id,
             run_id=run_id,
             repeat="(a test)",
-            wire=session.wire,
         )
 
     return start

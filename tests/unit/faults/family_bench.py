@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from eoscheck.cluster.transactions import OpenTransaction
+from eoscheck.subject import SubjectSpec
+from tests.unit.faults.tables import OneApp
 
 
 class FakeVolume:
@@ -27,12 +29,12 @@ class FakeVolume:
         return {"write_refused": "EROFS"} if read_only else {}
 
 
-class FakeSubject:
+class FakeSubject(OneApp):
     """Notes what is done to it, in `log`."""
 
     def __init__(self, state: Path, *, group: str | None = "group") -> None:
         self.log: list[str] = []
-        self.spec = SimpleNamespace(group=group)
+        self.spec = SubjectSpec(command=["app"], instances=2, group=group)
         self._state = state
         self._volume = FakeVolume(self.log)
 
@@ -88,9 +90,7 @@ class FakeCluster:
 
 
 def scene(subject: FakeSubject, cluster: FakeCluster | None = None) -> Any:
-    return SimpleNamespace(
-        subject=subject, view=cluster, transactions=cluster, output_topics=["out"]
-    )
+    return SimpleNamespace(subject=subject, view=cluster, transactions=cluster)
 
 
 def planned(table: Any, *, instance: int = 1) -> Any:

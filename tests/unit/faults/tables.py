@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from eoscheck.faults import Targets
 from eoscheck.faults.process import Kill, Pause, Restart, Terminate
 from eoscheck.faults.spec import InstanceFault, PlannedFault
+from eoscheck.subject import Role, one_app
 
 _KINDS: dict[str, type[InstanceFault]] = {
     "kill": Kill,
@@ -41,3 +43,24 @@ def fault(**changes: Any) -> PlannedFault:
     }
     made = usual | changes
     return PlannedFault(lanes=frozenset({f"instance {made['instance']}"}), **made)
+
+
+class OneApp:
+    """What a subject of one app, with this `spec`, says of its roles."""
+
+    spec: Any
+
+    @property
+    def roles(self) -> list[Role]:
+        return [one_app(self.spec, input="in", output="out")]
+
+    def role_of(self, instance: int) -> Role:
+        return self.roles[0]
+
+    def called(self, instance: int) -> str:
+        return f"instance {instance}"
+
+
+def app(instances: int, *, session_timeout_s: float = 6.0) -> list[Targets]:
+    """Instances of one app, to plan for."""
+    return [Targets(instances=range(instances), session_timeout_s=session_timeout_s)]

@@ -23,6 +23,8 @@ from eoscheck.faults.broker_target import Target, check_target, find_target
 from eoscheck.faults.kinds import action_for, needs_of
 from eoscheck.faults.plan import plan
 from eoscheck.faults.spec import FaultTable, PlannedFault
+from eoscheck.subject import SubjectSpec, one_app
+from tests.unit.faults.tables import app
 
 
 class FakeBrokers:
@@ -105,7 +107,7 @@ class FakeRoles:
 def scene(
     brokers: FakeBrokers | None, roles: FakeRoles | None = None, *, group: str | None = "billing"
 ) -> Any:
-    subject = SimpleNamespace(spec=SimpleNamespace(group=group))
+    subject = SimpleNamespace(roles=[one_app(SubjectSpec(command=["app"], group=group))])
     return SimpleNamespace(brokers=brokers, roles=roles or FakeRoles(), subject=subject)
 
 
@@ -269,7 +271,7 @@ def test_a_disk_that_is_no_small_one_is_refused_before_the_run() -> None:
 
 def test_brokers_are_hit_one_at_a_time() -> None:
     tables = [table(BrokerKill, down="3s"), table(BrokerRolling), BrokerPause(at="1500ms")]
-    made = plan(tables, seed=1, instances=2, session_timeout_s=1.0, duration_s=60.0)
+    made = plan(tables, seed=1, targets=app(2, session_timeout_s=1.0), duration_s=60.0)
     assert {each.lanes for each in made} == {frozenset({"brokers"})}
     assert made[1].at_s >= made[0].at_s + 3.0
     assert [each.instance for each in made] == [None] * 3

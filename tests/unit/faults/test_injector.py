@@ -25,7 +25,7 @@ from eoscheck.history import (
 )
 from eoscheck.history.progress import Progress
 from eoscheck.subject import SubjectSpec
-from tests.unit.faults.tables import fault, table
+from tests.unit.faults.tables import OneApp, fault, table
 
 _T = TypeVar("_T", bound=Event)
 
@@ -46,7 +46,7 @@ class Clock:
                 act()
 
 
-class FakeSubject:
+class FakeSubject(OneApp):
     """States change as told; `log` holds (time, what, instance); `broken` makes an action fail."""
 
     def __init__(self, clock: Clock, *, instances: int = 1, **spec: Any) -> None:
@@ -143,8 +143,6 @@ class Bench:
     def scene(self, **more: Any) -> Scene:
         return Scene(
             subject=self.subject,  # type: ignore[arg-type]
-            input_topic="in",
-            output_topics=["out"],
             **more,
         )
 

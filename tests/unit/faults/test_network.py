@@ -16,9 +16,11 @@ from eoscheck.faults.action import DidNotBiteError
 from eoscheck.faults.kinds import KINDS, FaultSpec, action_for, needs_of
 from eoscheck.faults.network import Down, Latency, LimitData, NetworkFault, Slicer, Timeout
 from eoscheck.faults.partition import BrokerPartition
+from eoscheck.faults.scene import Scene
 from eoscheck.faults.spec import FaultTable, PlannedFault
 from eoscheck.network import Link, Toxic
 from eoscheck.network.traffic import Traffic
+from tests.unit.faults.tables import OneApp
 
 _NOWHERE = ("127.0.0.1", 1)
 LINKS = [
@@ -82,15 +84,16 @@ class FakeNetwork:
 
 
 def action_of(table: FaultTable, network: FakeNetwork | None, *, instance: int | None = 1) -> Any:
-    scene: Any = SimpleNamespace(
-        network=network,
-        brokers=SimpleNamespace(ids=(1, 2, 3), is_up=lambda _: True),
-        roles=SimpleNamespace(controller=lambda: 2),
-    )
+    parts: Any = {
+        "subject": OneApp(),
+        "network": network,
+        "brokers": SimpleNamespace(ids=(1, 2, 3), is_up=lambda _: True),
+        "roles": SimpleNamespace(controller=lambda: 2),
+    }
     planned = PlannedFault(
         fault_id="n-1", table=table, at_s=0.0, lanes=frozenset({"n"}), instance=instance
     )
-    return action_for(planned, scene)
+    return action_for(planned, Scene(**parts))
 
 
 def decoded(**keys: Any) -> Any:
@@ -234,7 +237,7 @@ def test_what_a_run_has_to_set_up() -> None:
     ],
 )
 def test_lanes_are_the_network_s_own(target: Any, choices: list[tuple[str, int | None]]) -> None:
-    assert Latency(target=target).choices(2) == choices
+    assert Latency(target=target).choices(range(2)) == choices
 
 
 @pytest.mark.parametrize(
@@ -254,8 +257,8 @@ def test_keys_that_cannot_be_used(keys: dict[str, Any], said: str) -> None:
 
 
 def test_an_instance_that_is_not_there() -> None:
-    with pytest.raises(UsageError, match="target 2 is no instance: there are 2"):
-        Latency(target=2).check(instances=2, session_timeout_s=10)
+    with pytest.raises(UsageError, match="target 2 is no instance that it may hit"):
+        Latency(target=2).check(instances=range(2), session_timeout_s=10)
 
 
 def test_every_toxic_is_a_kind() -> None:

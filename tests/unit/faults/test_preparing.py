@@ -95,6 +95,6 @@ def test_a_step_without_a_sign_is_refused() -> None:
 
 
 def test_a_zombie_is_paused_for_longer_than_its_session() -> None:
-    Zombie(down="6s").check(instances=2, session_timeout_s=5.0)
+    Zombie(down="6s").check(instances=range(2), session_timeout_s=5.0)
     with pytest.raises(UsageError, match="must be paused for longer than the session time-out"):
-        Zombie(down="4s").check(instances=2, session_timeout_s=5.0)
+        Zombie(down="4s").check(instances=range(2), session_timeout_s=5.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,9 +14,10 @@ from eoscheck.faults.action import Action, DidNotBiteError
 from eoscheck.faults.kinds import action_for
 from eoscheck.faults.process import Rolling, ScaleOut, Storm
 from eoscheck.subject import SubjectSpec
+from tests.unit.faults.tables import OneApp
 
 
-class FakeSubject:
+class FakeSubject(OneApp):
     """Writes down what is done to it; stopping takes `stop_s` of a clock of its own."""
 
     def __init__(self, *, stop_s: float = 0.1) -> None:
@@ -58,7 +60,7 @@ def action(table: FaultTable, subject: FakeSubject, **changes: Any) -> Action:
     planned = PlannedFault(
         fault_id="f", table=table, at_s=0.0, lanes=frozenset(), **({"down_s": 0.0} | changes)
     )
-    scene = Scene(subject=subject, input_topic="in", view=object())  # type: ignore[arg-type]
+    scene = Scene(subject=subject, view=object())  # type: ignore[arg-type]
     return action_for(planned, scene)
 
 
@@ -72,9 +74,7 @@ def test_a_rolling_restart_goes_on_only_when_all_share_the_work_again() -> None:
 
 def storm(subject: FakeSubject, *, seed: int = 1) -> Action:
     made: Any = action(Storm(), subject, down_s=1.0, seed=seed)
-    return made.__class__(
-        subject=made.subject, down_s=made.down_s, chance=made.chance, clock=subject.clock
-    )
+    return replace(made, clock=subject.clock)
 
 
 def test_a_storm_is_one_departure_after_the_other_and_the_seed_s() -> None:

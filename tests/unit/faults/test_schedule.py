@@ -15,12 +15,14 @@ from eoscheck.errors import UsageError
 from eoscheck.faults import PlannedFault, plan
 from eoscheck.faults.plan import SETTLE_S
 from eoscheck.faults.spec import OUTLAST, InstanceFault
-from tests.unit.faults.tables import table
+from tests.unit.faults.tables import app, table
 
 
 def planned(*specs: InstanceFault, **changes: Any) -> list[PlannedFault]:
-    arguments = {"seed": 1, "instances": 2, "session_timeout_s": 2.0, "duration_s": 60.0}
-    return plan(specs, **(arguments | changes))
+    instances = changes.pop("instances", 2)
+    session_timeout_s = changes.pop("session_timeout_s", 2.0)
+    arguments = {"seed": 1, "duration_s": 60.0} | changes
+    return plan(specs, targets=app(instances, session_timeout_s=session_timeout_s), **arguments)
 
 
 TEN_KILLS = table("kill", count=10, down=("400ms", "700ms"), outlast_session=0.34, wipe=1)
@@ -127,8 +129,7 @@ def test_any_plan_keeps_its_promises(
         return plan(
             specs,
             seed=seed,
-            instances=instances,
-            session_timeout_s=session,
+            targets=app(instances, session_timeout_s=session),
             duration_s=duration,
         )
 
@@ -178,7 +179,7 @@ def test_a_table_that_cannot_be_is_refused_with_the_fix(wrong: Any, message: str
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (table("kill", target=2), "there are 2, numbered from 0"),
+        (table("kill", target=2), "they are numbered from 0 to 1"),
         (table("kill", count=1, wipe=2), "wipe is 2, of only 1"),
         (table("kill", outlast_session=0.5, down="2s"), "must stay below the session"),
         (table("kill", count=500), "make it longer"),

@@ -10,11 +10,12 @@ import pytest
 from eoscheck.errors import UsageError
 from eoscheck.faults import FaultTable, PlannedFault, plan
 from eoscheck.faults.process import Rolling, ScaleOut, Storm
-from tests.unit.faults.tables import table
+from tests.unit.faults.tables import app, table
 
 
 def planned(*tables: FaultTable, **changes: Any) -> list[PlannedFault]:
-    arguments = {"seed": 1, "instances": 2, "session_timeout_s": 2.0, "duration_s": 60.0}
+    targets = app(changes.pop("instances", 2), session_timeout_s=2.0)
+    arguments = {"seed": 1, "targets": targets, "duration_s": 60.0}
     return plan(tables, **(arguments | changes))
 
 

@@ -14,9 +14,10 @@ from eoscheck.faults.triggers import Look
 from eoscheck.history import OutputsObserved, SendsAcknowledged
 from eoscheck.history.progress import Progress
 from eoscheck.subject import SubjectSpec
+from tests.unit.faults.tables import OneApp
 
 
-class FakeSubject:
+class FakeSubject(OneApp):
     """One instance and one spare; `log` is what the instance's latest process prints into."""
 
     instances = range(1)
@@ -73,7 +74,7 @@ def look(subject: FakeSubject | None = None, **more: Any) -> Look:
             t=1.0, topic="out", partition=0, first_offset=0, last_offset=1, identities=[1, 2]
         )
     )
-    scene = Scene(subject=subject or FakeSubject(), input_topic="in", **more)  # type: ignore[arg-type]
+    scene = Scene(subject=subject or FakeSubject(), **more)  # type: ignore[arg-type]
     return Look(scene=scene, progress=progress)
 
 

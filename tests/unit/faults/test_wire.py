@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,9 @@ from eoscheck.faults.spec import FaultTable, PlannedFault
 from eoscheck.faults.wire import GIVES_UP, CrashAfter, DropRequest, Hold
 from eoscheck.faults.witness import Witness
 from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder, read_history
+from eoscheck.subject import SubjectSpec
 from eoscheck.wire import Exchange, Firing, Request, Rule
+from tests.unit.faults.tables import OneApp, app
 
 COMMIT = Request(
     api="EndTxn",
@@ -96,7 +99,7 @@ class FakeWire:
         self.log.append("heal all")
 
 
-class FakeSubject:
+class FakeSubject(OneApp):
     def __init__(self) -> None:
         self.log: list[str] = []
         self.wiped_files = 3
@@ -119,14 +122,14 @@ class Bench:
         self.wire, self.subject, self.witness = FakeWire(), FakeSubject(), Witness()
 
     def scene(self) -> Any:
-        return SimpleNamespace(
-            wire=self.wire,
-            witness=self.witness,
-            subject=self.subject,
-            brokers=SimpleNamespace(ids=(1, 2, 3), is_up=lambda _: True, heal_all=lambda: None),
-            roles=SimpleNamespace(controller=lambda: 2),
-            network=None,
-        )
+        parts: Any = {
+            "wire": self.wire,
+            "witness": self.witness,
+            "subject": self.subject,
+            "brokers": SimpleNamespace(ids=(1, 2, 3), is_up=lambda _: True, heal_all=lambda: None),
+            "roles": SimpleNamespace(controller=lambda: 2),
+        }
+        return Scene(**parts)
 
     def action(self, table: FaultTable, *, instance: int | None = 1, wipe: bool = False) -> Any:
         planned = PlannedFault(
@@ -307,13 +310,13 @@ def test_missed_where_the_broker_does_not_answer_what_was_released(bench: Bench)
         ({"kind": "close", "step": "EndTxn", "for": "0s"}, "must be above 0"),
         ({"kind": "close", "step": "EndTxn", "nth": 0}, "counts from 1"),
         ({"kind": "crash-after", "step": "EndTxn", "wipe": 2}, "of only 1 faults"),
-        ({"kind": "close", "step": "EndTxn", "target": 2}, "there are 2, numbered from 0"),
+        ({"kind": "close", "step": "EndTxn", "target": 2}, "they are numbered from 0 to 1"),
         ({"kind": "close", "step": "EndTxn", "broker": "leader"}, "none of"),
     ],
 )
 def test_refused_early_with_one_line(keys: dict[str, Any], message: str) -> None:
     with pytest.raises((UsageError, msgspec.ValidationError), match=re.escape(message)):
-        plan([decoded(**keys)], seed=1, instances=2, session_timeout_s=6.0, duration_s=20.0)
+        plan([decoded(**keys)], seed=1, targets=app(2), duration_s=20.0)
 
 
 def test_refused_where_nothing_reads_the_protocol(bench: Bench) -> None:
@@ -325,7 +328,7 @@ def test_refused_where_nothing_reads_the_protocol(bench: Bench) -> None:
 
 def test_rules_on_one_instance_overlap_and_crashes_do_not() -> None:
     def lanes(*tables: FaultTable) -> list[frozenset[str]]:
-        planned = plan(tables, seed=1, instances=2, session_timeout_s=6.0, duration_s=20.0)
+        planned = plan(tables, seed=1, targets=app(2), duration_s=20.0)
         return [each.lanes for each in planned]
 
     first, second = lanes(
@@ -339,7 +342,7 @@ def test_rules_on_one_instance_overlap_and_crashes_do_not() -> None:
 def test_requests_that_are_lost_are_no_lost_session_and_a_crash_may_be() -> None:
     lost = decoded(kind="drop-request", step="EndTxn", **{"for": "9s"})
     tables = [lost, CrashAfter(step="EndTxn", down="9s")]
-    planned = plan(tables, seed=1, instances=2, session_timeout_s=6.0, duration_s=30.0)
+    planned = plan(tables, seed=1, targets=app(2), duration_s=30.0)
     assert {each.kind: each.outlasts_session for each in planned} == {
         "drop-request": False,
         "crash-after": True,
@@ -348,7 +351,7 @@ def test_requests_that_are_lost_are_no_lost_session_and_a_crash_may_be() -> None
 
 def test_a_run_tells_of_the_moment_at_which_it_struck(bench: Bench, tmp_path: Path) -> None:
     tables = [CrashAfter(step="EndTxn", target=1, at="0s", down="0s")]
-    planned = plan(tables, seed=1, instances=2, session_timeout_s=6.0, duration_s=20.0)
+    planned = plan(tables, seed=1, targets=app(2), duration_s=20.0)
     scene: Scene = bench.scene()
     with Recorder(tmp_path, clock=lambda: 90.0) as recorder:
         run_faults(planned, scene=_asked(scene), recorder=recorder, stop=threading.Event())
@@ -365,15 +368,14 @@ def test_who_crashed_and_what_it_left_open_is_told(bench: Bench, tmp_path: Path)
     planned = plan(
         [CrashAfter(step="EndTxn", target="all", at="0s", down="0s")],
         seed=1,
-        instances=2,
-        session_timeout_s=6.0,
+        targets=app(2),
         duration_s=20.0,
     )
     scene = _asked(bench.scene())
-    scene.output_topics = ["out"]
-    scene.transactions = SimpleNamespace(
+    transactions: Any = SimpleNamespace(
         ongoing=lambda _: [SimpleNamespace(transactional_id=name) for name in ("app-0", "app-1")]
     )
+    scene = replace(scene, transactions=transactions)
     with Recorder(tmp_path, clock=lambda: 90.0) as recorder:
         run_faults(planned, scene=scene, recorder=recorder)
     injected = read_history(tmp_path)[0]
@@ -384,7 +386,7 @@ def test_who_crashed_and_what_it_left_open_is_told(bench: Bench, tmp_path: Path)
 def test_a_run_whose_request_did_not_come_missed_it(bench: Bench, tmp_path: Path) -> None:
     bench.wire.meets = False
     tables = [DropRequest(step="EndTxn", target=1, at="0s", within="3s")]
-    planned = plan(tables, seed=1, instances=2, session_timeout_s=6.0, duration_s=20.0)
+    planned = plan(tables, seed=1, targets=app(2), duration_s=20.0)
     with Recorder(tmp_path) as recorder:
         run_faults(planned, scene=_asked(bench.scene()), recorder=recorder)
     (missed,) = read_history(tmp_path)
@@ -394,8 +396,7 @@ def test_a_run_whose_request_did_not_come_missed_it(bench: Bench, tmp_path: Path
 
 def _asked(scene: Any) -> Any:
     """With what the injector asks of any scene."""
-    scene.subject.spec = SimpleNamespace(group=None, client_id=None)
+    scene.subject.spec = SubjectSpec(command=["app"], instances=2)
     scene.subject.instances = range(2)
     scene.subject.is_up = lambda _: True
-    scene.view = scene.transactions = None
     return scene

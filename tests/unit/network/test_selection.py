@@ -28,19 +28,19 @@ LINKS = [
 
 
 @pytest.mark.parametrize(
-    ("instance", "broker", "pairs"),
+    ("instances", "broker", "pairs"),
     [
-        (1, 2, {(1, 2)}),
-        (1, None, {(1, 1), (1, 2), (1, 3)}),
-        (0, None, {(0, 1), (0, 2), (0, 3)}),
+        ([1], 2, {(1, 2)}),
+        ([1], None, {(1, 1), (1, 2), (1, 3)}),
+        ([0, 2], 3, {(0, 3), (2, 3)}),
         (None, 3, {(0, 3), (1, 3), (2, 3)}),
-        (7, None, set()),
+        ([7], None, set()),
     ],
 )
 def test_links_of_clients(
-    instance: int | None, broker: int | None, pairs: set[tuple[int, int]]
+    instances: list[int] | None, broker: int | None, pairs: set[tuple[int, int]]
 ) -> None:
-    found = client_links(LINKS, instance=instance, broker=broker)
+    found = client_links(LINKS, instances=instances, broker=broker)
     assert {each.role for each in found} <= {"client"}
     assert {(each.source, each.broker) for each in found} == pairs
 

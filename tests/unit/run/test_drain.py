@@ -51,8 +51,10 @@ def loaded() -> Progress:
 
 
 def wait(view: View, clock: Clock, *, group: str | None = "g") -> tuple[bool, str]:
+    progress = loaded()
     return wait_drained(
-        progress=loaded(),
+        progress=progress,
+        due=progress.due,
         view=view,  # type: ignore[arg-type]
         group=group,
         input_topic="in",
@@ -89,6 +91,7 @@ def test_without_a_group_the_outputs_falling_silent_is_the_end() -> None:
     )
     drained, _ = wait_drained(
         progress=progress,
+        due=progress.due,
         view=View(clock),  # type: ignore[arg-type]
         group=None,
         input_topic="in",

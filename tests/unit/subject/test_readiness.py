@@ -9,8 +9,8 @@ import pytest
 
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.history import InstanceReady, Recorder, read_history
+from eoscheck.subject import SubjectSpec, one_app
 from eoscheck.subject.readiness import wait_ready
-from eoscheck.subject.spec import SubjectSpec
 
 
 class Member:
@@ -50,9 +50,8 @@ def wait(view: FakeView, folder: Path, *, group: str | None = "g", **more: Any) 
 
     with Recorder(folder) as recorder:
         wait_ready(
-            SubjectSpec(command=["app"], instances=2, group=group),
+            one_app(SubjectSpec(command=["app"], instances=2, group=group), input="in"),
             view=view,  # type: ignore[arg-type]
-            topic="in",
             timeout_s=3.0,
             recorder=recorder,
             clock=lambda: now[0],
