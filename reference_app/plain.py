@@ -164,6 +164,8 @@ def _behind(batch: list[Message]) -> list[TopicPartition]:
 )
 @click.option("--session-timeout-ms", type=int, default=6000, show_default=True)
 @click.option("--message-timeout-ms", type=int, default=30000, show_default=True)
+@click.option("--client-id", help="Default: the group.")
+@click.option("--at-least-once", is_flag=True, help="Without transactions, whatever the id.")
 def main(
     *,
     bootstrap_server: str,
@@ -177,9 +179,12 @@ def main(
     isolation_level: str,
     session_timeout_ms: int,
     message_timeout_ms: int,
+    client_id: str | None,
+    at_least_once: bool,
 ) -> None:
     """Copy records from one topic to another, each exactly once."""
-    common = {"bootstrap.servers": bootstrap_server, "client.id": group}
+    common = {"bootstrap.servers": bootstrap_server, "client.id": client_id or group}
+    transactional = transactional_id is not None and not at_least_once
     consumer = Consumer(
         common
         | {
@@ -191,7 +196,7 @@ def main(
             "isolation.level": isolation_level,
         }
     )
-    ids = {"transactional.id": transactional_id} if transactional_id else {}
+    ids = {"transactional.id": transactional_id} if transactional else {}
     timeout = {"message.timeout.ms": message_timeout_ms}
     producer = Producer(common | ids | timeout | {"enable.idempotence": True})
     loop = Loop(
@@ -202,7 +207,7 @@ def main(
             batch=batch,
             pause_s=pause_ms / 1000,
             roll_back_every=roll_back_every,
-            transactional=transactional_id is not None,
+            transactional=transactional,
         ),
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -66,11 +66,12 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The scenario under another guarantee than `audit.expect`: more arguments for the subject (for
-    each of its roles), and what must come out then (`eoscheck run NAME --guarantee at-least-once`).
-    """
+    """The scenario under another guarantee than `audit.expect`: more arguments for the subject
+    (of several apps: in `roles`, by name), and what must come out then (`eoscheck run NAME
+    --guarantee at-least-once`)."""
 
     args: list[str] = []
+    roles: dict[str, list[str]] = {}
     expect: Expectation = Expectation()
 
 
@@ -103,6 +104,13 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if (self.app is None) == (not self.apps):
             raise UsageError("a scenario has either [subject], one app, or [roles.NAME], several")
         _ = self.roles
+        for guarantee, variant in self.guarantees.items():
+            for name in variant.roles:
+                if name not in self.apps:
+                    hint = did_you_mean(name, self.apps)
+                    raise UsageError(f"guarantees.{guarantee}.roles: no role {name!r}{hint}")
+            if variant.args and self.apps:
+                raise UsageError(f"guarantees.{guarantee}.args: of several apps, say which: roles")
 
     @property
     def roles(self) -> list[Role]:
@@ -217,17 +225,17 @@ def _under(scenario: Scenario, guarantee: str, path: Path | str) -> Scenario:
             "(add a table guarantees.NAME)"
         )
     variant = variants[guarantee]
-
-    def told(app: _Spec) -> _Spec:
-        return msgspec.structs.replace(app, args=[*app.args, *variant.args])
-
     return msgspec.structs.replace(
         scenario,
-        app=None if scenario.app is None else told(scenario.app),
-        apps={name: told(app) for name, app in scenario.apps.items()},
+        app=None if scenario.app is None else _told(scenario.app, variant.args),
+        apps={n: _told(app, variant.roles.get(n, [])) for n, app in scenario.apps.items()},
         audit=msgspec.structs.replace(scenario.audit, expect=Guarantee(guarantee)),
         expect=variant.expect,
     )
+
+
+def _told(app: _Spec, args: Sequence[str]) -> _Spec:
+    return msgspec.structs.replace(app, args=[*app.args, *args])
 
 
 def find_scenario(source: str | Path) -> Path:

@@ -137,3 +137,21 @@ def test_a_group_that_goes_on_behind_an_open_transaction_is_stalled(
     for t in range(7, 20):
         history += [log(t, high_watermark=t, last_stable_offset=stable_at(t)), lag(t, 0)]
     assert stalled(history) == stalls
+
+
+def test_of_two_apps_the_one_that_does_not_go_on_is_told_though_the_other_has_finished() -> None:
+    def sample(t: float, role: str, topic: str, committed: int) -> GroupSampled:
+        return GroupSampled(
+            t=t, lag=9 - committed, committed={0: committed}, ends={0: 9}, topic=topic, role=role
+        )
+
+    sent = SendsAcknowledged(
+        t=0.0, topic="in", identities=[1], partitions=[0], offsets=[8], intended=[0.0]
+    )
+    history: list[Event] = [sent, output(0.5)]
+    history += [
+        each
+        for t in range(1, 13)
+        for each in (sample(t, "bill", "between", 3), sample(t + 0.1, "settle", "in", 9))
+    ]
+    assert stalled(history) == [(0.5, 11.6)]

@@ -55,6 +55,11 @@ def test_only_its_step_instance_and_broker_count() -> None:
     assert meets(rule, instance=1, broker=2)
 
 
+def test_of_any_instance_among_those_that_are_named() -> None:
+    rule = armed(among=frozenset({1, 2}), nth=2)
+    assert [meets(rule, instance=number) for number in (0, 1, 0, 2)] == [False, False, False, True]
+
+
 def test_of_any_instance_where_none_is_named() -> None:
     rule = armed(nth=2)
     assert [meets(rule, instance=number) for number in (0, 1)] == [False, True]
