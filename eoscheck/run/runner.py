@@ -315,7 +315,7 @@ def _observing(stage: Stage) -> Iterator[Background]:
                 on_group=restarts.look,
             )
         )
-        group = scenario.subject.group
+        group = stage.subject.roles[0].spec.group
         if stage.closely and group is not None:
             background.start(
                 lambda: watch_group(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from eoscheck.faults import PlannedFault, plan
+from eoscheck.faults import PlannedFault, Targets, plan
 from eoscheck.faults.spec import FaultTable
 from eoscheck.faults.witness import Witness
 from eoscheck.history.events import Event, FaultMissed, GroupSampled, LogSampled, OutputsObserved
@@ -37,8 +37,12 @@ def planned_strikes(
         for fault in plan(
             [table],
             seed=seed,
-            instances=subject.instances,
-            session_timeout_s=subject.session_timeout_s,
+            targets=[
+                Targets(
+                    instances=range(subject.instances),
+                    session_timeout_s=subject.session_timeout_s,
+                )
+            ],
             duration_s=count * longest_s,
         )
     ]
