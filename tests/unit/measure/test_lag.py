@@ -25,4 +25,4 @@ def test_a_lane_names_its_role() -> None:
         return InstanceStarted(t=0.0, instance=instance, pid=1, attempt=1, state_dir="", role=role)
 
     lanes = from_history([started(0, "settle"), started(1, "bill"), sample(9.0, 0)]).lanes
-    assert [(lane.instance, lane.role) for lane in lanes] == [(0, "settle"), (1, "bill")]
+    assert [(lane.number, lane.role) for lane in lanes] == [(0, "settle"), (1, "bill")]
