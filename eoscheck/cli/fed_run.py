@@ -101,14 +101,11 @@ def _run(begin: Begin, *, heard: queue.Queue[ToRun], say: Callable[[FromRun], No
     with open_session(scenario.cluster, cluster_needs(scenario)) as session:
         result = run_scenario(
             scenario,
-            cluster=session.cluster,
-            supervisor=session.supervisor,
+            on=session,
             folder=folder,
             run_id=run_id,
             seed=seed,
             repeat=begin.repeat,
-            network=session.network,
-            wire=session.wire,
             listener=Telling(say),
             feed=FedLoad(title=scenario.title, heard=heard, say=say),
         )

@@ -49,7 +49,7 @@ def fresh_subject(
 ) -> Iterator[Subject]:
     """Not started yet. When the block is left, it is stopped and its state is gone."""
     subject = Subject(
-        scenario.subject,
+        scenario.roles,
         supervisor=ground.supervisor,
         recorder=recorder,
         folder=folder,

@@ -63,7 +63,7 @@ def run_paced(
             Background(name="observer") as observing,
         ):
             subject.start_all()
-            subject.wait_ready(view=view, topic=input_topic)
+            subject.wait_ready(view=view)
             observing.start(
                 lambda: observe_outputs(
                     topic=output,
@@ -86,6 +86,7 @@ def run_paced(
             )
             drained, _reason = wait_drained(
                 progress=progress,
+                due=progress.due,
                 view=view,
                 group=group,
                 input_topic=input_topic,
