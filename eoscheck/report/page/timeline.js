@@ -185,14 +185,15 @@
     }, [x, x.map(() => null)]];
   }
 
-  /* One zoom for all plots of a run. */
-  function share(plots) {
+  /* One zoom for all plots of a run; the figure says what it shows. */
+  function share(figure, plots) {
     let busy = false;
     for (const plot of plots) {
       (plot.hooks.setScale ||= []).push((u, key) => {
         if (key !== "x" || busy) return;
         busy = true;
         const { min, max } = u.scales.x;
+        figure.dataset.shown = `${min.toFixed(3)} ${max.toFixed(3)}`;
         plots.filter((other) => other !== u).forEach((other) => other.setScale("x", { min, max }));
         busy = false;
       });
@@ -263,7 +264,7 @@
       const [options, columns] = makers[i](figures, width, left, `run-${index}`);
       plots.push(new uPlot(options, columns, target));
     });
-    share(plots);
+    share(figure, plots);
     buttons(figure, plots, last(times(figures.timeline)));
     readOut(figure, figures, plots);
     return plots;
