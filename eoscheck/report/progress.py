@@ -126,11 +126,11 @@ class Progress:
         self._names: set[str] = set()
 
     @property
-    @property
     def lag(self) -> int | None:
         """Of all groups together; None before the first sample."""
         return sum(self.lags.values()) if self.lags else None
 
+    @property
     def under_way(self) -> list[LiveFault]:
         return [each for each in self.faults.values() if not each.healed]
 
