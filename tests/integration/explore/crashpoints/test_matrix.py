@@ -38,7 +38,9 @@ def run(session: Session, folder: Path, *cells: str, args: Sequence[str] = ()) -
         lambda run_id: load(run_id=run_id),
         site=Site(cluster=session.cluster, supervisor=session.supervisor, wire=session.wire),
         folder=folder,
-        repeat=lambda cells, _settings: f"eoscheck crashpoints --cell '{cells[0].name}'",
+        repeat=lambda cells, _settings: (
+            f"eoscheck crashpoints --cell '{cells[0].name if cells else ''}'"
+        ),
         options=Options(
             cells=[parse_cell(cell) for cell in cells], client_timeout_s=15.0, cells_a_run=2
         ),
