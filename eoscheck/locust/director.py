@@ -199,7 +199,7 @@ class Director:
             _LOG.warning("stopped before the load began: the run is given up")
             run.process.give_up()
             return
-        self._runner.send_message(names.FINISH, None)
+        self._runner.send_message(names.FINISH, {"in_vain": False})
         deadline = time.monotonic() + _FINISH_S
         while run.open and time.monotonic() < deadline:
             gevent.sleep(_LOOK_S if run.open else 0)
@@ -245,6 +245,7 @@ class Director:
         _LOG.error("%s", reason)
         self._environment.process_exit_code = 2
         self._log("AUDIT", "no verdict", 0.0, error=reason)
+        self._runner.send_message(names.FINISH, {"in_vain": True})
         gevent.spawn(self._leave_failed)
 
     def _log(self, method: str, name: str, milliseconds: float, *, error: str | None) -> None:

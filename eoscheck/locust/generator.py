@@ -124,6 +124,8 @@ class Generator:
             self._open(user)
         while not thread.ready():
             gevent.sleep(_REPORT_S)
+            if self._plan is not plan:
+                return  # the run has failed, and nobody wants to know
             self._report(engine.take())
         self._report(engine.take())
         if thread.exception is not None:
@@ -148,7 +150,12 @@ class Generator:
         rows: list[Band] = [tuple(row) for row in msg.data["rows"]]
         self._bands.rows = {row[0]: row for row in rows}
 
-    def _on_finish(self, environment: Environment, **_: Any) -> None:
+    def _on_finish(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """`in_vain`: there is no run any more, nor its broker: nothing is waited for."""
+        if msg.data["in_vain"] and self._engine is not None:
+            self._engine.stop()
+            self._plan = self._engine = None
+            self._done.set()
         gevent.spawn(self.finish)
 
     def _on_test_stopping(self, environment: Environment, **_: Any) -> None:

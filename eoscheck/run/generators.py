@@ -50,7 +50,7 @@ class Generators:
             if before - len(generator.open) != len(event.identities):
                 raise InfrastructureError(
                     f"load generator {number} tells twice what became of one record, or of one "
-                    "that it never sent: are its identities unique?"
+                    "that it never sent: does the id expression give each record another identity?"
                 )
             self._recorder.record(msgspec.structs.replace(event, t=self._recorder.now()))
 

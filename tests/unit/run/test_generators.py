@@ -103,7 +103,7 @@ def test_an_outcome_of_a_record_that_was_not_sent_or_was_told_of_is_refused(
     generators: Generators, identities: list[int]
 ) -> None:
     generators.reported(0, report(0, [0]))
-    with pytest.raises(InfrastructureError, match="unique"):
+    with pytest.raises(InfrastructureError, match="another identity"):
         generators.reported(0, report(1, [], acknowledged(*identities)))
 
 
