@@ -17,6 +17,9 @@ from benchmarks.table import markdown_table
 
 REPORTS = ROOT / "reports/bench"
 DOCUMENT = ROOT / "docs/benchmarks.md"
+MEASURED_PART = ROOT / "benchmarks/measured.md"
+"""What `python -m benchmarks.measured` last wrote: the end of the document."""
+_MEASURED_BEGINS = "## Measured with eoscheck measure"
 _WHERE_THE_TIME_GOES = ROOT / "benchmarks/where-the-time-goes.md"
 _PREFACE = """\
 # Benchmarks
@@ -43,8 +46,14 @@ def write_document(sections: Sequence[Section], about: Mapping[str, str]) -> Pat
         lines += [f"## {section.name.capitalize()}", "", section.method, ""]
         lines += [*markdown_table(section), ""]
     lines.append(_WHERE_THE_TIME_GOES.read_text(encoding="utf-8"))
-    DOCUMENT.write_text("\n".join(lines), encoding="utf-8")
+    DOCUMENT.write_text(with_measured("\n".join(lines), MEASURED_PART), encoding="utf-8")
     return DOCUMENT
+
+
+def with_measured(text: str, part: Path) -> str:
+    """The document with `part`, where there is one, in place of the one it ends with."""
+    kept = text.partition(_MEASURED_BEGINS)[0].rstrip("\n") + "\n"
+    return f"{kept}\n{part.read_text(encoding='utf-8')}" if part.is_file() else kept
 
 
 def about_this_run(environment: Mapping[str, str], now: datetime, options: str) -> dict[str, str]:
