@@ -113,7 +113,8 @@ def _frames() -> tuple[bytes, bytes]:
         message.API_VERSION = _VERSION
     request.with_header(correlation_id=0, client_id="rdkafka")
     answer.with_header(correlation_id=0)
-    return tuple(bytes(each.encode(header=True, framed=True)) for each in (request, answer))
+    asked, answered = (bytes(each.encode(header=True, framed=True)) for each in (request, answer))
+    return asked, answered
 
 
 if __name__ == "__main__":

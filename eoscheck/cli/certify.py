@@ -116,9 +116,9 @@ _OF_TOOL = ("bugs", "only", "budget", "seed", "results", "show", "zoo")
 def command(context: click.Context, /, *, broker: str | None, **options: Any) -> int:
     """Examine a broker (--broker), or the tool itself.
 
-    A broker: does it keep the promises that exactly-once rests on? Each is kept, broken or unknown,
-    with what was sent and what came back. Exit code: 0 all are kept, 1 one is broken, 2 one could
-    not be examined.
+    A broker: does it keep the promises that exactly-once rests on? Each is kept, broken, unknown
+    or not offered, with what was sent and what came back. Exit code: 0 all that are offered are
+    kept, 1 one is broken, 2 one could not be examined.
 
     The tool: each bug of the zoo against random kills, the scenario that is meant for it, and the
     crash points of the protocol: what catches it, and how soon. What caught it is repeated once

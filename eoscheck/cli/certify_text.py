@@ -9,7 +9,12 @@ from rich.text import Text
 
 from eoscheck.explore.broker_exam import ExamResult, PromiseResult, Verdict
 
-_STYLE = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.UNKNOWN: "yellow"}
+_STYLE = {
+    Verdict.KEPT: "green",
+    Verdict.BROKEN: "bold red",
+    Verdict.UNKNOWN: "yellow",
+    Verdict.NOT_OFFERED: "dim",
+}
 
 
 def as_json(result: ExamResult, *, repeat: str) -> str:

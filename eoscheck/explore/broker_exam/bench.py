@@ -21,6 +21,8 @@ from eoscheck.explore.broker_exam.outcome import Observation
 from eoscheck.explore.broker_exam.producer import ExamProducer
 from eoscheck.explore.broker_exam.reading import shown
 
+FENCED = (47, 90)
+"""INVALID_PRODUCER_EPOCH, PRODUCER_FENCED."""
 UNSTABLE_OFFSET_COMMIT = 88
 NO_OFFSET = -1
 _GROUP_NOT_FOUND = 69
@@ -42,13 +44,20 @@ class Bench:
     _members: list[ExamMember] = field(default_factory=list)
     _producers: list[ExamProducer] = field(default_factory=list)
 
-    def producer(self, *, transactional: bool = True, timeout_ms: int = _LONG_MS) -> ExamProducer:
+    def producer(
+        self,
+        *,
+        transactional: bool = True,
+        timeout_ms: int = _LONG_MS,
+        own_epochs: bool = False,
+    ) -> ExamProducer:
         """Initialised; all transactional ones have the same transactional id."""
         producer = ExamProducer(
             self.talk,
             self.name,
             transactional_id=self.name if transactional else None,
             timeout_ms=timeout_ms,
+            own_epochs=own_epochs,
         )
         producer.init().required()
         self._producers.append(producer)
@@ -174,6 +183,15 @@ def refused(expected: str, answer: Answer, codes: Collection[int]) -> Observatio
         raise NotExaminedError(f"{answer.text}, where {wanted} says why")
     holds = answer.code in codes
     return Observation(expected=expected, seen=answer.short if holds else answer.text, holds=holds)
+
+
+def offset_is(expected: str, found: int, wanted: int, *, what: str = "offset") -> Observation:
+    seen = f"no {what}" if found == NO_OFFSET else f"{what} {found}"
+    return Observation(
+        expected=expected,
+        seen=seen if found == wanted else f"{seen} instead of {wanted}",
+        holds=found == wanted,
+    )
 
 
 def given(expected: str, found: Sequence[str], *wanted: str) -> Observation:

@@ -11,7 +11,11 @@ from typing import Any, Self
 from kafka import errors as kafka_errors
 from kafka.errors import IncompatibleBrokerVersion, KafkaError
 from kafka.protocol.consumer import ListOffsetsRequest
-from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
+from kafka.protocol.metadata import (
+    ApiVersionsRequest,
+    FindCoordinatorRequest,
+    MetadataRequest,
+)
 
 from eoscheck.closing import Closing
 from eoscheck.cluster.raw_client import RawClient
@@ -32,6 +36,10 @@ class NotExaminedError(Exception):
 
 class NotSupportedError(NotExaminedError):
     """The broker knows no such request, or not in the version that is needed."""
+
+
+class NotOfferedError(Exception):
+    """The broker says that it does not promise this, and how."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +139,27 @@ class Conversation(Closing):
             ).required()
             self._coordinators[kind, key] = int(found.body.node_id)
         return self._coordinators[kind, key]
+
+    def feature(self, name: str) -> int:
+        """The level to which the cluster's brokers have agreed (KIP-584); 0 where they name none.
+        Raises NotSupportedError where a broker tells no features."""
+
+        def level(body: Any) -> int:
+            return next((f.max_version_level for f in body.finalized_features if f.name == name), 0)
+
+        answer = self.ask(
+            f"ApiVersions({name})",
+            lambda: ApiVersionsRequest(
+                client_software_name="eoscheck",
+                client_software_version="exam",
+                min_version=3,
+                max_version=4,
+            ),
+            node=lambda: None,
+            code=lambda body: int(body.error_code),
+            told=lambda body: f"{name} {level(body)}",
+        )
+        return level(answer.required().body)
 
     def leader(self, topic: str, partition: int) -> int:
         """The broker that leads the partition; the topic is created where brokers do so."""

@@ -7,11 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from eoscheck.errors import InfrastructureError, UsageError, did_you_mean
 from eoscheck.explore.broker_exam.bench import Bench
-from eoscheck.explore.broker_exam.conversation import Conversation, NotExaminedError
+from eoscheck.explore.broker_exam.conversation import (
+    Conversation,
+    NotExaminedError,
+    NotOfferedError,
+)
 from eoscheck.explore.broker_exam.outcome import (
     ExamResult,
     Observation,
     PromiseResult,
+    Verdict,
     judged,
 )
 from eoscheck.explore.broker_exam.promises import PROMISES, Promise
@@ -80,15 +85,18 @@ def _examined(promise: Promise, bench: Bench) -> PromiseResult:
     started, told = talk.clock(), len(talk.exchanges)
     seen: list[Observation] = []
     reason = None
+    offered = True
     try:
         for observation in promise.check(bench):
             seen.append(observation)  # noqa: PERF402 - those before an error count
     except NotExaminedError as error:
         reason = str(error)
+    except NotOfferedError as error:
+        reason, offered = str(error), False
     return PromiseResult(
         name=promise.name,
         title=promise.title,
-        verdict=judged(seen, reason=reason),
+        verdict=judged(seen, reason=reason) if offered else Verdict.NOT_OFFERED,
         observations=seen,
         exchanges=talk.exchanges[told:],
         seconds=round(talk.clock() - started, 3),

@@ -9,11 +9,13 @@ import msgspec
 
 
 class Verdict(StrEnum):
-    """`UNKNOWN`: it could not be examined. Never a guess."""
+    """`UNKNOWN`: it could not be examined. Never a guess. `NOT_OFFERED`: the broker says itself
+    that it does not promise this."""
 
     KEPT = "kept"
     BROKEN = "broken"
     UNKNOWN = "unknown"
+    NOT_OFFERED = "not offered"
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +28,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
 class PromiseResult(msgspec.Struct, frozen=True, kw_only=True):
     """`observations` in the order in which they were made, `exchanges` are all requests that were
-    sent, with their answers; `reason` says why it is unknown."""
+    sent, with their answers; `reason` says why it is unknown or not offered."""
 
     name: str
     title: str
@@ -39,7 +41,7 @@ class PromiseResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def evidence(self) -> list[str]:
         """What decides: the breaches of a broken one, all that was seen of one that is kept."""
-        if self.verdict is Verdict.UNKNOWN:
+        if self.verdict in (Verdict.UNKNOWN, Verdict.NOT_OFFERED):
             return [self.reason or "not examined"]
         broken = self.verdict is Verdict.BROKEN
         return [
@@ -58,7 +60,8 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0 all are kept, 1 one is broken, 2 none is, but not all could be examined."""
+        """0 all that are offered are kept, 1 one is broken, 2 none is, but not all could be
+        examined."""
         verdicts = {each.verdict for each in self.promises}
         if Verdict.BROKEN in verdicts:
             return 1

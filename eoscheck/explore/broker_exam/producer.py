@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from kafka.protocol.producer import (
     AddOffsetsToTxnRequest,
@@ -30,14 +31,22 @@ _BATCH_BYTES = 1 << 16
 
 class ExamProducer:
     """Speaks the transactions of all clients that know no KIP-890 (librdkafka, Java before 4.0):
-    partitions are added by hand, and an epoch stays as it is when a transaction ends.
+    partitions are added by hand, and an epoch stays as it is when a transaction ends. With
+    `own_epochs` those of its second version: what is written adds itself to the transaction, and
+    the end of one gives the epoch of the next.
 
     Without a transactional id it is idempotent only. A sequence advances with each record that the
     broker took, as a client's does.
     """
 
     def __init__(
-        self, talk: Conversation, topic: str, *, transactional_id: str | None, timeout_ms: int
+        self,
+        talk: Conversation,
+        topic: str,
+        *,
+        transactional_id: str | None,
+        timeout_ms: int,
+        own_epochs: bool = False,
     ) -> None:
         self.producer_id = NO_PRODUCER_ID
         self.epoch = -1
@@ -45,6 +54,7 @@ class ExamProducer:
         self._topic = topic
         self._transactional_id = transactional_id
         self._timeout_ms = timeout_ms
+        self._own_epochs = own_epochs
         self._sequences: dict[int, int] = {}
 
     def init(self) -> Answer:
@@ -66,7 +76,7 @@ class ExamProducer:
         if answer.ok:
             self.producer_id = answer.body.producer_id
             self.epoch = answer.body.producer_epoch
-            self._sequences.clear()
+            self._sequences = {}
         return answer
 
     def begin(self, partition: int) -> Answer:
@@ -141,31 +151,48 @@ class ExamProducer:
                 member_id=member.member_id,
                 group_instance_id=member.instance_id,
                 topics=[committed(name=self._topic, partitions=[place])],
-                min_version=3 if member is not NOBODY else 0,
-                max_version=4,
+                min_version=5 if self._own_epochs else 3 if member is not NOBODY else 0,
+                max_version=5 if self._own_epochs else 4,
             ),
             node=lambda: self._talk.coordinator(COORDINATOR_OF_GROUP, group),
             code=lambda body: int(body.topics[0].partitions[0].error_code),
         )
 
     def end(self, *, commit: bool) -> Answer:
-        return self._talk.ask(
+        """With `own_epochs` the answer's producer id and epoch are its own from then on."""
+        answer = self._talk.ask(
             f"EndTxn({'commit' if commit else 'abort'}, {self._me})",
             lambda: EndTxnRequest(
                 transactional_id=self._transactional_id,
                 producer_id=self.producer_id,
                 producer_epoch=self.epoch,
                 committed=commit,
-                max_version=4,
+                min_version=5 if self._own_epochs else 0,
+                max_version=5 if self._own_epochs else 4,
             ),
             node=self._node,
             code=lambda body: int(body.error_code),
+            told=self._told_at_end,
         )
+        if answer.ok and self._own_epochs:
+            self.producer_id = answer.body.producer_id
+            self.epoch = answer.body.producer_epoch
+            self._sequences = {}
+        return answer
+
+    def as_it_is(self) -> Self:
+        """A twin that hears of nothing that comes: it keeps the epoch of now."""
+        return copy.copy(self)
 
     def abandon(self) -> None:
         """Aborts what it may have left open."""
         if self._transactional_id is not None:
             self.end(commit=False)
+
+    def _told_at_end(self, body: Any) -> str:
+        if not self._own_epochs:
+            return "OK"
+        return f"OK, next producer {body.producer_id} epoch {body.producer_epoch}"
 
     @property
     def _me(self) -> str:
@@ -194,8 +221,9 @@ class ExamProducer:
             acks=-1,
             timeout_ms=int(self._talk.timeout_s * 1000),
             topic_data=[data(name=self._topic, partition_data=[place])],
-            min_version=3,
-            max_version=11,  # from 12 on, Produce adds its partition to the transaction itself
+            # From 12 on, Produce adds its partition to the transaction itself.
+            min_version=12 if self._own_epochs else 3,
+            max_version=12 if self._own_epochs else 11,
         )
 
 

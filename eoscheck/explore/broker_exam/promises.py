@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from eoscheck.explore.broker_exam.bench import (
+    FENCED,
     NO_OFFSET,
     UNSTABLE_OFFSET_COMMIT,
     Bench,
     given,
+    offset_is,
     refused,
 )
 from eoscheck.explore.broker_exam.conversation import Answer, NotSupportedError
 from eoscheck.explore.broker_exam.member import ExamMember, Member
 from eoscheck.explore.broker_exam.outcome import Observation
+from eoscheck.explore.broker_exam.own_epochs import own_epochs
 
 _ILLEGAL_GENERATION, _UNKNOWN_MEMBER_ID, _FENCED_INSTANCE_ID = 22, 25, 82
 _OUT_OF_ORDER_SEQUENCE, _DUPLICATE_SEQUENCE = 45, 46
-_FENCED = (47, 90)  # INVALID_PRODUCER_EPOCH, PRODUCER_FENCED
 _INVALID_TXN_STATE, _TRANSACTION_ABORTABLE = 48, 120
 _EXPIRING_MS = 1_000
 _EVICTION_SLACK_S = 0.5
@@ -53,7 +55,7 @@ def _last_stable_offset(bench: Bench) -> Iterator[Observation]:
     writer.begin(bench.partition).required()
     opened = writer.produce(bench.partition, "open").required().offset
     last = other.produce(bench.partition, "after").required().offset
-    yield _offset_is("the LSO holds where a transaction is open", bench.lso(), opened, what="LSO")
+    yield offset_is("the LSO holds where a transaction is open", bench.lso(), opened, what="LSO")
     yield given("a read_committed consumer goes no further", bench.shown(), "before")
     writer.end(commit=True).required()
     moved = bench.settled()
@@ -78,19 +80,19 @@ def _fencing(bench: Bench) -> Iterator[Observation]:
         holds=new.producer_id != old.producer_id or new.epoch > old.epoch,
     )
     late = "the old producer's late"
-    yield refused(f"{late} record", old.produce(bench.partition, "late"), _FENCED)
-    yield refused(f"{late} AddPartitionsToTxn", old.begin(bench.spare), _FENCED)
-    yield refused(f"{late} AddOffsetsToTxn", old.add_offsets(group), _FENCED)
-    yield refused(f"{late} EndTxn", old.end(commit=True), _FENCED)
+    yield refused(f"{late} record", old.produce(bench.partition, "late"), FENCED)
+    yield refused(f"{late} AddPartitionsToTxn", old.begin(bench.spare), FENCED)
+    yield refused(f"{late} AddOffsetsToTxn", old.add_offsets(group), FENCED)
+    yield refused(f"{late} EndTxn", old.end(commit=True), FENCED)
     new.begin(bench.partition).required()
     new.produce(bench.partition, "new").required()
     new.add_offsets(group).required()
-    yield refused(f"{late} offsets", old.commit_offset(group, bench.partition, 99), _FENCED)
+    yield refused(f"{late} offsets", old.commit_offset(group, bench.partition, 99), FENCED)
     new.commit_offset(group, bench.partition, 7).required()
     new.end(commit=True).required()
     bench.settled()
     yield given("only the new producer's record counts", bench.shown(), "new")
-    yield _offset_is("only the new producer's offset counts", bench.stable_offset(group), 7)
+    yield offset_is("only the new producer's offset counts", bench.stable_offset(group), 7)
 
 
 def _atomic(bench: Bench) -> Iterator[Observation]:
@@ -108,11 +110,11 @@ def _atomic(bench: Bench) -> Iterator[Observation]:
     write("aborted", 5, commit=False)
     found, offset = bench.shown(), bench.stable_offset(group)
     yield given("no output of an aborted transaction", found)
-    yield _offset_is("no offset of an aborted transaction", offset, NO_OFFSET)
+    yield offset_is("no offset of an aborted transaction", offset, NO_OFFSET)
     write("committed", 7, commit=True)
     found, offset = bench.shown(), bench.stable_offset(group)
     yield given("the output of a committed transaction", found, "committed")
-    yield _offset_is("the offset of a committed transaction", offset, 7)
+    yield offset_is("the offset of a committed transaction", offset, 7)
 
 
 def _idempotence(bench: Bench) -> Iterator[Observation]:
@@ -140,7 +142,7 @@ def _expired(bench: Bench) -> Iterator[Observation]:
     producer = bench.producer(timeout_ms=_EXPIRING_MS)
     producer.begin(bench.partition).required()
     opened = producer.produce(bench.partition, "abandoned").required().offset
-    yield _offset_is("the LSO holds where the transaction is open", bench.lso(), opened, what="LSO")
+    yield offset_is("the LSO holds where the transaction is open", bench.lso(), opened, what="LSO")
     started = bench.talk.clock()
     bench.talk.sleep(_EXPIRING_MS / 1000)
     ended = bench.talk.until(
@@ -154,7 +156,7 @@ def _expired(bench: Bench) -> Iterator[Observation]:
     )
     # By its epoch or by its transaction's state: a coordinator may know it by either.
     late = producer.end(commit=True)
-    yield refused("its late commit is refused", late, (*_FENCED, _INVALID_TXN_STATE))
+    yield refused("its late commit is refused", late, (*FENCED, _INVALID_TXN_STATE))
     bench.settled()
     yield given("what it wrote is hidden", bench.shown())
 
@@ -174,9 +176,9 @@ def _unstable(bench: Bench) -> Iterator[Observation]:
     yield refused("offsets of an open transaction are told", pending, (UNSTABLE_OFFSET_COMMIT,))
     answer, offset = bench.offset_fetch(group, require_stable=False)
     answer.required()
-    yield _offset_is("who does not require stable ones is told those before", offset, NO_OFFSET)
+    yield offset_is("who does not require stable ones is told those before", offset, NO_OFFSET)
     producer.end(commit=True).required()
-    yield _offset_is("they are told once it is committed", bench.stable_offset(group), 5)
+    yield offset_is("they are told once it is committed", bench.stable_offset(group), 5)
 
 
 def _members(bench: Bench) -> Iterator[Observation]:
@@ -239,15 +241,6 @@ def _outside(bench: Bench) -> Iterator[Observation]:
     )
 
 
-def _offset_is(expected: str, found: int, wanted: int, *, what: str = "offset") -> Observation:
-    seen = f"no {what}" if found == NO_OFFSET else f"{what} {found}"
-    return Observation(
-        expected=expected,
-        seen=seen if found == wanted else f"{seen} instead of {wanted}",
-        holds=found == wanted,
-    )
-
-
 PROMISES: tuple[Promise, ...] = (
     Promise(name="aborted-hidden", title="Aborted records are hidden", check=_aborted_hidden),
     Promise(
@@ -269,5 +262,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise(name="members", title="Dead members are put out, stale ones refused", check=_members),
     Promise(
         name="late-records", title="A record outside its transaction is refused", check=_outside
+    ),
+    Promise(
+        name="own-epochs",
+        title="Each transaction has an epoch of its own, and refuses what is late of another",
+        check=own_epochs,
     ),
 )

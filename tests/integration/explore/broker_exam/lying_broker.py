@@ -125,3 +125,15 @@ def taken(answer: Any) -> None:
     for topic in answer.responses:
         for partition in topic.partition_responses:
             partition.error_code = 0
+
+
+def no_new_epoch(answer: Any) -> None:
+    """A transaction that has ended leaves its producer as it was."""
+    answer.producer_epoch = 0
+
+
+def an_older_protocol(answer: Any) -> None:
+    """The cluster has not agreed to KIP-890's second version."""
+    for feature in answer.finalized_features or ():
+        if feature.name == "transaction.version":
+            feature.max_version_level = 1

@@ -42,6 +42,7 @@ def test_librdkafkas_mock_cluster_keeps_none_of_them(mock: dict[str, str]) -> No
     unknown = found.pop("members")
     assert unknown.verdict is Verdict.UNKNOWN
     assert "JoinGroup" in (unknown.reason or "")
+    assert found.pop("own-epochs").verdict is Verdict.NOT_OFFERED
     assert {each.verdict for each in found.values()} == {Verdict.BROKEN}
     assert result.exit_code == 1
     for name, evidence in {

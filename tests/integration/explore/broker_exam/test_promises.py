@@ -12,6 +12,7 @@ from kafka.protocol.consumer import (
     OffsetFetchRequest,
     OffsetFetchResponse,
 )
+from kafka.protocol.metadata import ApiVersionsResponse
 from kafka.protocol.producer import (
     AddOffsetsToTxnResponse,
     EndTxnRequest,
@@ -72,6 +73,11 @@ LIES = (
     Lie("members", {TxnOffsetCommitRequest: lies.of_no_group}, "offsets of a stale generation"),
     Lie("members", {HeartbeatResponse: lies.no_error}, "is put out: Heartbeat("),
     Lie("late-records", {ProduceResponse: lies.taken}, "sequence 1) -> offset -1"),
+    Lie("own-epochs", {EndTxnResponse: lies.no_new_epoch}, "gives a later epoch: producer"),
+    Lie("own-epochs", {ProduceResponse: lies.taken}, "when it has ended: Produce('late'"),
+    Lie("own-epochs", {TxnOffsetCommitResponse: lies.no_partition_errors}, "99, producer"),
+    Lie("own-epochs", {EndTxnResponse: lies.no_error}, "late abort, in the next one: EndTxn(abort"),
+    Lie("own-epochs", {ListOffsetsRequest: lies.uncommitted}, "LSO 1 instead of 0"),
 )
 
 
@@ -115,3 +121,15 @@ def test_a_broker_that_breaks_a_promise_is_told_so(cluster: Cluster, lie: Lie) -
     assert found.verdict is Verdict.BROKEN, found
     assert any(lie.evidence in line for line in found.evidence), found.evidence
     assert result.exit_code == 1
+
+
+def test_what_a_broker_does_not_offer_is_no_broken_promise(cluster: Cluster) -> None:
+    changes: dict[Kind, Change] = {ApiVersionsResponse: lies.an_older_protocol}
+    with lying_broker(cluster.direct_servers, changes=changes) as proxy:
+        config = {"bootstrap.servers": f"{HOST}:{proxy.port}"}
+        result = exam(config, "idempotence", "own-epochs")
+    kept, other = result.promises
+    assert (kept.verdict, other.verdict) == (Verdict.KEPT, Verdict.NOT_OFFERED)
+    assert other.evidence == ["transaction.version is 1; this is offered from 2 on"]
+    assert not any("Produce" in line for line in other.exchanges)
+    assert result.exit_code == 0

@@ -61,6 +61,8 @@ def test_the_evidence_of_a_broken_one_are_its_breaches() -> None:
         ((Verdict.KEPT, Verdict.KEPT), 0),
         ((Verdict.KEPT, Verdict.UNKNOWN), 2),
         ((Verdict.UNKNOWN, Verdict.BROKEN), 1),
+        ((Verdict.KEPT, Verdict.NOT_OFFERED), 0),
+        ((Verdict.UNKNOWN, Verdict.NOT_OFFERED), 2),
     ],
 )
 def test_exit_codes(verdicts: tuple[Verdict, ...], code: int) -> None:
