@@ -15,6 +15,7 @@ _COMMANDS = {
     "audit": "eoscheck.cli.audit",
     "certify": "eoscheck.cli.certify",
     "cluster": "eoscheck.cli.cluster",
+    "compare": "eoscheck.cli.compare",
     "crashpoints": "eoscheck.cli.crashpoints",
     "demo": "eoscheck.cli.demo",
     "doctor": "eoscheck.cli.doctor",

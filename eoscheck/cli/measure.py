@@ -10,6 +10,7 @@ _COMMANDS: dict[str, str] = {
     "commit-interval": "eoscheck.cli.measure_commit_interval",
     "cost": "eoscheck.cli.measure_cost",
     "recovery": "eoscheck.cli.measure_recovery",
+    "restore": "eoscheck.cli.measure_restore",
 }
 
 

@@ -28,6 +28,7 @@ from eoscheck.run.result import RunResult
 from eoscheck.run.scenario import load_scenario
 
 DEFAULT = "measure-recovery"
+_LATE_S = 2.0
 _EXAMPLES = """\b
 Examples:
   eoscheck measure recovery --kinds kill,pause --repetitions 20
@@ -138,7 +139,7 @@ def command(
         environment=runs[0].environment,
         repeat=repeat,
         folder=str(folder.path),
-        notes=[*verdict_notes(runs), *notes, *_left_out(figures)],
+        notes=[*verdict_notes(runs), *_late(done), *notes, *_left_out(figures)],
         runs=[run.folder for run in runs],
         recovery=RecoveryMeasure(kinds=figures),
     )
@@ -159,6 +160,15 @@ def _down(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"--down takes KIND=DURATION, as in kill=2s, not {text!r}")
     return kind, down
+
+
+def _late(done: Sequence[KindMeasured]) -> list[str]:
+    return [
+        f"{each.figure.kind}: the load was {each.late_s:.0f} s late at its end, and its recoveries "
+        "are longer by that: this machine does not hold load.rate"
+        for each in done
+        if each.late_s > _LATE_S
+    ]
 
 
 def _left_out(figures: Sequence[KindFigure]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from itertools import accumulate, count
+from itertools import accumulate, count, repeat
 
 import msgspec
 
@@ -34,8 +36,10 @@ def generate(
     key_of = compile_template(spec.key, what="load.key")
     value_of = compile_template(spec.value, what="load.value")
     encode = msgspec.json.Encoder().encode if isinstance(spec.value, dict) else _as_text
+    noise = _noise(spec, seed)
     for account, amount in _payments(spec, seed):
-        fields = Fields(next(numbers), account, amount, run_id, int(wall_clock() * 1000))
+        time_ms = int(wall_clock() * 1000)
+        fields = Fields(next(numbers), account, amount, run_id, time_ms, next(noise))
         yield _as_text(key_of(fields)), encode(value_of(fields))
 
 
@@ -56,6 +60,17 @@ def _payments(spec: LoadSpec, seed: int | str) -> Iterator[tuple[str, int]]:
         chosen = chance.choices(accounts, cum_weights=weights, k=_BLOCK)
         for account in chosen:
             yield account, 1 + int(chance.random() * LARGEST_AMOUNT)
+
+
+def _noise(spec: LoadSpec, seed: int | str) -> Iterator[str]:
+    """Base 64 keeps three quarters of each character random: nothing in it can be compressed but
+    that quarter."""
+    if not spec.noise:
+        yield from repeat("")
+    chance = random.Random(f"{seed}/noise")
+    raw = math.ceil(spec.noise * 3 / 4)
+    while True:
+        yield b64encode(chance.randbytes(raw))[: spec.noise].decode()
 
 
 def _as_text(value: object) -> bytes:

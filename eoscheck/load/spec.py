@@ -23,7 +23,8 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `abort_ratio` aborts. They come one after the other, so small ones limit the rate that can be
     held (`LoadSummary.most_late_s` tells). `acks` 1 takes the word of a partition's leader alone,
     by a producer that is not idempotent: what is acknowledged so may be lost with the leader. `key`
-    and `value` are templates: see `eoscheck.load.template`.
+    and `value` are templates: see `eoscheck.load.template`. `noise`: how many characters `{noise}`
+    has in them, other ones in each record.
     """
 
     topic: str
@@ -35,6 +36,7 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     acks: Literal["all", 1] = "all"
     key: str = "{key}"
     value: dict[str, Any] | str = msgspec.field(default_factory=PAYMENT.copy)
+    noise: int = 0
 
     def __post_init__(self) -> None:
         _require(self.rate > 0, f"load.rate must be above 0, not {self.rate}")
@@ -44,6 +46,7 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             0 <= self.abort_ratio < 1,
             f"load.abort_ratio must be 0 or more and below 1, not {self.abort_ratio}",
         )
+        _require(self.noise >= 0, f"load.noise must be 0 or more, not {self.noise}")
         if self.transaction_size is None:
             _require(
                 self.abort_ratio == 0,

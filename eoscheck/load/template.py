@@ -10,13 +10,15 @@ from eoscheck.placeholders import Placeholder, parse
 
 class Fields(NamedTuple):
     """What a template may use: `{seq}` the record's number from 0, `{key}` its account, `{amount}`
-    int cents, `{run_id}`, `{time_ms}` wall clock of the send in milliseconds."""
+    int cents, `{run_id}`, `{time_ms}` wall clock of the send in milliseconds, `{noise}` characters
+    that no codec makes smaller, `load.noise` of them."""
 
     seq: int
     key: str
     amount: int
     run_id: str
     time_ms: int
+    noise: str = ""
 
 
 Template = Callable[[Fields], Any]

@@ -29,11 +29,13 @@ _BOTH_SIDES = (1 + CONFIDENCE) / 2
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """`slope` in seconds a MB; `spread`: the standard deviation of the logarithm of one restore's
-    time; `covariance` of `fixed` and of the logarithm of `slope`."""
+    """`slope` in seconds a MB; `smallest`: the smallest state that was restored, in MB; `spread`:
+    the standard deviation of the logarithm of one restore's time; `covariance` of `fixed` and of
+    the logarithm of `slope`."""
 
     fixed: float
     slope: float
+    smallest: float
     spread: float
     covariance: NDArray[Any]
     freedom: int
@@ -63,17 +65,15 @@ class Line:
 
     def largest(self, objective: Objective) -> float | None:
         """The largest state whose restore is within the objective's time with the objective's
-        probability; None where even the smallest is not."""
+        probability; None where even the smallest that was restored is not."""
 
         def fits(megabytes: float) -> bool:
-            seconds = self.seconds(megabytes)
-            if seconds <= 0:
-                return True
-            return seconds * self._factor(megabytes, objective.quantile) <= objective.seconds
+            slowest = self.seconds(megabytes) * self._factor(megabytes, objective.quantile)
+            return slowest <= objective.seconds
 
-        if not fits(0.0):
+        if not fits(self.smallest):
             return None
-        low, high = 0.0, 1.0
+        low, high = self.smallest, self.smallest * 2
         while fits(high):
             low, high = high, high * 2
             if high > _LARGEST_MB:
@@ -121,6 +121,7 @@ def fitted(points: Sequence[RestorePoint]) -> Line:
     return Line(
         fixed=float(found.x[0]),
         slope=math.exp(found.x[1]),
+        smallest=float(sizes.min()),
         spread=math.sqrt(variance),
         covariance=variance * np.linalg.pinv(jacobian.T @ jacobian),
         freedom=freedom,

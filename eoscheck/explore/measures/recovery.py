@@ -18,7 +18,14 @@ from eoscheck.explore.measures.kinds import TITLES, Kinds
 from eoscheck.explore.measures.strikes import Strikes, planned_strikes
 from eoscheck.faults import PlannedFault
 from eoscheck.faults.witness import Witness
-from eoscheck.history import Event, FaultMissed, RunStarted, read_history
+from eoscheck.history import (
+    Event,
+    FaultMissed,
+    PhaseStarted,
+    RunStarted,
+    SendsAcknowledged,
+    read_history,
+)
 from eoscheck.measure.figures import Distribution, Recovery
 from eoscheck.measure.measured import KindFigure, Objective, PhaseFigure, RecoverySample
 from eoscheck.measure.objective import judge
@@ -37,10 +44,11 @@ Watch = Callable[[str], AbstractContextManager[Callable[[Event], None]]]
 
 @dataclass(frozen=True, kw_only=True)
 class KindMeasured:
-    """One kind, and the run that it was taken from."""
+    """One kind, and the run that it was taken from; `late_s`: how late the load was at its end."""
 
     figure: KindFigure
     run: RunResult
+    late_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +100,15 @@ class Recoveries:
                 )
         finally:
             forget_topics(self.ground.cluster, run_id)
+        events = read_history(run_folder)
         figure = kind_figure(
             name,
             run.figures.recoveries,
-            read_history(run_folder),
+            events,
             aborted=aborted,
             objective=self.objective,
         )
-        return KindMeasured(figure=figure, run=run)
+        return KindMeasured(figure=figure, run=run, late_s=late_by(events))
 
     def _scenario(self, name: str, run_id: str) -> Scenario:
         scenario = self.load(run_id)
@@ -178,6 +187,13 @@ def _shown(samples: Sequence[RecoverySample], phase: str) -> list[float]:
 def _of(durations: Sequence[float | None]) -> Distribution | None:
     ended = [duration for duration in durations if duration is not None]
     return distribution(ended, censored=len(durations) - len(ended))
+
+
+def late_by(events: Sequence[Event]) -> float:
+    """How late the load was when it ended: a machine that is too slow for its rate."""
+    ended = next((e.t for e in events if isinstance(e, PhaseStarted) and e.phase == "drain"), None)
+    due = max((max(e.intended) for e in events if isinstance(e, SendsAcknowledged)), default=None)
+    return 0.0 if ended is None or due is None else max(0.0, ended - due)
 
 
 def verdict_notes(runs: Sequence[RunResult]) -> list[str]:
