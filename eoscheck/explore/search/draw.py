@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from eoscheck.explore.search.loads import busy, in_bursts
+from eoscheck.explore.search.loads import busy
 from eoscheck.explore.search.schedule import Schedule, Table
 from eoscheck.explore.search.space import Space, family_of
 from eoscheck.faults.kinds import KINDS
@@ -137,8 +137,8 @@ def _tenths(low: int, high: int) -> SearchStrategy[str]:
 
 
 def _load(space: Space) -> SearchStrategy[dict[str, float | int]]:
-    """Around what the scenario has: half of it, twice as much, few keys or many; or one of those
-    that an app finds hard."""
+    """Around what the scenario has: half of it, twice as much, few keys or many; or the one
+    that keeps an app busy."""
     load = space.load
     knobs: Keys = {
         "rate": st.sampled_from([load.rate / 2, load.rate * 2]),
@@ -149,7 +149,7 @@ def _load(space: Space) -> SearchStrategy[dict[str, float | int]]:
         knobs["transaction_size"] = st.sampled_from([max(size // 4, 1), size * 4])
         knobs["abort_ratio"] = st.sampled_from([0.0, 0.3])
     around = st.fixed_dictionaries({}, optional=knobs)
-    return st.one_of(around, around, st.sampled_from([busy(load), in_bursts(load)]))
+    return st.one_of(around, around, st.just(busy(load)))
 
 
 def _process(kind: str, _space: Space) -> tuple[Keys, Keys]:

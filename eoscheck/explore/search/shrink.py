@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from eoscheck.explore.search.loads import busy, in_bursts
+from eoscheck.explore.search.loads import busy
 from eoscheck.explore.search.schedule import Schedule, Table, tables_of
 from eoscheck.explore.search.space import Space
 from eoscheck.faults.spec import InstanceFault
@@ -59,7 +59,7 @@ def smallest(
     runs: int = 3,
 ) -> Steadiness:
     """The fewest of its faults that fail each time, in `runs` runs, with the load as the scenario
-    has it where that will do; a load that fills buffers is no chance, and stays.
+    has it where that will do; one that keeps the app busy is no chance, and stays.
 
     Fewer that fail only now and then are made to strike harder, and else given up for more that do:
     a scenario that must be run ten times shows nobody anything. Where none fails each time, it is
@@ -80,7 +80,7 @@ def smallest(
         if best is not None and best.steady:
             break
     best = best or failed
-    if best.schedule.load in (busy(space.load), in_bursts(space.load)):
+    if best.schedule.load == busy(space.load):
         return best
     return _plainest_load(best, red=red, runs=runs)
 

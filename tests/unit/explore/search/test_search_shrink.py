@@ -61,7 +61,7 @@ def test_a_knob_of_the_load_that_is_needed_stays_and_the_other_goes() -> None:
     assert found.schedule.load == {"keys": 1}
 
 
-def test_a_load_that_fills_buffers_stays_for_without_it_less_is_at_stake() -> None:
+def test_a_load_that_keeps_the_app_busy_stays_for_without_it_less_is_at_stake() -> None:
     answers = Answers(needs("pause"))
     hard = Schedule(faults=FAULTS[1:2], load=busy(SPACE.load))
     assert shrunk(answers, hard).schedule.load == hard.load
