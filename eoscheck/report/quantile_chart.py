@@ -10,7 +10,7 @@ from eoscheck.report.panel import Datum, Panel, Scale, Series, logarithmic, pane
 
 _QUANTILES = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p99.9", "p999"), ("max", "max"))
 """Equally far apart: each has a tenth of the records above it that the one before has."""
-_LOOKS = ("main", "fault", "warm", "violet", "line")
+_LOOKS = ("main", "warm", "violet", "fault", "line")
 
 
 def latency_panel(title: str, figures: Sequence[tuple[str, LatencyFigure]]) -> Panel | None:

@@ -6,7 +6,16 @@ from functools import cache
 
 import msgspec
 
-from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Unknown, Verdict
+from eoscheck.audit.findings import (
+    AuditReport,
+    Code,
+    Finding,
+    Guarantee,
+    Hazard,
+    HazardCode,
+    Unknown,
+    Verdict,
+)
 from eoscheck.history import Event, FaultInjected
 from eoscheck.measure import CostFigure, Drain, cost_from_drains, from_history
 from eoscheck.measure.figures import Recovery
@@ -20,8 +29,56 @@ EVIDENCE = {
     "producer_id": 4001,
     "producer_epoch": 3,
     "base_sequence": 120,
-    "fault": "02-kill-1",
+    "inputs": [
+        {
+            "at": "payments-bug-offsets-before-outputs-20260102-030405-678-0@1095",
+            "time": "2026-01-02T03:04:11.378+00:00",
+            "producer_id": 19,
+            "epoch": 0,
+            "base_sequence": 1063,
+            "transactional_id": "eoscheck-load-bug-offsets-before-outputs-20260102-030405-678",
+            "batches": {
+                "before": {
+                    "offsets": [1094, 1094],
+                    "producer_id": 19,
+                    "epoch": 0,
+                    "marker": "commit",
+                },
+                "of": {
+                    "offsets": [1095, 1096],
+                    "records": 2,
+                    "transactional": True,
+                    "producer_id": 19,
+                    "epoch": 0,
+                    "base_sequence": 1063,
+                },
+                "after": {"offsets": [1097, 1097], "records": 1, "producer_id": -1, "epoch": -1},
+            },
+            "transaction": {
+                "first_offset": 1095,
+                "outcome": "committed",
+                "marker_offset": 1124,
+                "marker_epoch": 0,
+                "duration_ms": 106,
+            },
+        }
+    ],
+    "fault": {
+        "fault_id": "f1",
+        "kind": "kill",
+        "instance": 1,
+        "target": "instance 1",
+        "injected_s": 6.314,
+        "healed_s": 8.18,
+        "under_way": True,
+    },
 }
+
+HAZARD = Hazard(
+    code=HazardCode.OFFSETS_OUTSIDE_TRANSACTION,
+    detail="Members have-committed-offsets-without-a-transaction-of-bug-offsets-before-outputs-0",
+    topic="payments-bug-offsets-before-outputs-20260102-030405-678",
+)
 
 
 def audit_report(
@@ -33,6 +90,7 @@ def audit_report(
     findings: list[Finding] | None = None,
     unknowns: list[Unknown] | None = None,
     outputs: int = 8000,
+    hazards: list[Hazard] | None = None,
 ) -> AuditReport:
     return AuditReport(
         verdict=verdict,
@@ -42,7 +100,7 @@ def audit_report(
         counts={"input_records": 8100, "output_records": outputs, "identities": 8000},
         anomalies=anomalies or {},
         allowed=allowed or {},
-        hazards=[],
+        hazards=hazards or [],
         findings=findings or [],
         unknowns=unknowns or [],
         duration_s=1.25,
@@ -152,6 +210,7 @@ def broken(seed: int = 1) -> RunResult:
             anomalies={Code.LOST: 37, Code.WRONG_RESULT: 3},
             findings=[*lost, *(finding(Code.WRONG_RESULT, i) for i in range(3))],
             outputs=5123,
+            hazards=[HAZARD],
         ),
         reasons=["37 × LOST", "3 × WRONG_RESULT"],
         expected=Expectation(verdict=Verdict.FAIL, codes=[Code.LOST]),
