@@ -66,7 +66,7 @@ class Setting:
             args=[*subject.args, *(self.standby_args or ())],
         )
         title = f"{scenario.title}: {self.name}"
-        return msgspec.structs.replace(scenario, load=load, subject=subject, title=title, faults=[])
+        return msgspec.structs.replace(scenario, load=load, app=subject, title=title, faults=[])
 
 
 @dataclass(frozen=True, kw_only=True)
