@@ -110,14 +110,11 @@ class Restores:
             with self.watch(scenario.title) as listener:
                 run = run_scenario(
                     scenario,
-                    cluster=self.ground.cluster,
-                    supervisor=self.ground.supervisor,
+                    on=self.ground,
                     folder=self.folder.run_folder(run_id),
                     run_id=run_id,
                     seed=self.seed,
                     repeat=self.repeat,
-                    network=self.ground.network,
-                    wire=self.ground.wire,
                     listener=listener,
                     act=act,
                     feed=tap,

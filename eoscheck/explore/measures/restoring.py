@@ -82,6 +82,7 @@ class Restoring:
     def _drained(self, stage: Stage) -> None:
         done, seen = wait_drained(
             progress=stage.progress,
+            due=stage.progress.due,
             view=stage.view,
             group=stage.scenario.subject.group,
             input_topic=stage.scenario.load.topic,
@@ -123,7 +124,7 @@ class Restoring:
         subject.wipe(owner)
         seconds = self._restore_s(stage, other, since=began, there=there, before=before)
         subject.start(owner)
-        subject.wait_ready(view=stage.view, topic=stage.scenario.load.topic)
+        subject.wait_ready(view=stage.view)
         return self._point(there, seconds)
 
     def _point(self, there: Contents, seconds: float) -> RestorePoint:
