@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import IO
 
 from eoscheck.cli.session import open_session
-from eoscheck.errors import EoscheckError, InfrastructureError
+from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
+from eoscheck.report.beside import write_all
 from eoscheck.report.folders import as_demo
-from eoscheck.report.html import write_html
 from eoscheck.run.fed import FedLoad, Telling
 from eoscheck.run.naming import new_run_id
 from eoscheck.run.needs import cluster_needs
@@ -96,6 +96,8 @@ def _run(begin: Begin, *, heard: queue.Queue[ToRun], say: Callable[[FromRun], No
     run_id = new_run_id(load().name)
     scenario = load(run_id=run_id)
     seed = scenario.seed if begin.seed is None else begin.seed
+    if scenario.load.input_file is not None:
+        raise UsageError("load.input_file is for `eoscheck run`: Locust's users make their records")
     plan_faults(scenario, seed=seed)  # refused before a broker is started for it
     folder = Path(begin.reports) / run_id
     with open_session(scenario.cluster, cluster_needs(scenario)) as session:
@@ -109,9 +111,7 @@ def _run(begin: Begin, *, heard: queue.Queue[ToRun], say: Callable[[FromRun], No
             listener=Telling(say),
             feed=FedLoad(title=scenario.title, heard=heard, say=say),
         )
-    report = folder / "report.html"
-    write_html(as_demo([result]), path=report)
-    return _concluded(result, report=report)
+    return _concluded(result, report=write_all(as_demo([result]), folder=folder))
 
 
 def _concluded(result: RunResult, *, report: Path) -> Concluded:

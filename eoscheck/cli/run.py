@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,11 @@ from eoscheck.run.scenario import load_scenario
     is_flag=True,
     help="Write down what the subject's instances ask of brokers, for `eoscheck trace`.",
 )
+@click.option(
+    "--input-file",
+    metavar="FILE",
+    help="NDJSON, CSV or Parquet: its rows are the load, at load.rate (docs/load.md).",
+)
 @run_options
 @click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -36,6 +42,7 @@ def command(
     base: Path | None,
     guarantee: str | None,
     trace: bool,
+    input_file: str | None,
     report: Path,
     output_format: str,
     subject: tuple[str, ...],
@@ -49,6 +56,8 @@ def command(
     """
     if trace:
         overrides = (*overrides, "trace=true")
+    if input_file is not None:
+        overrides = (*overrides, f"load.input_file={json.dumps(input_file)}")
     load = partial(
         load_scenario,
         scenario,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -14,15 +13,14 @@ from eoscheck.errors import UsageError
 from eoscheck.history import Recorder
 from eoscheck.history.events import Identity
 from eoscheck.load.outcomes import Outcomes
-from eoscheck.load.pacing import Paced, Unpaced, wait_s
+from eoscheck.load.pacing import Paced, Timed, Unpaced, wait_s
 from eoscheck.load.records import abort_decisions, generate
-from eoscheck.load.senders import PlainSender, Sender, TransactionalSender
+from eoscheck.load.replay import Record, Survey, pacing_of, survey
+from eoscheck.load.replay import records as replayed
+from eoscheck.load.senders import Identify, PlainSender, Sender, TransactionalSender
 from eoscheck.load.spec import LoadSpec
 
 _CHUNK = 500
-
-Headers: TypeAlias = Sequence[tuple[str, bytes | None]] | None
-Identify: TypeAlias = Callable[[bytes | None, bytes | None, Headers], Identity | None]
 
 
 class LoadSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +52,11 @@ def run_load(
     Open loop: record n is due n / rate seconds after the start and leaves then or, where the load
     was held up, at once after it; slow acknowledgements slow nothing down. The clock is the
     recorder's. `client_config` are librdkafka properties of the direct listener. Blocks; when it
-    returns, the outcome of every record sent stands in the history.
+    returns, the outcome of every record sent stands in the history. With `spec.input_file` the
+    records are its rows, and there are no more.
 
-    Raises UsageError where the topic is not there, or `identify` does not fit the load's own
-    records; InfrastructureError where the cluster does not answer.
+    Raises UsageError where the topic is not there, the file is bad, or `identify` does not fit the
+    load's own records; InfrastructureError where the cluster does not answer.
     """
     if duration_s is not None and count is not None:
         raise UsageError("run_load takes duration_s or count, not both")
@@ -115,6 +114,12 @@ def _drive(
 ) -> LoadSummary:
     with ClusterView(client_config) as view:
         view.partitions(spec.topic)
+    found = None if spec.input_file is None else survey(spec, identify=identify)
+    if found is None:
+        records = _generated(spec, seed=seed, run_id=run_id, identify=identify)
+    else:
+        records = replayed(spec, identify=identify)
+    limit = min(math.inf if count is None else count, math.inf if found is None else found.count)
     outcomes = Outcomes(topic=spec.topic, recorder=recorder)
     sender = open_sender(
         spec,
@@ -124,10 +129,8 @@ def _drive(
         outcomes=outcomes,
         clock=recorder.now,
     )
-    records = generate(spec, seed=seed, run_id=run_id)
-    limit = math.inf if count is None else count
     started = recorder.now()
-    pacing = Unpaced(start=started) if rate is None else Paced(rate=rate, start=started)
+    pacing = _pacing(spec, found, rate=rate, start=started)
     sent, most_late = 0, 0.0
     try:
         while sent < limit and not stop.is_set():
@@ -136,9 +139,8 @@ def _drive(
             if sent < due:
                 most_late = max(most_late, now - pacing.intended(sent))
             while sent < due:
-                key, value = next(records)
-                identity = identity_of(identify, key, value)
-                sender.send(identity, key, value, pacing.intended(sent))
+                identity, key, value, headers, _at = next(records)
+                sender.send(identity, key, value, pacing.intended(sent), headers)
                 sent += 1
             outcomes.write_if_due()
             gap = pacing.intended(sent) - recorder.now() if sent < limit else 0.0
@@ -155,6 +157,19 @@ def _drive(
         duration_s=recorder.now() - started,
         most_late_s=most_late,
     )
+
+
+def _pacing(
+    spec: LoadSpec, found: Survey | None, *, rate: float | None, start: float
+) -> Paced | Timed | Unpaced:
+    if rate is None:
+        return Unpaced(start=start)
+    return Paced(rate=rate, start=start) if found is None else pacing_of(spec, found, start=start)
+
+
+def _generated(spec: LoadSpec, *, seed: int, run_id: str, identify: Identify) -> Iterator[Record]:
+    for key, value in generate(spec, seed=seed, run_id=run_id):
+        yield Record(identity_of(identify, key, value), key, value)
 
 
 def open_sender(

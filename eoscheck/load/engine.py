@@ -17,10 +17,10 @@ import msgspec
 
 from eoscheck.history import SendsAcknowledged, SendsUnconfirmed
 from eoscheck.history.events import Event, Identity
-from eoscheck.load.driver import Identify, identity_of, open_sender
+from eoscheck.load.driver import identity_of, open_sender
 from eoscheck.load.outcomes import Outcomes
 from eoscheck.load.pacing import LONGEST_WAIT_S, Paced, wait_s
-from eoscheck.load.senders import Sender
+from eoscheck.load.senders import Identify, Sender
 from eoscheck.load.spec import LoadSpec
 
 BLOCK = 2**32

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 SHORTEST_WAIT_S = 0.002
 """The client counts in whole milliseconds: a poll for less than one returns at once, and a loop
 of those keeps a core busy."""
@@ -29,6 +32,22 @@ class Paced:
 
     def intended(self, seq: int) -> float:
         return self._start + seq / self._rate
+
+
+class Timed:
+    """Record n is due `offsets[n]` seconds after `start`; they do not fall. What is late is caught
+    up as with `Paced`."""
+
+    def __init__(self, offsets: NDArray[np.float64], *, start: float) -> None:
+        self._offsets = offsets
+        self._start = start
+
+    def due(self, now: float) -> float:
+        return int(np.searchsorted(self._offsets, now - self._start + 1e-6, side="right"))
+
+    def intended(self, seq: int) -> float:
+        """Of one behind the last: that of the last."""
+        return self._start + float(self._offsets[min(seq, len(self._offsets) - 1)])
 
 
 class Unpaced:

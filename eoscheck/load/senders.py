@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias
@@ -56,8 +56,20 @@ _NEVER_WRITTEN = frozenset(
 MakeProducer: TypeAlias = Callable[[dict[str, Any]], Producer]
 
 
+Header: TypeAlias = tuple[str, bytes]
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]] | None
+Identify: TypeAlias = Callable[[bytes | None, bytes | None, Headers], Identity | None]
+
+
 class Sender(Protocol):
-    def send(self, identity: Identity, key: bytes, value: bytes, intended: float) -> None: ...
+    def send(
+        self,
+        identity: Identity,
+        key: bytes | None,
+        value: bytes,
+        intended: float,
+        headers: Sequence[Header] = (),
+    ) -> None: ...
 
     def serve(self, timeout_s: float) -> None:
         """Handles what was answered, for at most `timeout_s`."""
@@ -86,13 +98,19 @@ class PlainSender:
         self._pending: dict[int, Identity] = {}
         self._sent = 0
 
-    def send(self, identity: Identity, key: bytes, value: bytes, intended: float) -> None:
+    def send(
+        self,
+        identity: Identity,
+        key: bytes | None,
+        value: bytes,
+        intended: float,
+        headers: Sequence[Header] = (),
+    ) -> None:
         number = self._sent
         self._sent += 1
         self._pending[number] = identity
-        _produce(
-            self._producer, self._topic, key, value, partial(self._delivered, number, intended)
-        )
+        on_delivery = partial(self._delivered, number, intended)
+        _produce(self._producer, self._topic, key, value, headers, on_delivery)
 
     def _delivered(
         self, number: int, intended: float, error: KafkaError | None, message: Message
@@ -177,7 +195,14 @@ class TransactionalSender:
         self._producer = self._initialised_producer()
         self._open = _Transaction()
 
-    def send(self, identity: Identity, key: bytes, value: bytes, intended: float) -> None:
+    def send(
+        self,
+        identity: Identity,
+        key: bytes | None,
+        value: bytes,
+        intended: float,
+        headers: Sequence[Header] = (),
+    ) -> None:
         number = len(self._open.records)
         self._open.records.append((identity, intended))
         if self._open.error is None:
@@ -185,7 +210,7 @@ class TransactionalSender:
                 if number == 0:
                     self._producer.begin_transaction()
                 on_delivery = partial(self._open.delivered, number)
-                _produce(self._producer, self._topic, key, value, on_delivery)
+                _produce(self._producer, self._topic, key, value, headers, on_delivery)
             except KafkaException as error:
                 self._open.error = error_text(error)
         if len(self._open.records) == self._size:
@@ -265,15 +290,19 @@ def _place(message: Message) -> tuple[int, int]:
 def _produce(
     producer: Producer,
     topic: str,
-    key: bytes,
+    key: bytes | None,
     value: bytes,
+    headers: Sequence[Header],
     on_delivery: Callable[[KafkaError | None, Message], None],
 ) -> None:
     """Waits only where the producer's own queue is full: time-outs of its records bound that."""
-    seal = write_seal(key, value, topic.encode())
+    sealed: list[tuple[str, str | bytes | None]] = [
+        *headers,
+        (HEADER, write_seal(key or b"", value, topic.encode())),
+    ]
     while True:
         try:
-            producer.produce(topic, value, key, on_delivery=on_delivery, headers=[(HEADER, seal)])
+            producer.produce(topic, value, key, on_delivery=on_delivery, headers=sealed)
         except BufferError:
             producer.poll(0.05)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -25,6 +26,10 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     by a producer that is not idempotent: what is acknowledged so may be lost with the leader. `key`
     and `value` are templates: see `eoscheck.load.template`. `noise`: how many characters `{noise}`
     has in them, other ones in each record.
+
+    With `input_file` (NDJSON, CSV or Parquet, by its ending) its rows are the records: `keys`,
+    `zipf`, `key` and `value` say nothing then. `key_column` names what becomes the key; without it
+    records have none. They leave at `rate`, or when `time_column` says, `speed` times as fast.
     """
 
     topic: str
@@ -37,6 +42,10 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key: str = "{key}"
     value: dict[str, Any] | str = msgspec.field(default_factory=PAYMENT.copy)
     noise: int = 0
+    input_file: str | None = None
+    key_column: str | None = None
+    time_column: str | None = None
+    speed: float = 1.0
 
     def __post_init__(self) -> None:
         _require(self.rate > 0, f"load.rate must be above 0, not {self.rate}")
@@ -64,6 +73,10 @@ class LoadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 f"load.transaction_size {self.transaction_size} at {self.rate:g} records/s stays "
                 f"open for longer than {longest:g} s: make it smaller",
             )
+        _require(0 < self.speed < math.inf, f"load.speed must be above 0, not {self.speed}")
+        if self.input_file is None:
+            for name in ("key_column", "time_column"):
+                _require(getattr(self, name) is None, f"load.{name} needs load.input_file")
         compile_template(self.key, what="load.key")
         compile_template(self.value, what="load.value")
 

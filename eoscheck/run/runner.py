@@ -39,6 +39,7 @@ from eoscheck.run.background import Background
 from eoscheck.run.drain import data_ends, wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
 from eoscheck.run.feed import Feed, Wanted, write_load
+from eoscheck.run.input import check_input
 from eoscheck.run.judge import as_expected, judge, tally_faults
 from eoscheck.run.needs import has_spares
 from eoscheck.run.observer import (
@@ -171,9 +172,10 @@ def run_scenario(
 
 
 def plan_faults(scenario: Scenario, *, seed: int) -> list[PlannedFault]:
-    """The schedule, before anything starts. Raises UsageError where so many faults do not fit, or
-    this machine or such a cluster cannot do one of them."""
+    """The schedule, before anything starts. Raises UsageError where so many faults do not fit, this
+    machine or such a cluster cannot do one of them, or the load's file is bad."""
     check_machine(scenario.faults, provider=scenario.cluster.provider)
+    check_input(scenario)
     return plan(
         scenario.faults,
         seed=seed,

@@ -60,7 +60,7 @@ def flaws(
     if seal.topic != topic and not own:
         return None
     found = Flaw(0)
-    if key is None or seal.key != crc32(key):
+    if seal.key != crc32(key or b""):
         found |= Flaw.KEY
     if value is None or seal.value != crc32(value):
         found |= Flaw.VALUE

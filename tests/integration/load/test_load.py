@@ -13,6 +13,10 @@ import msgspec
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from eoscheck.audit import run_audit
+from eoscheck.audit.findings import Verdict
+from eoscheck.audit.identity import parse
+from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster import Cluster, ClusterView, NewTopic, create_topics
 from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.history import Recorder, SendsAcknowledged, SendsUnconfirmed, read_history
@@ -215,3 +219,37 @@ def test_a_broker_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
             identify=payment_id,
         )
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_replayed_once_and_its_records_are_known_by_header_or_content(
+    cluster: Cluster, topic: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("order,who\n" + "".join(f"{number},w{number % 5}\n" for number in range(300)))
+    recorder = Recorder(tmp_path)
+    summary = run_load(
+        LoadSpec(topic=topic, rate=1000, input_file=str(path), key_column="who"),
+        seed=1,
+        run_id="r",
+        client_config=cluster.client_config,
+        recorder=recorder,
+        identify=parse("header:eoscheck-id"),
+        stop=threading.Event(),
+    )
+    assert (summary.sent, summary.acknowledged) == (300, 300)
+    told = [
+        identity
+        for event in read_history(tmp_path)
+        if isinstance(event, SendsAcknowledged)
+        for identity in event.identities
+    ]
+    assert sorted(map(int, told)) == list(range(300))
+    report = run_audit(
+        AuditSpec(output=topic, id="header:eoscheck-id"), client_config=cluster.client_config
+    )
+    assert report.verdict is Verdict.PASS, report
+    by_order = run_audit(
+        AuditSpec(output=topic, id="json:/order"), client_config=cluster.client_config
+    )
+    assert by_order.counts["output_records"] == 300
+    assert by_order.verdict is Verdict.PASS
