@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from eoscheck.run.scenario import load_scenario
 from tests.acceptance.conftest import Accepted, Eoscheck, Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,25 @@ def test_under_at_least_once_there_are_duplicates_and_nothing_else(
     assert shown["allowed"]["DUPLICATE"] > 0
     assert "EndTxn(commit)" not in {each["step"] for each in shown["steps"]}
     accepted("Crash points, at-least-once", shown["repeat"], told(shown))
+
+
+@pytest.mark.timeout(400)
+def test_a_member_that_leaves_is_broken_at_its_farewell(
+    eoscheck: Eoscheck, accepted: Accepted
+) -> None:
+    """Static members do not leave their group: so these are none."""
+    command = list(load_scenario("crashpoints").subject.command)
+    at = command.index("--group-instance-id")
+    del command[at : at + 2]
+    actions = ("crash-before", "crash-after", "drop-response")
+    cells = [word for action in actions for word in ("--cell", f"LeaveGroup x {action}")]
+    dynamic = ("--set", f"subject.command={json.dumps(command)}")
+    shown = all_green(eoscheck("crashpoints", "--seed", 1, *cells, *dynamic, timeout_s=380))
+    assert {each["request"]["api"] for each in shown["cells"]} == {"LeaveGroup"}
+    assert all(each["took_over_s"] for each in shown["cells"])
+    accepted(
+        "Crash points: LeaveGroup of members that are not static", shown["repeat"], told(shown)
+    )
 
 
 @pytest.mark.timeout(600)
