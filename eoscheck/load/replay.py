@@ -77,9 +77,8 @@ def survey(spec: LoadSpec, *, identify: Identify) -> Survey:
         raise UsageError(f"{path}: there is no such file")
     state = path.stat()
     return _survey(
-        str(path.absolute()),
-        state.st_mtime_ns,
-        state.st_size,
+        spec.input_file or "",
+        (str(path.absolute()), state.st_mtime_ns, state.st_size),
         spec.key_column,
         spec.time_column,
         spec.speed,
@@ -90,8 +89,7 @@ def survey(spec: LoadSpec, *, identify: Identify) -> Survey:
 @cache
 def _survey(
     path: str,
-    _changed: int,
-    _size: int,
+    _state: tuple[str, int, int],
     key_column: str | None,
     time_column: str | None,
     speed: float,
