@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,12 +29,19 @@ Accepted = Callable[[str, str, str], None]
 
 @pytest.fixture
 def eoscheck(tmp_path: Path) -> Eoscheck:
-    """Runs `eoscheck WORDS --format json`, reports below a temporary folder."""
+    """Runs `eoscheck WORDS --format json`, reports below a temporary folder; `after` them stands
+    what ends options (`-- COMMAND`)."""
 
-    def run(*words: object, timeout_s: float = 300, path: str | None = None) -> Outcome:
+    def run(
+        *words: object,
+        timeout_s: float = 300,
+        path: str | None = None,
+        after: Sequence[str] = (),
+    ) -> Outcome:
         command = [str(EOSCHECK), *map(str, words), "--format", "json"]
         if words[0] in ("run", "demo", "explore", "scenarios"):
             command += ["--report", str(tmp_path / "reports")]
+        command += after
         env = os.environ if path is None else {**os.environ, "PATH": path}
         done = subprocess.run(
             command,
