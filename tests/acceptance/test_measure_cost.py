@@ -75,7 +75,7 @@ def test_a_sweep_of_commit_intervals_with_kills(eoscheck: Eoscheck, accepted: Ac
     sweep = done.shown["commit_interval"]
     points = sweep["points"]
     assert [point["interval_s"] for point in points] == [0.03, 0.3, 2.0]
-    assert points[0]["throughput"]["value"] < points[-1]["throughput"]["value"]
+    assert [len(point["drains"]) for point in points] == [3, 3, 3]
     medians = [point["latency"]["p50"] for point in points if point["latency"]]
     assert medians == sorted(medians)
     assert len(medians) == len(points) or "has no latency" in "; ".join(done.shown["notes"])

@@ -121,7 +121,11 @@ def _latency(bench: _Bench, throughput: CostFigure) -> list[LatencyAtLoad]:
                 shares = [each for each in shares if each < share]
                 break
             pairs[share].append(pair)
-    return [latency_at_load(pairs[share], share=share, rate=share * saturation) for share in shares]
+    return [
+        latency_at_load(pairs[share], share=share, rate=share * saturation)
+        for share in shares
+        if share in pairs
+    ]
 
 
 def _pair(
