@@ -75,3 +75,8 @@ docker-image: $(STAMP)-dev  ## images of Kafka and of the reference app, where n
 .PHONY: soak
 soak: $(STAMP)-dev  ## random topics against the naive model of an audit, by the thousands (minutes)
 	SOAK_EXAMPLES=$${SOAK_EXAMPLES:-10000} $(BIN)/python -m pytest --timeout=0 --hypothesis-show-statistics tests/unit/audit/test_whole_model.py
+
+# GALLERY="green picture" makes only those.
+.PHONY: gallery
+gallery: $(STAMP)-dev  ## real reports in reports/gallery/, and the README's picture (a quarter of an hour)
+	$(BIN)/python scripts/gallery.py $(GALLERY)

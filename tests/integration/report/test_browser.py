@@ -33,6 +33,18 @@ PAINTED = """canvas => {
   }
   return colours.size;
 }"""
+HAS = """(canvas, name) => {
+  const copy = new OffscreenCanvas(canvas.width, canvas.height);
+  const drawn = copy.getContext("2d", { willReadFrequently: true });
+  drawn.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name);
+  drawn.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = drawn.getImageData(0, 0, 1, 1).data;
+  drawn.clearRect(0, 0, 1, 1);
+  drawn.drawImage(canvas, 0, 0);
+  const pixels = drawn.getImageData(0, 0, canvas.width, canvas.height).data;
+  return [...pixels.keys()].some((i) => i % 4 === 0
+    && pixels[i] === red && pixels[i + 1] === green && pixels[i + 2] === blue);
+}"""
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 Opened = Callable[..., Any]
 
@@ -113,6 +125,8 @@ def test_every_chart_is_drawn_and_nothing_is_wider_than_the_screen(
     painted = [canvas.evaluate(PAINTED) for canvas in page.locator("canvas").all()]
     assert len(painted) == 3 * len(samples.demo().runs)
     assert min(painted) > 3  # more than a grid
+    lanes = page.locator("[data-timeline] .plot:nth-child(3) canvas")
+    assert all(lanes.nth(i).evaluate(HAS, "--down") for i in range(lanes.count()))
     assert page.evaluate(TOO_WIDE) == 0
     page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true; })")
     assert page.evaluate(TOO_WIDE) == 0
@@ -250,6 +264,11 @@ def test_print_has_the_charts_and_the_tables_of_faults_on_white(opened: Opened, 
     )
     pdf = page.pdf(format="A4")
     width, card, opens = page.evaluate("printed")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 1000})  # what A4 leaves between its margins
+    page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true; })")
+    beyond = "all => all.filter(each => each.getBoundingClientRect().right > innerWidth).length"
+    assert page.locator("table").evaluate_all(beyond) == 0
     assert pdf.startswith(b"%PDF")
     assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") >= 3
     assert width <= 700
