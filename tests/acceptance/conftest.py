@@ -39,7 +39,7 @@ def eoscheck(tmp_path: Path) -> Eoscheck:
         after: Sequence[str] = (),
     ) -> Outcome:
         command = [str(EOSCHECK), *map(str, words), "--format", "json"]
-        if words[0] in ("run", "demo", "explore", "scenarios"):
+        if words[0] in ("run", "demo", "explore", "measure", "scenarios"):
             command += ["--report", str(tmp_path / "reports")]
         command += after
         env = os.environ if path is None else {**os.environ, "PATH": path}

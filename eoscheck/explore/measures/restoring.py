@@ -20,7 +20,7 @@ from eoscheck.subject.restores import restores_in
 
 _POLL_S = 0.02
 _PATIENCE_S = 900.0
-_SAMPLE = 500
+_SAMPLE = 100
 """Records that tell how large one is in the changelog."""
 _CLOSE = 0.97
 """A state of so large a part of the wanted size is of that size."""
