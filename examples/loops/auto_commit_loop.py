@@ -7,40 +7,34 @@ invoices.
 import json
 import signal
 import sys
+from threading import Event
 
 from confluent_kafka import Consumer, Producer
 
 brokers, group, instance, source, target = sys.argv[1:]
-consumer = Consumer(
-    {
-        "bootstrap.servers": brokers,
-        "group.id": group,
-        "group.instance.id": instance,
-        "session.timeout.ms": 6000,
-        "auto.offset.reset": "earliest",
-        "isolation.level": "read_committed",
-    }
-)
-producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True})
-running = True
+reading = {
+    "bootstrap.servers": brokers,
+    "group.id": group,
+    "group.instance.id": instance,
+    "session.timeout.ms": 6000,
+    "auto.offset.reset": "earliest",
+    "isolation.level": "read_committed",
+}
+writing = {"bootstrap.servers": brokers, "enable.idempotence": True}
+consumer, producer, stopped = Consumer(reading), Producer(writing), Event()
+signal.signal(signal.SIGTERM, lambda *_: stopped.set())
 
 
-def stop(*_):
-    global running
-    running = False
-
-
-def invoice(value):
-    order = json.loads(value)
+def invoice(order):
     return json.dumps({**order, "total": order["amount"] * 1.2})
 
 
-signal.signal(signal.SIGTERM, stop)
 consumer.subscribe([source])
-while running:
+while not stopped.is_set():
     for message in consumer.consume(200, 0.1):
         if not message.error():
-            producer.produce(target, key=message.key(), value=invoice(message.value()))
+            value = invoice(json.loads(message.value()))
+            producer.produce(target, key=message.key(), value=value)
     producer.poll(0)
 producer.flush()
 consumer.close()

@@ -7,63 +7,53 @@ import faulthandler
 import json
 import signal
 import sys
+from threading import Event
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 
 brokers, group, instance, source, target = sys.argv[1:]
-consumer = Consumer(
-    {
-        "bootstrap.servers": brokers,
-        "group.id": group,
-        "group.instance.id": instance,  # who comes back at once gets its partitions back
-        "session.timeout.ms": 6000,
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "isolation.level": "read_committed",  # what its writer took back is no order
-    }
-)
-producer = Producer(
-    {
-        "bootstrap.servers": brokers,
-        "transactional.id": f"{group}-{instance}",  # the same after each restart: it fences zombies
-        "transaction.timeout.ms": 10000,
-    }
-)
-PATIENCE_S = 10
-running = True
+reading = {
+    "bootstrap.servers": brokers,
+    "group.id": group,
+    "group.instance.id": instance,  # who comes back at once gets its partitions back
+    "session.timeout.ms": 6000,
+    "auto.offset.reset": "earliest",
+    "enable.auto.commit": False,
+    "isolation.level": "read_committed",  # what its writer took back is no order
+}
+writing = {
+    "bootstrap.servers": brokers,
+    "transactional.id": f"{group}-{instance}",  # the same after each restart: it fences zombies
+    "transaction.timeout.ms": 10000,
+}
+consumer, producer, stopped = Consumer(reading), Producer(writing), Event()
+signal.signal(signal.SIGTERM, lambda *_: stopped.set())
 
 
-def stop(*_):
-    global running
-    running = False
-
-
-def invoice(value):
-    order = json.loads(value)
+def invoice(order):
     return json.dumps({**order, "total": order["amount"] * 1.2})
 
 
 def process(batch):
     producer.begin_transaction()
     for message in batch:
-        producer.produce(target, key=message.key(), value=invoice(message.value()))
-    producer.commit_transaction(PATIENCE_S)
+        producer.produce(target, key=message.key(), value=invoice(json.loads(message.value())))
+    producer.commit_transaction(10)
     consumer.commit(asynchronous=False)
 
 
-def go_back():
-    """To what is committed: the records of an aborted transaction come again."""
-    for place in consumer.committed(consumer.assignment(), PATIENCE_S):
+def roll_back():
+    """And go back to what is committed: the records come again."""
+    producer.abort_transaction(10)
+    for place in consumer.committed(consumer.assignment(), 10):
         place.offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
         consumer.seek(place)
 
 
-signal.signal(signal.SIGTERM, stop)
-producer.init_transactions(3 * PATIENCE_S)
+producer.init_transactions(30)
 consumer.subscribe([source])
-while running:
-    # A client that hangs is ended: whoever starts us again makes it good.
-    faulthandler.dump_traceback_later(2 * PATIENCE_S, exit=True)
+while not stopped.is_set():
+    faulthandler.dump_traceback_later(20, exit=True)  # who hangs is ended, and started again
     batch = [message for message in consumer.consume(200, 0.1) if not message.error()]
     try:
         if batch:
@@ -71,6 +61,5 @@ while running:
     except KafkaException as error:
         if not error.args[0].txn_requires_abort():
             raise  # fenced, or nobody answers
-        producer.abort_transaction(PATIENCE_S)
-        go_back()
+        roll_back()
 consumer.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,67 +12,27 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.acceptance.conftest import Accepted
+from tests.tutorial import build_wheel, follow, require_followed
 from tests.unit.testing.fakes import INSTALLED
 
 ROOT = Path(__file__).parents[2]
 LOOPS = ROOT / "examples" / "loops"
-PAGE = ROOT / "docs" / "pytest.md"
 TIMES = 20
-
-_STEP = re.compile(r"^`([\w.]+)`:\n\n```python\n(.*?)^```|^```console\n(.*?)^```", re.M | re.S)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As it would be published."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder)]
-    subprocess.run([*build, str(ROOT)], check=True, timeout=300)
-    (found,) = folder.glob("*.whl")
-    return found
 
 
 @pytest.mark.accept
 @pytest.mark.timeout(1200)
 def test_the_tutorial_followed_to_the_letter(
-    wheel: Path, tmp_path: Path, accepted: Accepted
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, accepted: Accepted
 ) -> None:
-    """Its files are written and its commands run in their order, in an empty folder. `pip install
-    eoscheck` means the wheel of this checkout, and nothing else is different."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    env["PIP_FIND_LINKS"] = f"{wheel.parent} {env.get('PIP_FIND_LINKS', '')}"
     began = time.monotonic()
-    outputs = []
-    for name, content, commands in _STEP.findall(PAGE.read_text(encoding="utf-8")):
-        if name:
-            (folder / name).write_text(content)
-        for line in commands.splitlines():
-            done = subprocess.run(
-                line.removeprefix("$ "),
-                shell=True,
-                cwd=folder,
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=900,
-                check=False,
-            )
-            if line.endswith("pytest"):
-                outputs.append((done.returncode, done.stdout))
-            else:
-                assert done.returncode == 0, done.stdout + done.stderr
-    (red, said_red), (green, said_green) = outputs
-    assert red == 1, said_red
-    assert "× DUPLICATE" in said_red
-    assert "repeat: pytest test_my_loop.py" in said_red
-    assert green == 0, said_green
+    wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
+    red, _ = require_followed(follow(tmp_path, wheel=wheel))
     minutes = (time.monotonic() - began) / 60
     accepted(
         "The tutorial of the pytest plugin, to the letter, from the built wheel",
         "docs/pytest.md",
-        f"red on the wrong loop ({_found(said_red)}), green on the right one; "
+        f"red on the wrong loop ({red.found}), green on the right one; "
         f"{minutes:.1f} minutes, the install included",
     )
 
@@ -124,8 +82,3 @@ def _cases(folder: Path, *options: str) -> list[ElementTree.Element]:
         check=False,
     )
     return list(ElementTree.parse(folder / "junit.xml").iter("testcase"))
-
-
-def _found(output: str) -> str:
-    match = re.search(r"[\d,]+ × \w+", output)
-    return match[0] if match else "nothing"
