@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from eoscheck.audit.findings import Verdict
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.explore.own_exam.control import Control, control_of, control_words
+from eoscheck.explore.own_exam.control import Control, control_words
 from eoscheck.explore.own_exam.outcome import Seen, seen
 from eoscheck.explore.own_exam.plan import Attempt, Bug, Means, next_seed, read_zoo, repeat, words
 from eoscheck.explore.own_exam.results import Entry, Results, append, read_results
@@ -66,6 +66,8 @@ def run_exam(
     takes the commands, none of them for longer than `limits_s`."""
     found = read_results(results)
     attempts, controls = list(found.attempts), list(found.controls)
+    # One that could not be judged is tried again, once by each exam.
+    settled = {each.repeat for each in controls if each.verdict in (Verdict.PASS, Verdict.FAIL)}
     results.parent.mkdir(parents=True, exist_ok=True)
 
     def command(words: Sequence[str], means: Means, *, fault: str) -> _Ran:
@@ -92,11 +94,12 @@ def run_exam(
                 attempts.append(attempt)
             for attempt in done:
                 without = control_words(attempt, bug)
-                if without is None or control_of(attempt, bug) in {e.repeat for e in controls}:
+                if without is None or repeat_command(without) in settled:
                     continue
                 control = _control(without, way, command(without, way, fault=bug.fault))
                 add(control)
                 controls.append(control)
+                settled.add(control.repeat)
     return Results(attempts=attempts, controls=controls)
 
 

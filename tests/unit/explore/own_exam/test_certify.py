@@ -290,6 +290,19 @@ def test_a_catch_is_repeated_once_without_the_bug(supervisor: Supervisor, tmp_pa
     assert exam(supervisor, results, Means.CATALOGUE, red_from=2).controls == [control]
 
 
+def test_a_control_that_could_not_be_judged_is_tried_again_by_the_next_exam(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    results = tmp_path / "r.ndjson"
+    exam(supervisor, results, Means.CATALOGUE)
+    attempt, control = results.read_bytes().splitlines()
+    results.write_bytes(b"%s\n%s\n" % (attempt, control.replace(b'"pass"', b'"unknown"')))
+    again = exam(supervisor, results, Means.CATALOGUE)
+    assert [each.verdict for each in again.controls] == [Verdict.UNKNOWN, Verdict.PASS]
+    summary = summarise([LOSES], again, budget_s=120)
+    assert summary.controls[Means.CATALOGUE] == Controls(green=1, not_green=0, missing=0)
+
+
 def test_bugs_that_differ_by_nothing_else_have_one_control(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
