@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, TypeGuard
 
 from eoscheck.audit.findings import Finding
@@ -27,7 +28,8 @@ class BatchBox:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordView:
-    """`what` it is to the finding: a copy, an input. `rest`: what is not drawn, in words."""
+    """`what` it is to the finding: a copy, an input. `at`: its place, and the offsets of its
+    neighbours in the same batch. `rest`: what is not drawn, in words."""
 
     what: str
     at: str
@@ -56,7 +58,7 @@ def finding_card(finding: Finding, *, steps: Mapping[str, str]) -> FindingCard:
     fault = finding.evidence.get("fault")
     for name, value in finding.evidence.items():
         if _is_records(value):
-            records += (_record(name, each) for each in value)
+            records += _joined([_record(name, each) for each in value])
         elif name != "fault" or not _is_fault(value):
             facts.append((label(name), lines(value)))
     named = fault.get("fault_id", "") if _is_fault(fault) else ""
@@ -100,6 +102,19 @@ def _record(name: str, record: Mapping[str, Any]) -> RecordView:
         transaction=_transaction(transaction) if isinstance(transaction, Mapping) else "",
         rest=[(label(key), lines(value)) for key, value in record.items() if key not in drawn],
     )
+
+
+def _joined(records: Sequence[RecordView]) -> Iterator[RecordView]:
+    """Neighbours of one batch are told as one: `t-0@7, 8, 9`."""
+    for _, group in groupby(records, key=lambda r: (_topic(r), r.writer, r.batches, r.rest)):
+        first, *others = group
+        offsets = [other.at.rpartition("@")[2] for other in others]
+        yield replace(first, at=", ".join([first.at, *offsets])) if first.batches else first
+        yield from () if first.batches else others
+
+
+def _topic(record: RecordView) -> str:
+    return record.at.rpartition("@")[0]
 
 
 def _singular(name: str) -> str:

@@ -27,6 +27,8 @@ from eoscheck.run.result import RunResult
 
 NO_STEPS: Mapping[str, str] = {}
 _OPEN_FINDINGS = 3
+_MOST_CARDS = 30
+"""Of one code: a report of a run where all goes wrong stays small, and has the rest as data."""
 _STATES: Sequence[State] = get_args(State)
 
 
@@ -116,7 +118,7 @@ def run_view(index: int, run: RunResult) -> RunView:
         judged_over_all=sum(r.judged_by == "all" for r in figures.recoveries),
         without_input=sum(r.outcome == "no_input" for r in figures.recoveries),
         latency=latency,
-        latency_chart=latency_panel("Latency by quantile", latency[:2]),
+        latency_chart=latency_panel("Latency by quantile", latency[:-1] or latency),
         groups=groups,
         alarming=bool(run.audit.unknowns) or any(not group.allowed for group in groups),
         held_back=any(figures.timeline.held_back),
@@ -190,14 +192,15 @@ def _groups(
             if each.code is code and each.allowed is allowed
         ]
         opened = 0 if allowed else _OPEN_FINDINGS
+        cards = findings[:_MOST_CARDS]
         if total:
             yield FindingGroup(
                 code=code,
                 meaning=MEANING[code],
                 total=total,
                 allowed=allowed,
-                first=findings[:opened],
-                rest=findings[opened:],
+                first=cards[:opened],
+                rest=cards[opened:],
             )
 
 

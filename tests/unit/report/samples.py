@@ -200,8 +200,8 @@ def broken(seed: int = 1) -> RunResult:
     simulation = Simulation(
         seed=seed, duration_s=16.0, kills=4, losses=37, scenario="bug-offsets-before-outputs"
     )
-    lost = [finding(Code.LOST, i) for i in range(36)]
-    lost.append(finding(Code.LOST, 36, identity=HOSTILE))
+    lost = [finding(Code.LOST, 0, identity=HOSTILE)]
+    lost += [finding(Code.LOST, i) for i in range(1, 37)]
     return run_result(
         simulation,
         title="A bug on purpose: offsets committed before outputs",

@@ -50,3 +50,22 @@ def test_evidence_of_another_shape_is_words() -> None:
     [record] = card.records
     assert (record.what, record.at, record.batches) == ("copy", "t-0@7", [])
     assert record.rest == [("batches", ["none"]), ("transaction", ["none"])]
+
+
+def test_neighbours_of_one_batch_are_drawn_once() -> None:
+    [record] = samples.EVIDENCE["inputs"]  # type: ignore[misc]
+    topic = "payments-0"
+    neighbours = [{**record, "at": f"{topic}@{offset}"} for offset in (7, 8, 9)]
+    elsewhere = {**record, "at": "payments-1@7"}
+    bare = [{"at": "receipts-0@1"}, {"at": "receipts-0@2"}]
+    finding = msgspec.structs.replace(
+        samples.finding(samples.Code.LOST, 1),
+        evidence={"inputs": [*neighbours, elsewhere], "copies": bare},
+    )
+    card = finding_card(finding, steps={})
+    assert [each.at for each in card.records] == [
+        "payments-0@7, 8, 9",
+        "payments-1@7",
+        "receipts-0@1",
+        "receipts-0@2",
+    ]
