@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SHARE = "eoscheck"
 _REPORT = "eos_report"
 _RUNNER = pytest.StashKey["Runner"]()
+_AUDITOR = pytest.StashKey["Auditor"]()
 _FAILED = pytest.StashKey[bool]()
 _PREFIX = pytest.StashKey[str]()
 
@@ -125,6 +126,11 @@ def pytest_runtest_makereport(
             item.stash[_FAILED] = True
             item.user_properties.append((_REPORT, runner.write_report()))
         report.user_properties = list(item.user_properties)
+    elif report.when == "call" and report.failed:
+        auditor = item.stash.get(_AUDITOR, None)
+        if auditor is not None and auditor.last is not None:
+            item.user_properties.append((_REPORT, auditor.write_report()))
+            report.user_properties = list(item.user_properties)
     return report
 
 
@@ -279,8 +285,11 @@ def eos_run(
 
 
 @pytest.fixture
-def eos_audit(eos_cluster: Cluster) -> Auditor:
+def eos_audit(eos_cluster: Cluster, request: pytest.FixtureRequest) -> Auditor:
     """`eos_audit(input=..., output=..., id=...)` judges topics that a test has filled by itself."""
-    from eoscheck.testing.audits import Auditor
+    from eoscheck.testing.session import auditor_for
 
-    return Auditor(eos_cluster)
+    item = request.node
+    auditor = auditor_for(item, eos_cluster)
+    item.stash[_AUDITOR] = auditor
+    return auditor

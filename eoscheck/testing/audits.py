@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,14 +13,31 @@ from eoscheck.audit.findings import AuditReport, Verdict
 from eoscheck.audit.spec import AuditSpec
 from eoscheck.cluster.provider import Cluster
 from eoscheck.errors import EoscheckError, UsageError, did_you_mean
+from eoscheck.report.audited import write_audited
 from eoscheck.testing.failure import audit_failure
 
 
 class Auditor:
-    """Raises EosFailure where the guarantee does not hold, or nobody can tell."""
+    """Raises EosFailure where the guarantee does not hold, or nobody can tell.
 
-    def __init__(self, cluster: Cluster, *, audit: Callable[..., AuditReport] = run_audit) -> None:
+    `title` and `again` say which test it is and what repeats it, `page` where the page about its
+    last audit is going to be, if the test fails.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        title: str,
+        again: str,
+        page: Path,
+        audit: Callable[..., AuditReport] = run_audit,
+    ) -> None:
+        self.last: AuditReport | None = None
         self._cluster = cluster
+        self._title = title
+        self._again = again
+        self._page = page
         self._audit = audit
 
     def __call__(self, *, check: bool = True, **spec: Any) -> AuditReport:
@@ -30,9 +48,20 @@ class Auditor:
             report = self._audit(_spec(spec), client_config=self._cluster.client_config)
         except EoscheckError as error:
             raise error.with_traceback(None) from None
+        self.last = report
         if check and report.verdict is not Verdict.PASS:
-            raise audit_failure(report)
+            raise audit_failure(report, repeat=self._again, page=self._page)
         return report
+
+    def write_report(self) -> str:
+        """Its path; why there is none, where it cannot be written."""
+        assert self.last is not None
+        try:
+            return str(
+                write_audited(self.last, title=self._title, repeat=self._again, path=self._page)
+            )
+        except OSError as error:
+            return f"{self._page} could not be written: {error.strerror}"
 
 
 def _spec(said: dict[str, Any]) -> AuditSpec:

@@ -9,10 +9,10 @@ from typing import Any
 from eoscheck.audit.findings import AuditReport, Finding, Verdict
 from eoscheck.measure.figures import Recovery
 from eoscheck.report import evidence, numbers
+from eoscheck.report.audited import audit_headline
 from eoscheck.report.words import (
     MEANING,
     expectation,
-    found,
     further_reasons,
     place_of,
     run_headline,
@@ -54,14 +54,16 @@ def run_failure(run: RunResult, *, report: Path) -> EosFailure:
     return EosFailure("\n".join(said), audit=run.audit, result=run)
 
 
-def audit_failure(audit: AuditReport) -> EosFailure:
-    """Of topics that were audited by themselves."""
-    what = found(audit.anomalies) if audit.verdict is Verdict.FAIL else "unknown"
-    reasons = [f"  {each.subject}: {each.reason}" for each in audit.unknowns]
-    headline = f"{audit.expect.value.capitalize()} did not hold in {audit.output}: {what}"
-    if audit.verdict is Verdict.UNKNOWN:
-        headline = f"Unknown whether {audit.expect.value} holds in {audit.output}"
-    return EosFailure("\n".join([headline, *reasons, *_findings(audit)]), audit=audit, result=None)
+def audit_failure(audit: AuditReport, *, repeat: str, page: Path) -> EosFailure:
+    """Of topics that were audited by themselves; `page` is where the report is going to be."""
+    lines = [
+        audit_headline(audit),
+        *(f"  {each.subject}: {each.reason}" for each in audit.unknowns),
+        *_findings(audit),
+        f"  repeat: {repeat}",
+        f"  report: {page}",
+    ]
+    return EosFailure("\n".join(lines), audit=audit, result=None)
 
 
 def _wanted(run: RunResult) -> str:

@@ -13,11 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.errors import EoscheckError
+from eoscheck.report.beside import REPORT_FILE
+from eoscheck.run.naming import new_run_id
+from eoscheck.testing.audits import Auditor
 from eoscheck.testing.document import Tables
 from eoscheck.testing.grounds import Grounds
-from eoscheck.testing.runs import Runner, Test
+from eoscheck.testing.runs import Runner, Test, plain_name
 from eoscheck.testing.settings import (
     Asked,
     Marked,
@@ -103,6 +107,20 @@ def runner_for(
         report=_shown(config.rootpath / settings.report / _RUNS),
         keep_all=settings.keep == "all",
         worker=f"-{worker}" if worker else "",
+    )
+
+
+def auditor_for(item: pytest.Item, cluster: Cluster) -> Auditor:
+    """What is left of a failing test that made no run is a folder as of a run, with the page."""
+    config = item.config
+    folder = _shown(config.rootpath / settings_of(config).report / _RUNS)
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    name = plain_name(item.nodeid) + (f"-{worker}" if worker else "")
+    return Auditor(
+        cluster,
+        title=item.nodeid,
+        again=repeat_command(item.nodeid, given(config)),
+        page=folder / new_run_id(name) / REPORT_FILE,
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from eoscheck.audit.findings import Code, Verdict
 from eoscheck.report.charts import NoCharts
+from eoscheck.testing.audits import Auditor
+from tests.unit.report.samples import audit_report, finding
 from tests.unit.testing.fakes import PLUGIN, fake_runner
 
 
@@ -428,3 +432,54 @@ def test_its_options_are_those_of_the_command_line(pytester: pytest.Pytester) ->
     result = run(pytester, "--help")
     for name, _ in _OPTIONS:
         assert re.search(rf"--eos-{name}\b", result.stdout.str())
+
+
+AUDITS_ALONE = """
+    import pytest
+    from eoscheck.testing import EosFailure
+
+    def test_wrong(eos_audit):
+        eos_audit(output="receipts")
+
+    def test_expected(eos_audit):
+        with pytest.raises(EosFailure, match="report: reports/pytest/test_expected-"):
+            eos_audit(output="receipts")
+
+    def test_of_its_own(eos_audit):
+        assert not eos_audit(output="receipts", check=False).anomalies
+"""
+
+
+def test_a_failing_test_that_audits_by_itself_has_a_page_too(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = audit_report(
+        verdict=Verdict.FAIL,
+        anomalies={Code.DUPLICATE: 3},
+        findings=[finding(Code.DUPLICATE, number) for number in range(3)],
+    )
+    audits = partial(Auditor, audit=lambda *_, **__: wrong)
+    monkeypatch.setattr("eoscheck.testing.session.Auditor", audits)
+    pytester.makeconftest(
+        """
+        import pytest
+        from tests.unit.testing.fakes import NoCluster
+
+        @pytest.fixture(scope="session")
+        def eos_cluster():
+            return NoCluster()
+        """
+    )
+    pytester.makepyfile(AUDITS_ALONE)
+    result = run(pytester, "--junitxml", "junit.xml")
+    result.assert_outcomes(passed=1, failed=2)
+    pages = sorted(Path("reports/pytest").glob("*/report.html"))
+    assert [re.sub(r"-\d.*", "", page.parent.name) for page in pages] == [
+        "test_of_its_own",
+        "test_wrong",
+    ]
+    assert "Exactly-once did not hold in receipts: 3 × DUPLICATE" in pages[1].read_text()
+    summary = str(result.stdout).partition("eoscheck reports")[2]
+    assert all(str(page) in summary for page in pages)
+    properties = ElementTree.parse("junit.xml").iter("property")
+    assert [each.attrib["name"] for each in properties] == ["eos_report", "eos_report"]

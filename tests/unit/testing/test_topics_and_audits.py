@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +54,9 @@ def auditor(report: AuditReport) -> Auditor:
         assert spec.output == "receipts"
         return report
 
-    return Auditor(NoCluster(), audit=audit)
+    return Auditor(
+        NoCluster(), title="test_a.py::test_a", again="pytest a", page=Path("a.html"), audit=audit
+    )
 
 
 def test_an_audit_that_finds_something_fails_with_it() -> None:
