@@ -32,6 +32,7 @@ from eoscheck.run.remote import (
     Concluded,
     Failed,
     FromRun,
+    LoadEnded,
     ToRun,
     decode_to_run,
     encode,
@@ -82,6 +83,7 @@ def _speaker(pipe: IO[bytes]) -> Callable[[FromRun], None]:
 def _listen(pipe: IO[bytes], heard: queue.Queue[ToRun]) -> None:
     while (frame := read_frame(pipe)) is not None:
         heard.put(decode_to_run(frame))
+    heard.put(LoadEnded())  # nobody is there to say it
     _thread.interrupt_main()
 
 

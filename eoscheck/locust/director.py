@@ -119,11 +119,11 @@ class Director:
                 self._arrived(run, message)
             case Enough():
                 gevent.spawn(self._end_test, run)
-            case Concluded():
+            case Concluded() if run.conclusion is None:
                 run.conclusion = message
                 self._concluded(message)
             case Failed():
-                run.conclusion = message
+                run.conclusion = run.conclusion or message
 
     def _give_plan(self, run: _Run, node: str) -> None:
         block = len(run.blocks)
@@ -185,9 +185,10 @@ class Director:
 
     def _on_broken(self, environment: Environment, msg: Any, **_: Any) -> None:
         """One that cannot send spoils the run: what it should have sent is missing."""
-        _LOG.error("a load generator cannot send: %s", msg.data["reason"])
-        if self.run is not None:
-            gevent.spawn(self.run.process.give_up)
+        run = self.run
+        if run is not None and run.conclusion is None:
+            run.conclusion = Failed(reason=f"a load generator cannot send: {msg.data['reason']}")
+            gevent.spawn(run.process.give_up)
 
     def _on_test_stopping(self, environment: Environment, **_: Any) -> None:
         """Also before a master tells its workers to quit: their last reports must come first."""

@@ -28,6 +28,7 @@ from eoscheck.run.remote import Plan, Sends, decode_from_run, encode
 _REPORT_S = 0.25
 _QUESTIONS = 8
 _ANSWER_S = 1.0
+_LATE_S = 1.0
 _LOG = logging.getLogger("eoscheck")
 
 
@@ -118,7 +119,7 @@ class Generator:
             engine.stop()
         # Not a greenlet, and no thread of the patched `threading`: what waits for the broker there
         # holds nobody here.
-        thread = ThreadPool(1).spawn(engine.run)
+        thread = ThreadPool(1).spawn(_fault_of, engine)
         self._engine = engine
         for user in list(self._users):
             self._open(user)
@@ -128,8 +129,14 @@ class Generator:
                 return  # the run has failed, and nobody wants to know
             self._report(engine.take())
         self._report(engine.take())
-        if thread.exception is not None:
-            self._broken(thread.exception)
+        if engine.most_late_s > _LATE_S:
+            _LOG.warning(
+                "records left up to %.1f s late: this process cannot make so many",
+                engine.most_late_s,
+            )
+        error = thread.get()
+        if error is not None:
+            self._broken(error)
         self._send(names.ENDED, {"block": self._block})
         self._done.set()
 
@@ -197,3 +204,12 @@ class Generator:
     def _send(self, message: str, data: dict[str, Any] | None) -> None:
         assert self._environment.runner is not None
         self._environment.runner.send_message(message, data)
+
+
+def _fault_of(engine: Engine) -> Exception | None:
+    """Runs it to its end. What it raises is an answer: gevent would print it."""
+    try:
+        engine.run()
+    except Exception as error:  # noqa: BLE001 - told to the master, whatever it is
+        return error
+    return None

@@ -59,10 +59,10 @@ def log_event(
     """One of what is no record: it has a row, and counts in no rate."""
     entry = StatsEntry(stats, name, method)
     entry.last_request_timestamp = at
-    entry.response_times[bucket_response_time(milliseconds)] = entry.num_requests = 1
+    whole = round(milliseconds)
+    entry.response_times[bucket_response_time(whole)] = entry.num_requests = 1
     entry.num_reqs_per_sec[int(at)] = 1
-    entry.total_response_time = entry.max_response_time = cast(int, milliseconds)
-    entry.min_response_time = cast(int, milliseconds)
+    entry.total_response_time = entry.min_response_time = entry.max_response_time = whole
     if error is not None:
         entry.num_failures = entry.num_fail_per_sec[int(at)] = 1
         _count_error(stats, method, name, error, 1)
