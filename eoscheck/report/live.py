@@ -106,7 +106,7 @@ def table_of(progress: Progress) -> RenderableType:
     for name, rate in (("committed", progress.committed), ("sent", progress.sent)):
         now = f"{numbers.rate(rate.at(progress.t)):>10}  "
         table.add_row(name, Text.assemble(now, (sparkline(rate.trail(progress.t)), "blue")))
-    table.add_row("lag", " · ".join(_backlog(progress)) or numbers.NONE)
+    table.add_row("backlog", " · ".join(_backlog(progress)) or numbers.NONE)
     table.add_row("instances", _states(progress.instances))
     if progress.brokers:
         table.add_row("brokers", _states(progress.brokers))

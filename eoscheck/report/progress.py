@@ -34,6 +34,7 @@ WINDOW_S = 2.0
 _LEAST_S = 0.2
 _TRAIL_S = 0.5
 _TRAIL = 40
+_LOOKED_AFTER_S = 120.0
 PHASES = {
     "start": "starting",
     "steady": "steady",
@@ -77,33 +78,51 @@ class Rate:
 
 @dataclass(kw_only=True)
 class LiveFault:
-    """`waiting`: input of affected partitions that came after it. A first look at what the figures
-    tell at the end: where the victim's partitions are not known, all must have an output."""
+    """A first look at what the figures tell at the end: it has recovered when an affected partition
+    has an output for input that came after it; where the victim's partitions are not known, when
+    all have one. Of input and output, either may be told first."""
 
     name: str
     t: float
     partitions: frozenset[int] | None
     waiting: dict[int, set[Identity]] = field(default_factory=dict)
-    served: set[int] = field(default_factory=set)
+    outputs: dict[Identity, float] = field(default_factory=dict)
+    served: dict[int, float] = field(default_factory=dict)
     healed: bool = False
     recovered_after_s: float | None = None
 
     def sent(self, event: SendsAcknowledged) -> None:
         columns = zip(event.identities, event.partitions, event.intended, strict=True)
         for identity, partition, intended in columns:
-            affected = self.partitions is None or partition in self.partitions
-            if affected and intended > self.t and partition not in self.served:
-                self.waiting.setdefault(partition, set()).add(identity)
+            if intended <= self.t or not (self.partitions is None or partition in self.partitions):
+                continue
+            waiting = self.waiting.setdefault(partition, set())
+            if identity in self.outputs:
+                self._serve(partition, self.outputs[identity])
+            elif partition not in self.served:
+                waiting.add(identity)
+        self._look()
 
     def seen(self, event: OutputsObserved) -> None:
         identities = set(event.identities)
+        self.outputs.update(dict.fromkeys(event.identities, event.t))
         for partition, waiting in self.waiting.items():
             if not waiting.isdisjoint(identities):
-                self.served.add(partition)
-        enough = self.served if self.partitions is not None else self.served >= self.waiting.keys()
-        if self.served and enough:
-            self.recovered_after_s = event.t - self.t
-            self.waiting.clear()
+                self._serve(partition, event.t)
+        self._look()
+
+    def _serve(self, partition: int, t: float) -> None:
+        self.served[partition] = min(t, self.served.get(partition, t))
+
+    def _look(self) -> None:
+        if not self.served or (
+            self.partitions is None and self.waiting.keys() != self.served.keys()
+        ):
+            return
+        last = max if self.partitions is None else min
+        self.recovered_after_s = last(self.served.values()) - self.t
+        self.waiting.clear()
+        self.outputs.clear()
 
 
 class Progress:
@@ -171,7 +190,12 @@ class Progress:
                 self._take_instance(event)
 
     def _unrecovered(self) -> list[LiveFault]:
-        return [each for each in self.faults.values() if each.recovered_after_s is None]
+        """Those that are still looked after: no input may have come after a fault."""
+        return [
+            each
+            for each in self.faults.values()
+            if each.recovered_after_s is None and self.t - each.t < _LOOKED_AFTER_S
+        ]
 
     def _count_twice(self, identities: Sequence[Identity]) -> None:
         for identity in identities:

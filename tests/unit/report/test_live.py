@@ -116,6 +116,20 @@ def test_a_recovery_is_told_when_input_that_came_after_the_fault_came_out() -> N
     assert "1 of 2 recovered, p50 3.50 s, longest 3.50 s" in lines[-1]
 
 
+def test_an_output_that_is_told_before_its_input_counts_too() -> None:
+    """Acknowledgements are written down in large batches."""
+    lines = shown(
+        [
+            fault(2.0, partitions=[0]),
+            seen(4.0, 3),
+            sent(6.0, (2, 0, 1.9), (3, 0, 3.0), (4, 0, 3.1)),
+            lag(6.5, 9),
+        ],
+        every_s=0.0,
+    )
+    assert "1 of 1 recovered, p50 2.00 s" in lines[-1]
+
+
 def test_where_the_victims_partitions_are_not_known_all_have_to_come_back() -> None:
     lines = shown(
         [
@@ -157,7 +171,7 @@ def test_a_terminal_gets_a_table_and_is_left_as_it_was() -> None:
             if isinstance(event, GroupSampled):  # it redraws by the clock on the wall
                 view._live.refresh()  # type: ignore[union-attr]
     text = output.getvalue()
-    for word in ("committed", "sent", "lag", "instances", "faults", "recovered", "█"):
+    for word in ("committed", "sent", "backlog", "instances", "faults", "recovered", "█"):
         assert word in text
     assert text.endswith("\x1b[?25h") or "\x1b[?25h" in text  # the cursor is back
 
