@@ -11,6 +11,7 @@ from eoscheck.cli.measure_text import cost_table
 from eoscheck.cli.measured import show_measured
 from eoscheck.cli.session import kafka_image_option, open_session, run_options
 from eoscheck.durations import parse_duration
+from eoscheck.errors import UsageError
 from eoscheck.explore.measures.cost import CostPlan, measure
 from eoscheck.explore.measures.folder import measure_folder
 from eoscheck.explore.measures.settings import (
@@ -76,6 +77,13 @@ Examples:
     show_default=True,
     help="How long each of those is timed.",
 )
+@click.option(
+    "--shares",
+    default="25,50,75",
+    show_default=True,
+    metavar="PERCENT,...",
+    help="At which shares of the slower side's saturation throughput.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same records.")
 @click.option(
     "--set",
@@ -96,6 +104,7 @@ def command(
     records: int,
     latency_pairs: int,
     seconds: float,
+    shares: str,
     seed: int,
     overrides: tuple[str, ...],
     kafka_image: str | None,
@@ -130,12 +139,21 @@ def command(
         records=records,
         latency_pairs=latency_pairs,
         seconds=seconds,
+        shares=_shares(shares),
     )
     words: list[object] = ["measure", "cost", measured, *([] if baseline is None else [baseline])]
     words += [word for each in baseline_set for word in ("--baseline-set", each)]
     words += [] if commit_interval is None else ["--commit-interval", commit_interval]
     words += ["--pairs", pairs, "--records", records, "--latency-pairs", latency_pairs]
-    words += ["--seconds", f"{seconds:g}", "--seed", seed, *scenario_words(overrides=overrides)]
+    words += [
+        "--seconds",
+        f"{seconds:g}",
+        "--shares",
+        shares,
+        "--seed",
+        seed,
+        *scenario_words(overrides=overrides),
+    ]
     scenario = plan.measured.load()
     folder = measure_folder(report, what="cost", scenario=scenario.name)
     with open_session(scenario.cluster) as session:
@@ -149,3 +167,14 @@ def command(
     table = "" if result.cost is None else cost_table(result.cost)
     show_measured(result, folder=folder, output_format=output_format, table=table)
     return 0
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    """`25,50` -> 0.25, 0.5."""
+    try:
+        shares = tuple(float(each) / 100 for each in text.split(","))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share < 1 for share in shares):
+        raise UsageError(f"--shares takes percents between 0 and 100, as in 25,50,75, not {text!r}")
+    return shares

@@ -31,10 +31,9 @@ def advise(
     if not fit and not open_:
         return f"No interval fits {asked}: {_nearest(points[0], objective, recovery_point)}."
     if not fit:
-        return (
-            f"Not yet known which interval fits {asked}: {_listed(open_)} may, and more rounds or "
-            "kills would tell."
-        )
+        unheld = objective is not None and all(point.quantile is None for point in open_)
+        help_ = "with a lower rate there would be latencies" if unheld else "more rounds would tell"
+        return f"Not yet known which interval fits {asked}: {_listed(open_)} may, and {help_}."
     chosen = _chosen(fit, knee_s)
     tail = "" if not open_ else f"; of {_listed(open_)} it is not yet known"
     return (

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from eoscheck.cli.measure_commit_interval import command as interval_command
+from eoscheck.cli.measure_cost import command as cost_command
 from eoscheck.errors import UsageError
 from eoscheck.explore.measures.commit_interval import SweepPlan
 from eoscheck.explore.measures.cost import CostPlan, not_held
@@ -119,6 +122,38 @@ def test_a_sweep_needs_two_intervals(intervals: tuple[float, ...]) -> None:
 def test_input_is_written_without_transactions_at_the_rate_asked_for(tmp_path: Path) -> None:
     load = plain_load(app(tmp_path).load().load, rate=77)
     assert (load.transaction_size, load.abort_ratio, load.rate) == (None, 0.0, 77)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--shares", "25,120"], "--shares takes percents between 0 and 100"),
+        (["--shares", "much"], "--shares takes percents between 0 and 100"),
+        (["--commit-interval", "fast"], "--commit-interval: 'fast' is not a duration"),
+        (["drain-exactly-onse"], "did you mean 'drain-exactly-once'?"),
+        (["drain-exactly-once", "kill-exactly-once"], "read different topics"),
+    ],
+)
+def test_a_usage_error_of_cost_is_one_line(words: list[str], complaint: str) -> None:
+    error = CliRunner().invoke(cost_command, words, standalone_mode=False).exception
+    assert isinstance(error, UsageError), error
+    assert complaint in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--intervals", "1s"], "two commit intervals or more"),
+        (["--intervals", "1s,soon"], "--intervals: 'soon' is not a duration"),
+        (["--objective", "500ms"], "as in p99=5s"),
+        (["--recovery-point", "few"], "--recovery-point: 'few' is not a duration"),
+        (["--", "app"], "nothing says how the commit interval of drain-exactly-once is set"),
+    ],
+)
+def test_a_usage_error_of_a_sweep_is_one_line(words: list[str], complaint: str) -> None:
+    error = CliRunner().invoke(interval_command, words, standalone_mode=False).exception
+    assert isinstance(error, UsageError), error
+    assert complaint in str(error)
 
 
 @pytest.mark.parametrize(
