@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,7 @@ def as_typed(*words: str) -> str:
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize("name", APPS)
 def test_a_bug_that_random_kills_miss_is_found_shrunk_and_repeated(
-    eoscheck: Eoscheck, accepted: Accepted, name: str
+    eoscheck: Eoscheck, accepted: Accepted, name: str, tmp_path: Path
 ) -> None:
     search = ("explore", "--for", BUDGET, "--seed", SEED, *with_bug(name))
     found = eoscheck(*search, timeout_s=900)
@@ -63,7 +64,7 @@ def test_a_bug_that_random_kills_miss_is_found_shrunk_and_repeated(
 
     length = f"{math.ceil(told['used_s'])}s"
     only_kills = ("explore", "--only", "kill", "--for", length, "--seed", SEED, *with_bug(name))
-    kills = eoscheck(*only_kills, timeout_s=900)
+    kills = eoscheck(*only_kills, "--database", tmp_path / "of-kills", timeout_s=900)
     assert kills.exit_code == 0, kills.shown
     assert kills.shown["runs"]["pass"] >= FEWEST_KILL_RUNS
 

@@ -147,13 +147,14 @@ class Search:
             self._confirm(Schedule(seed=self._seed), outcome)
 
     def _replay(self) -> None:
-        """What the database has: one that is green as often as a confirmation takes is fixed."""
+        """What the database has: one that is green as often as a confirmation takes is fixed. One
+        with a fault that this search may not do (`--only`) stays for another search."""
         for schedule in self._shelf.stored():
             if self._over():
                 return
-            self._progress(f"from the database: {'; '.join(in_words(schedule))}")
-            if not self._fits(schedule):
+            if not set(schedule.kinds) <= set(self._space.kinds) or not self._fits(schedule):
                 continue
+            self._progress(f"from the database: {'; '.join(in_words(schedule))}")
             outcomes = []
             for _ in range(_CONFIRMATIONS):
                 if (outcome := self._one(schedule)) is None:

@@ -17,6 +17,7 @@ from eoscheck.explore.search.outcome import Outcome
 from eoscheck.explore.search.schedule import Schedule
 from eoscheck.explore.search.search import Search
 from eoscheck.explore.search.shelf import Shelf
+from eoscheck.explore.search.space import Space
 from tests.unit.explore.search.searching import RUN_S, SPACE, FakeClock, FakeRuns, has
 
 MakeSearch = Callable[..., Search]
@@ -31,9 +32,9 @@ def shelf() -> Shelf:
 def search(shelf: Shelf, tmp_path: Path) -> MakeSearch:
     """A search over `runs` for so many runs' time."""
 
-    def make(runs: FakeRuns, *, most_runs: int = 60, seed: int = 1) -> Search:
+    def make(runs: FakeRuns, *, most_runs: int = 60, seed: int = 1, space: Space = SPACE) -> Search:
         return Search(
-            space=SPACE,
+            space=space,
             run=runs,
             budget=Budget(most_runs * RUN_S, clock=runs.clock),
             shelf=shelf,
@@ -175,6 +176,18 @@ def test_what_is_mended_leaves_the_database(search: MakeSearch, shelf: Shelf) ->
     search(FakeRuns(long_pause)).explore()
     assert search(FakeRuns(lambda _: False), most_runs=5).explore().found is None
     assert shelf.stored() == []
+
+
+def test_what_may_not_be_done_is_not_replayed_and_stays_in_the_database(
+    search: MakeSearch, shelf: Shelf
+) -> None:
+    search(FakeRuns(long_pause)).explore()
+    (stored,) = shelf.stored()
+    runs = FakeRuns(long_pause)
+    kills = search(runs, most_runs=5, space=replace(SPACE, kinds=("kill",))).explore()
+    assert kills.found is None
+    assert {kind for schedule in runs.ran for kind in schedule.kinds} == {"kill"}
+    assert shelf.stored() == [stored]
 
 
 def test_a_search_without_time_to_shrink_keeps_what_failed_for_the_next_one(
