@@ -32,6 +32,8 @@ from eoscheck.report.panel import Datum, Panel, Scale, Series, linear, logarithm
 
 OUTCOMES = {"met": "pass", "not met": "fail", "not yet known": "unknown"}
 _STEPS_OF_A_CURVE = 48
+_MOST_ROOM = 1.5
+"""Of the largest value: what two repetitions leave open may be a hundred times as much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +174,7 @@ def restore_panel(measure: RestoreMeasure) -> Panel:
         "Seconds of a restore against megabytes of state, a task",
         [each for each in series if each.data],
         x=x,
-        y=logarithmic(value for value in _heights(series) if value > 0),
+        y=logarithmic(value for value in _heights(series, most=10.0) if value > 0),
         x_text=numbers.megabytes,
         y_text=numbers.short_duration,
         height=260,
@@ -252,11 +254,14 @@ def _checked(measure: RestoreMeasure) -> list[Datum]:
     ]
 
 
-def _heights(series: Sequence[Series]) -> list[float]:
+def _heights(series: Sequence[Series], *, most: float = _MOST_ROOM) -> list[float]:
+    """What the axis has to hold: all values, and intervals up to `most` times the largest of them,
+    so that the values can be seen."""
+    data = [datum for each in series for datum in each.data]
+    room = most * max((datum.y for datum in data), default=0.0)
     return [
-        value
-        for each in series
-        for datum in each.data
+        min(value, room)
+        for datum in data
         for value in (datum.y, datum.low, datum.high)
         if value is not None
     ]

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from eoscheck.cli.report import command
 from eoscheck.errors import UsageError
 from eoscheck.measure.measured import MEASURED_FILE, Measured, RecoveryMeasure
+from eoscheck.report.measure_view import interval_panels
 from eoscheck.report.measured import read_measured, render_measures, write_measured
 from tests.unit.report import measured_samples as samples
 from tests.unit.report.pages import Page, read
@@ -93,3 +94,18 @@ def test_one_measure_has_its_answer_as_its_title(tmp_path: Path) -> None:
     path = write_measured(samples.restore(), path=tmp_path / "deep" / "report.html")
     [title] = read(path.read_text()).all("h1")
     assert title.text == samples.restore().headline
+
+
+def test_an_interval_that_says_nothing_does_not_squeeze_the_curve() -> None:
+    interval = samples.commit_interval().commit_interval
+    assert interval is not None
+    vague = [
+        msgspec.structs.replace(
+            point, throughput=msgspec.structs.replace(point.throughput, high=1e9, low=1.0)
+        )
+        for point in interval.points
+    ]
+    [throughput, *_] = interval_panels(msgspec.structs.replace(interval, points=vague))
+    heights = [mark.y for mark in throughput.lines[0].marks]
+    assert max(heights) - min(heights) > throughput.height / 3
+    assert all(mark.high is not None and mark.high >= 0 for mark in throughput.lines[0].marks)
