@@ -117,7 +117,9 @@ def read_settings(root: Path, given: Mapping[str, Any]) -> Settings:
             raise UsageError(f"{path} is not TOML: {error}") from error
         table = table.get("eoscheck", {})
     said = _checked(table, Settings, f"{path}: {_TABLE}")
-    options = {key: value for key, value in given.items() if value not in (None, [])}
+    options = {
+        key.replace("_", "-"): value for key, value in given.items() if value not in (None, [])
+    }
     try:
         return msgspec.convert({**msgspec.to_builtins(said), **options}, Settings)
     except msgspec.ValidationError as error:

@@ -29,6 +29,13 @@ def test_an_option_counts_more_than_the_table(tmp_path: Path) -> None:
     assert found.cluster_spec == ClusterSpec(kafka_version="3.9.2", brokers=1)
 
 
+def test_options_of_more_than_one_word_count_too(tmp_path: Path) -> None:
+    given = {"cluster": "docker", "kafka_image": "apache/kafka:4.3.1"}
+    assert of_table(tmp_path, "", **given).cluster_spec.image == "apache/kafka:4.3.1"
+    over = of_table(tmp_path, 'kafka-version = "4.3.1"', kafka_version="3.9.2")
+    assert over.kafka_version == "3.9.2"
+
+
 @pytest.mark.parametrize(
     ("table", "complaint"),
     [
