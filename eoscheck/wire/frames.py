@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 SIZE = struct.Struct(">i")
@@ -40,13 +40,18 @@ class Framer:
         self._have = 0
         self._left = 0  # of the frame whose first piece was given
 
-    def feed(self, data: bytes) -> Iterator[Piece]:
+    def feed(self, data: bytes) -> Iterable[Piece]:
         """To be read to its end. Raises NotKafkaError, after the frames before; the stream cannot
         be cut any more then."""
+        if data and not (self._left or self._have) and self._end(data, 0) == len(data):
+            return (Piece(data, first=True, last=True),)  # as most come
+        return self._cut(data)
+
+    def _cut(self, data: bytes) -> Iterator[Piece]:
         at = 0
         while at < len(data):
             if not (self._left or self._have) and (end := self._end(data, at)):
-                yield Piece(data[at:end], first=True, last=True)  # as most come
+                yield Piece(data[at:end], first=True, last=True)
                 at = end
                 continue
             if self._left:

@@ -9,7 +9,7 @@ import struct
 
 import msgspec
 
-from eoscheck.wire.produce import Produce, first_producer, sized
+from eoscheck.wire.produce import Produce, producer_of, sized
 from eoscheck.wire.request import Request
 
 _SIZE_AND_NUMBER = struct.Struct(">i4xi")
@@ -61,7 +61,7 @@ def _again(known: _Head, frame: bytes, at: int) -> Request | None:
     behind = _NO_TAGS if known.flexible else b""
     if len(frame) != records + size + len(behind) or not frame.endswith(behind):
         return None
-    producer_id, epoch = first_producer(frame, (at,), known.flexible)
+    producer_id, epoch = producer_of(frame, records, size)
     size, number = _SIZE_AND_NUMBER.unpack_from(frame)
     return msgspec.structs.replace(
         known.request,

@@ -64,7 +64,7 @@ def read_produce(frame: bytes, at: int, *, version: int) -> Produce:
             topic = name or ""
         at = _past_partitions(frame, at, flexible, sizes)
         topics.append(topic)
-    producer_id, epoch = first_producer(frame, sizes, flexible)
+    producer_id, epoch = _first_producer(frame, sizes, flexible)
     return Produce(
         flexible=flexible,
         transactional_id=transactional_id,
@@ -107,20 +107,20 @@ def _past_partitions(frame: bytes, at: int, flexible: bool, sizes: list[int]) ->
     return skip_tags(frame, at) if flexible else at
 
 
-def first_producer(
+def _first_producer(
     frame: bytes, sizes: Sequence[int], flexible: bool
 ) -> tuple[int | None, int | None]:
     """Of the first records that hold a batch's head."""
     for at in sizes:
         size, records = sized(frame, at, flexible)
         if size >= _BATCH_HEAD:
-            return _producer(frame, records)
+            return producer_of(frame, records, size)
     return None, None
 
 
-def _producer(frame: bytes, batch: int) -> tuple[int | None, int | None]:
+def producer_of(frame: bytes, batch: int, size: int) -> tuple[int | None, int | None]:
     """Of a batch of format 2 (RecordBatch: the magic byte, producer id and epoch)."""
-    if frame[batch + _MAGIC_AT] != _MAGIC:
+    if size < _BATCH_HEAD or frame[batch + _MAGIC_AT] != _MAGIC:
         return None, None
     producer_id, epoch = _PRODUCER.unpack_from(frame, batch + _PRODUCER_AT)
     return (None, None) if producer_id < 0 else (producer_id, epoch)

@@ -49,8 +49,14 @@ class Side:
         if self._pending:
             self._pending.append(memoryview(data))
             return
-        sent = self._send(data)
-        if sent < len(data) and self._socket is not None:
+        try:
+            sent = self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.abort()
+            return
+        if sent < len(data):
             self._pending.append(memoryview(data)[sent:])
             self._watch()
             self._full(True)
@@ -125,10 +131,15 @@ class Side:
     def _flush(self) -> None:
         while self._pending and self._socket is not None:
             data = self._pending[0]
-            sent = self._send(data)
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self.abort()
+                return
             if sent < len(data):
-                if self._pending:  # not closed
-                    self._pending[0] = data[sent:]
+                self._pending[0] = data[sent:]
                 return
             self._pending.popleft()
         if self._socket is None:
@@ -140,17 +151,6 @@ class Side:
             self._shut()
         self._watch()
         self._full(False)
-
-    def _send(self, data: bytes | memoryview) -> int:
-        """How many bytes the socket took; where it is broken it is closed."""
-        assert self._socket is not None
-        try:
-            return self._socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError:
-            self.abort()
-            return 0
 
     def _shut(self) -> None:
         assert self._socket is not None

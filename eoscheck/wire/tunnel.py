@@ -215,9 +215,8 @@ class Tunnel:
         self.broker.write(frames[0] if len(frames) == 1 else b"".join(frames))
         for frame in frames:
             asked = self._read(frame, sent)
-            self._expect(asked)
-            if asked.ends_headers:
-                return  # behind it are tokens
+            if not self._expect(asked):
+                return
 
     def _meet_rules(self) -> None:
         out: list[bytes] = []
@@ -244,14 +243,17 @@ class Tunnel:
         out.append(frame)
         self._expect(asked)
 
-    def _expect(self, asked: Asked) -> None:
+    def _expect(self, asked: Asked) -> bool:
+        """Its answer. Whether requests follow it, and not tokens without headers."""
         if asked.request.acks == 0:
             self.settle(asked, "one-way")
-            return
+            return True
         self.ask(asked)
         if asked.ends_headers:
             self._rest = b"".join([*self._waiting, self._requests.drain(), self._rest or b""])
             self._waiting.clear()
+            return False
+        return True
 
     def flush(self, out: list[bytes]) -> None:
         """To the broker, before something else happens."""
@@ -288,11 +290,12 @@ class Tunnel:
         out: list[bytes] = []
         for piece in pieces:
             self._answer(piece, out)
-            if not self.alive:
+            if not (at_once or self.alive):  # one of them was a crash
                 return
         if not at_once:
             self.client.write(b"".join(out))
-        self._plainly_to_client(rest)
+        if rest:
+            self._plainly_to_client(rest)
 
     def _plainly_to_client(self, data: bytes) -> None:
         if not self.stalled:
@@ -321,7 +324,9 @@ class Tunnel:
                 asked.error = self._reader.answered(asked.request, b"".join(self._parts))
                 self._parts.clear()
         if piece.last:
-            self._answered(asked, out)
+            if asked.fate == "crash":
+                self._crash(asked, out)
+            self.settle(asked, "answered")
 
     def _find(self, number: int) -> Asked | None:
         """Brokers answer in order, but what they never answer is passed over."""
@@ -333,14 +338,13 @@ class Tunnel:
                 return asked
         return None
 
-    def _answered(self, asked: Asked, out: list[bytes]) -> None:
-        if asked.fate == "crash" and asked.armed is not None and asked.firing is not None:
+    def _crash(self, asked: Asked, out: list[bytes]) -> None:
+        if asked.armed is not None and asked.firing is not None:
             armed, firing = asked.armed, asked.firing
             asked.armed = asked.firing = None
             self.client.write(b"".join(out))
             out.clear()
             self.state.kill(armed, firing)
-        self.settle(asked, "answered")
 
     # ---------------------------------------------------------------- what became of it
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.protocol import consumer, metadata, producer
@@ -232,3 +233,16 @@ def test_each_side_waits_for_the_other() -> None:
     assert not loop.may(client, READ)
     tunnel.resume()
     assert loop.may(client, READ)
+
+
+def test_a_connection_that_lost_bytes_by_an_error_of_ours_is_closed() -> None:
+    tunnel, loop, client, broker = opened(lambda _: None)
+
+    def broken() -> float:
+        raise ZeroDivisionError
+
+    tunnel.state.clock = broken
+    with pytest.raises(ZeroDivisionError):
+        loop.give(client, REQUESTS[3](1))
+    assert client.closed, "later bytes would come without those before"
+    assert broker.written == b""
