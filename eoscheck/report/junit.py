@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from eoscheck.audit.findings import Finding, Verdict
-from eoscheck.report.words import expectation, place_of, run_headline
+from eoscheck.report.words import expectation, first_of_each_code, place_of, run_headline
 from eoscheck.run.result import DemoResult, RunResult
 
-_FINDINGS = 20
-"""Of one run: the others stand in the report."""
+_OF_EACH_CODE = 10
+"""The others stand in the report."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """https://www.w3.org/TR/xml/#charsets: a record may hold anything, a document may not."""
 
@@ -85,9 +85,10 @@ def _properties(run: RunResult) -> Sequence[tuple[str, str]]:
 
 def _lines(run: RunResult) -> list[str]:
     findings = [each for each in run.audit.findings if not each.allowed]
-    lines = [*run.reasons, *(_line(each) for each in findings[:_FINDINGS])]
-    if len(findings) > _FINDINGS:
-        lines.append(f"... and {len(findings) - _FINDINGS} more in the report")
+    shown = first_of_each_code(findings, most=_OF_EACH_CODE)
+    lines = [*run.reasons, *map(_line, shown)]
+    if len(findings) > len(shown):
+        lines.append(f"... and {len(findings) - len(shown)} more in the report")
     return [*lines, f"repeat: {run.repeat}"]
 
 

@@ -11,6 +11,7 @@ from eoscheck.report.words import (
     committed,
     cost_line,
     expectation,
+    first_of_each_code,
     further_reasons,
     headline,
     lost_and_duplicated,
@@ -21,7 +22,7 @@ from eoscheck.report.words import (
 from eoscheck.run.result import DemoResult, RunResult
 
 _MARKS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.UNKNOWN: "❔"}
-_FINDINGS = 10
+_OF_EACH_CODE = 5
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#&~$])")
 _HEADER = (
     "| run | verdict | sent | committed | lost | duplicated | faults | recovery p50 / max "
@@ -74,11 +75,12 @@ def _told(run: RunResult) -> list[str]:
     """What a run that is no plain pass has to say."""
     if run.verdict is Verdict.PASS:
         return []
-    findings = [each for each in run.audit.findings if not each.allowed]
+    found = [each for each in run.audit.findings if not each.allowed]
+    findings = first_of_each_code(found, most=_OF_EACH_CODE)
     lines = [f"- {_text(reason)}" for reason in further_reasons(run)]
-    lines += [_line(each) for each in findings[:_FINDINGS]]
+    lines += [_line(each) for each in findings]
     total = sum(run.audit.anomalies.values())
-    if total > len(findings[:_FINDINGS]):
+    if total > len(findings):
         lines.append(f"- … {numbers.count(total)} in all")
     told = [f"### {_text(run.title)}", f"{_text(run_headline(run))}."]
     return [*told, "\n".join(lines)] if lines else told

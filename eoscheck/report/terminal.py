@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
@@ -10,13 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from eoscheck.audit.findings import Code, Finding, Verdict
+from eoscheck.audit.findings import Finding, Verdict
 from eoscheck.measure.figures import CostFigure, Distribution, LatencyFigure, Outage
 from eoscheck.report import numbers
 from eoscheck.report.words import (
     committed,
     cost_line,
     expectation,
+    first_of_each_code,
     further_reasons,
     headline,
     lost_and_duplicated,
@@ -30,7 +30,6 @@ _MARKS = {
     Verdict.FAIL: ("✗ fail", "bold red"),
     Verdict.UNKNOWN: ("? unknown", "bold yellow"),
 }
-_SHOWN_OF_EACH_CODE = 3
 _INDENT = 10
 _SIDE_BY_SIDE = 4
 """Runs whose figures fit beside each other; more of them are a line each."""
@@ -79,22 +78,12 @@ def _print_details(run: RunResult, console: Console) -> None:
         console.print(Text(f"{' ' * _INDENT}{reason}", style="dim"), soft_wrap=True)
     unexpected = [finding for finding in run.audit.findings if not finding.allowed]
     if unexpected:
-        shown = _first_of_each_code(unexpected)
+        shown = first_of_each_code(unexpected)
         for finding in shown:
             console.print(_finding(finding), soft_wrap=True)
         more = sum(run.audit.anomalies.values()) - len(shown)
         if more > 0:
             console.print(Text(f"{' ' * _INDENT}and {more:,} more", style="dim"))
-
-
-def _first_of_each_code(findings: Sequence[Finding]) -> list[Finding]:
-    shown: Counter[Code] = Counter()
-    first = []
-    for finding in findings:
-        shown[finding.code] += 1
-        if shown[finding.code] <= _SHOWN_OF_EACH_CODE:
-            first.append(finding)
-    return first
 
 
 def _finding(finding: Finding) -> Text:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from eoscheck.audit.findings import AuditReport, Code, Finding, Verdict
 from eoscheck.measure.figures import CostFigure, Distribution
 from eoscheck.report import numbers
@@ -70,6 +73,17 @@ def found(anomalies: dict[Code, int]) -> str:
     """`12 × LOST, 3 × WRONG_RESULT`, in the catalogue's order; empty where nothing was found."""
     present = [(code, anomalies[code]) for code in Code if anomalies.get(code)]
     return ", ".join(f"{number:,} × {code.value}" for code, number in present)
+
+
+def first_of_each_code(findings: Sequence[Finding], *, most: int = 3) -> list[Finding]:
+    """So that many of one kind do not hide the one of another."""
+    shown: Counter[Code] = Counter()
+    first = []
+    for finding in findings:
+        shown[finding.code] += 1
+        if shown[finding.code] <= most:
+            first.append(finding)
+    return first
 
 
 def place_of(finding: Finding) -> str:

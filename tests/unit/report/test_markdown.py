@@ -18,7 +18,8 @@ def test_the_verdict_comes_first_then_a_row_for_each_run_and_how_to_repeat_it() 
 def test_a_failed_run_tells_its_first_findings_and_how_many_there_are() -> None:
     text = to_markdown(samples.of(samples.broken()))
     assert text.startswith("## ❌ ")
-    assert text.count("- **LOST**") == 10
+    assert text.count("- **LOST**") == 5
+    assert text.count("- **WRONG\\_RESULT**") == 3  # not hidden by the many of the other
     assert "40 in all" in text
 
 
