@@ -18,7 +18,7 @@ from eoscheck.run.naming import repeat_command
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
     """One command without a bug, and what came of it; one of several catches where they differ by
-    their bugs alone. `verdict` is None where it gave none, and `problem` says why.
+    their bugs alone. `verdict` is None where it gave none; `problem` says why it is not green.
 
     `codes` counts what was found; `load` is the machine's load average when it ended."""
 

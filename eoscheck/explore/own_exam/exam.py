@@ -168,6 +168,7 @@ def _attempt(bug: Bug, means: Means, *, seed: int, ran: _Ran) -> Attempt:
 
 
 def _control(words: Sequence[str], means: Means, ran: _Ran) -> Control:
+    reasons = [] if ran.seen is None or ran.seen.verdict is Verdict.PASS else ran.seen.reasons
     return Control(
         repeat=repeat_command(words),
         means=means,
@@ -176,5 +177,5 @@ def _control(words: Sequence[str], means: Means, ran: _Ran) -> Control:
         seconds=ran.seconds,
         at=ran.at,
         load=ran.load,
-        problem=ran.problem,
+        problem="; ".join([*reasons, ran.problem] if ran.problem else reasons),
     )

@@ -17,9 +17,10 @@ from eoscheck.run.result import RESULT_FILE
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """`codes` counts the anomalies that were found, `fault` is what brought them out: the cells
-    that it takes, of a matrix."""
+    that it takes, of a matrix. `reasons` are those of the verdict."""
 
     verdict: Verdict
+    reasons: list[str]
     codes: dict[str, int]
     fault: str
 
@@ -38,22 +39,26 @@ def seen(folder: Path, means: Means, *, fault: str) -> Seen:
     kills = f"{content['tally']['injected']} random kills"
     return Seen(
         verdict=Verdict(content["verdict"]),
+        reasons=content["reasons"],
         codes=codes,
         fault=kills if means is Means.KILLS else fault,
     )
 
 
 def _of_matrix(content: Any) -> Seen:
-    verdict = Verdict(content["verdict"])
     red = [each for each in content["cells"] if each["colour"] == "red"]
-    if not red and content.get("before"):
-        return Seen(verdict=verdict, codes=content["before"], fault=NO_FAULT)
-    if not red:
-        return Seen(verdict=verdict, codes={}, fault=f"{len(content['cells'])} cells")
     cells: list[str] = []
     codes: dict[str, int] = {}
     for each in red:
         cells += each.get("culprits") or [msgspec.convert(each["cell"], Cell).name]
         for code, count in each["codes"].items():
             codes[code] = codes.get(code, 0) + count
-    return Seen(verdict=verdict, codes=codes, fault=", ".join(dict.fromkeys(cells)))
+    fault = ", ".join(dict.fromkeys(cells)) or f"{len(content['cells'])} cells"
+    if not red and content.get("before"):
+        codes, fault = content["before"], NO_FAULT
+    return Seen(
+        verdict=Verdict(content["verdict"]),
+        reasons=content["reasons"],
+        codes=codes,
+        fault=fault,
+    )

@@ -57,13 +57,15 @@ print("told", words)
 bug = any('"--bug"' in word for word in words)
 red = seed >= {red_from} and (bug or {sick})
 verdict = "fail" if red else "pass"
+why = ["something was found"] if red else ["nothing to say"]
 if words[0] == "crashpoints":
     cell = {{"step": "EndTxn(commit)", "action": "crash-after", "wiped": True}}
     cells = [{{"cell": cell, "colour": "red" if red else "green", "codes": {{"{code}": 2}}}}]
-    (folder / "matrix.json").write_text(json.dumps({{"verdict": verdict, "cells": cells}}))
+    matrix = {{"verdict": verdict, "reasons": why, "cells": cells}}
+    (folder / "matrix.json").write_text(json.dumps(matrix))
 else:
     audit = {{"anomalies": {{"{code}": 3 if red else 0}}}}
-    result = {{"verdict": verdict, "audit": audit, "tally": {{"injected": 5}}}}
+    result = {{"verdict": verdict, "reasons": why, "audit": audit, "tally": {{"injected": 5}}}}
     (folder / "result.json").write_text(json.dumps(result))
 time.sleep({sleep_s})
 sys.exit(1 if red else 0)
@@ -248,7 +250,12 @@ def test_a_red_cell_is_named(supervisor: Supervisor, tmp_path: Path) -> None:
 
 def test_what_is_found_without_any_fault_is_a_catch_too(tmp_path: Path) -> None:
     (tmp_path / "matrix").mkdir()
-    matrix: dict[str, Any] = {"verdict": "fail", "cells": [], "before": {"DUPLICATE": 4}}
+    matrix: dict[str, Any] = {
+        "verdict": "fail",
+        "reasons": [],
+        "cells": [],
+        "before": {"DUPLICATE": 4},
+    }
     (tmp_path / "matrix" / "matrix.json").write_text(json.dumps(matrix))
     found = seen(tmp_path, Means.CRASHPOINTS, fault="kill")
     assert (found.verdict, found.codes) == (Verdict.FAIL, {"DUPLICATE": 4})
@@ -286,7 +293,7 @@ def test_a_catch_is_repeated_once_without_the_bug(supervisor: Supervisor, tmp_pa
     assert [each.caught for each in found.attempts] == [False, True, False]
     (control,) = found.controls
     assert control.repeat == found.attempts[1].repeat.replace(', "--bug", "loses"', "")
-    assert (control.verdict, control.codes) == (Verdict.PASS, {})
+    assert (control.verdict, control.codes, control.problem) == (Verdict.PASS, {}, "")
     assert exam(supervisor, results, Means.CATALOGUE, red_from=2).controls == [control]
 
 
@@ -349,6 +356,7 @@ def test_a_catch_whose_control_is_not_green_shows_nothing(
 ) -> None:
     found = exam(supervisor, tmp_path / "r.ndjson", Means.CATALOGUE, sick=True)
     assert found.attempts[0].caught
+    assert found.controls[0].problem == "something was found"
     summary = summarise([LOSES], found, budget_s=120)
     assert summary.controls[Means.CATALOGUE] == Controls(green=0, not_green=1, missing=0)
     assert (summary.caught[Means.CATALOGUE], summary.not_caught) == (0, ["loses"])
