@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests.integration.locust.conftest import WriteScenario, free_port, start_locust
 from tests.integration.run.test_left_behind import family, wait_for
@@ -74,6 +75,7 @@ def test_the_web_page_starts_a_run_and_a_killed_locust_leaves_nothing(
         locust.kill()
 
 
+@pytest.mark.accept
 def test_ctrl_c_ends_the_load_and_the_run_is_judged(
     write_scenario: WriteScenario, fresh_name: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_arrivals_are_joined_whichever_side_is_told_first_and_each_once() -> Non
     arrivals = Arrivals()
     arrivals(acknowledged(10, 20))
     arrivals(observed(20, 30, t=5.0))
+    arrivals(observed(30, t=5.5))
     arrivals(acknowledged(30))
     assert arrivals.take() == ([2.0, 3.0], [5.0, 5.0])
     arrivals(observed(10, t=6.0))
