@@ -161,7 +161,11 @@ def command(
             session.progress(setting.name)
             more = [checked] if checked is not None and number == 1 else []
             done.append(restores.measure(setting, number=number, sizes=[*wanted, *more]))
-    measure = restore_measure(done, check=checked, predict=ahead, objective=goal)
+    try:
+        measure = restore_measure(done, check=checked, predict=ahead, objective=goal)
+    except UsageError:
+        click.echo(_table(done), err=True)  # there is no line, and yet it was measured
+        raise
     runs = [each.run for each in done]
     red = [run for run in runs if run.verdict is not Verdict.PASS]
     measured = Measured(

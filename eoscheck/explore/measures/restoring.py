@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +21,13 @@ from eoscheck.subject.restores import restores_in
 
 _POLL_S = 0.02
 _PATIENCE_S = 900.0
+_ACKNOWLEDGED_S = 60.0
 _SAMPLE = 100
 """Records that tell how large one is in the changelog."""
 _CLOSE = 0.97
 """A state of so large a part of the wanted size is of that size."""
-_ROUNDS = 5
+_ROUNDS = 30
+_MOST_AT_ONCE = 5_000_000
 _WARM_EVERY_S = 1.0
 _WARM_SHARE = 0.01
 
@@ -48,6 +51,8 @@ class Restoring:
     points: list[tuple[float, RestorePoint]] = field(default_factory=list)
     by: str = ""
     waits: list[float] = field(default_factory=list)
+    grown_by: float = 0.0
+    """MB that one record of the last ones has left; 0: not known yet."""
     sleep: Callable[[float], None] = time.sleep
 
     def __call__(self, stage: Stage, witness: Witness | None) -> None:
@@ -64,20 +69,34 @@ class Restoring:
     # -- filling
 
     def _fill(self, stage: Stage, size: float) -> None:
+        """By what the last records made it grow: many apps log a key once in each commit, so that
+        of few keys most of what is poured leaves nothing."""
+        self._drained(stage)
+        there = self._contents(stage).megabytes
         for _ in range(_ROUNDS):
-            self._drained(stage)
-            there = self._contents(stage)
-            if there.megabytes >= size * _CLOSE:
+            if there >= size * _CLOSE:
                 return
             more = _SAMPLE
-            if there.records >= _SAMPLE:
-                more = max(1, round((size - there.megabytes) / there.megabytes * there.records))
-            self.tell(f"{there.megabytes:.1f} of {size:g} MB are there: {more:,} records more")
+            if self.grown_by:
+                more = min(_MOST_AT_ONCE, math.ceil((size - there) / self.grown_by))
+            self.tell(f"{there:.1f} of {size:g} MB are there: {more:,} records more")
             self.tap.pour(more)
+            self._wait_acknowledged(stage)
+            self._drained(stage)
+            before, there = there, self._contents(stage).megabytes
+            if there <= before:
+                break
+            self.grown_by = (there - before) / more
         raise InfrastructureError(
-            f"the changelog does not grow to {size:g} MB, it has {there.megabytes:.1f}: give the "
-            "load more keys, or larger values"
+            f"the changelog does not grow to {size:g} MB, it has {there:.1f}: give the load more "
+            "keys, or larger values"
         )
+
+    def _wait_acknowledged(self, stage: Stage) -> None:
+        """What is due is known only then. Some may never be acknowledged: that is bounded."""
+        sent, give_up_at = self.tap.sent, stage.recorder.now() + _ACKNOWLEDGED_S
+        while stage.progress.acknowledged < sent and stage.recorder.now() < give_up_at:
+            self.sleep(_POLL_S)
 
     def _drained(self, stage: Stage) -> None:
         done, seen = wait_drained(
@@ -118,9 +137,9 @@ class Restoring:
         if owner is None:
             raise InfrastructureError("subject.client_id does not tell which instance is at work")
         other = next(each for each in subject.instances if each != owner)
-        there, before = self._contents(stage), self._committed(stage)
-        began = stage.recorder.now()
+        there, began = self._contents(stage), stage.recorder.now()
         subject.terminate(owner)
+        before = self._committed(stage)  # its last commit is one of its end
         subject.wipe(owner)
         seconds = self._restore_s(stage, other, since=began, there=there, before=before)
         subject.start(owner)

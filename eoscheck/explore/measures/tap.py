@@ -25,12 +25,13 @@ class Tap:
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.over = threading.Event()
         self._sleep = sleep
+        self.sent = 0
         self._more = 0
         self._lock = threading.Lock()
 
     def pour(self, records: int) -> None:
-        """Returns when they have been handed to the client. Raises InfrastructureError where that
-        takes longer than ten minutes."""
+        """Returns when they have been handed to the client; `sent` counts them then. Raises
+        InfrastructureError where that takes longer than ten minutes."""
         with self._lock:
             self._more += records
         give_up_at = time.monotonic() + _POUR_S
@@ -60,11 +61,15 @@ class Tap:
             if identity is None:
                 raise UsageError("audit.id finds nothing in the load's own records")
             sender.send(identity, key, value, intended)
+            self.sent += 1
 
         try:
             while not stop.is_set():
-                for _ in range(self._take()):
+                chunk = min(self._left(), _CHUNK)
+                for _ in range(chunk):
                     send(now())
+                with self._lock:
+                    self._more -= chunk
                 while next_at <= now():
                     send(next_at)
                     next_at += 1 / spec.rate
@@ -78,9 +83,3 @@ class Tap:
     def _left(self) -> int:
         with self._lock:
             return self._more
-
-    def _take(self) -> int:
-        with self._lock:
-            taken = min(self._more, _CHUNK)
-            self._more -= taken
-            return taken
