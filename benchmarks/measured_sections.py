@@ -36,6 +36,8 @@ def against(estimate: Estimate, rule: tuple[float, float]) -> str:
         return "more"
     if low <= estimate.low and estimate.high <= high:
         return "as the rule says"
+    if estimate.low < low and high < estimate.high:
+        return "not known: the interval holds all of it"
     inside = low <= estimate.value <= high
     return f"{'as the rule says' if inside else 'outside of it'}, within the noise"
 
