@@ -14,7 +14,7 @@ from benchmarks.measured_sections import Named, sections
 from benchmarks.picture import picture
 from benchmarks.subjects import ROOT
 from eoscheck.errors import EoscheckError
-from eoscheck.report.measured import read_measured
+from eoscheck.explore.measures.folder import read_measured
 
 IMAGES = ROOT / "docs/images"
 _PREFACE = """\

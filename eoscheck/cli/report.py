@@ -8,13 +8,14 @@ import click
 
 from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.result import MATRIX_FILE
+from eoscheck.explore.measures.folder import read_measured
 from eoscheck.measure.measured import MEASURED_FILE
 from eoscheck.report.beside import REPORT_FILE
 from eoscheck.report.charts import NoCharts, chart_library
 from eoscheck.report.folders import read_folders
 from eoscheck.report.heatmap import read_matrix, write_matrix
 from eoscheck.report.html import write_html
-from eoscheck.report.measured import read_measured, write_measures
+from eoscheck.report.measured import write_measures
 
 
 @click.command(

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from eoscheck.errors import UsageError
-from eoscheck.measure.measured import MEASURED_FILE, Measured
+from eoscheck.measure.measured import Measured
 from eoscheck.report.html import inert_json, render_page, write_page
 from eoscheck.report.measure_view import OUTCOMES, measure_view
 
@@ -21,15 +18,6 @@ def write_measured(measured: Measured, *, path: Path) -> Path:
 def write_measures(measures: Sequence[Measured], *, path: Path) -> Path:
     """The same of several, one below the other."""
     return write_page(render_measures(measures), path=path)
-
-
-def read_measured(folder: Path) -> Measured:
-    """As a measure left it there. Raises UsageError where it is not of this version."""
-    path = folder / MEASURED_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Measured)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a measure of this version: {error}") from error
 
 
 def render_measures(measures: Sequence[Measured]) -> str:

@@ -8,9 +8,10 @@ from click.testing import CliRunner
 
 from eoscheck.cli.report import command
 from eoscheck.errors import UsageError
+from eoscheck.explore.measures.folder import read_measured
 from eoscheck.measure.measured import MEASURED_FILE, Measured, RecoveryMeasure
 from eoscheck.report.measure_view import interval_panels
-from eoscheck.report.measured import read_measured, render_measures, write_measured
+from eoscheck.report.measured import render_measures, write_measured
 from tests.unit.report import measured_samples as samples
 from tests.unit.report.pages import Page, read
 
