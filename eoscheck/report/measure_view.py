@@ -28,7 +28,7 @@ from eoscheck.report.drawing import (
     stacked_bars,
     strip_plot,
 )
-from eoscheck.report.panel import Datum, Panel, Scale, Series, linear, logarithmic, panel
+from eoscheck.report.panel import Datum, Panel, Scale, Series, linear, log_time, logarithmic, panel
 
 OUTCOMES = {"met": "pass", "not met": "fail", "not yet known": "unknown"}
 _STEPS_OF_A_CURVE = 48
@@ -132,7 +132,7 @@ def interval_panels(measure: CommitIntervalMeasure) -> list[Panel]:
     x = logarithmic(intervals, ticks=intervals)
     drawn: list[tuple[str, list[Series], Callable[..., Scale], Callable[[float], str]]] = [
         ("Throughput, records a second", [throughput], linear, numbers.compact),
-        (f"Latency at {numbers.rate(measure.rate)}", latency, logarithmic, numbers.short_duration),
+        (f"Latency at {numbers.rate(measure.rate)}", latency, log_time, numbers.short_duration),
         ("Reprocessed after a kill, records", [reprocessed], linear, numbers.compact),
         ("First output after a kill", [recovered], linear, numbers.short_duration),
     ]
@@ -174,7 +174,7 @@ def restore_panel(measure: RestoreMeasure) -> Panel:
         "Seconds of a restore against megabytes of state, a task",
         [each for each in series if each.data],
         x=x,
-        y=logarithmic(value for value in _heights(series, most=10.0) if value > 0),
+        y=log_time(_heights(series, most=10.0)),
         x_text=numbers.megabytes,
         y_text=numbers.short_duration,
         height=260,

@@ -45,10 +45,10 @@ def percent(share: float | None) -> str:
 
 def short_duration(seconds: float) -> str:
     """For axes: 100 ms, 3 s, 5 min, without digits that say nothing."""
-    for limit, factor, unit in ((0.001, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s")):
+    for limit, factor, unit in ((0.001, 1e6, "µs"), (1.0, 1e3, "ms"), (60.0, 1.0, "s")):
         if abs(seconds) < limit * 0.99999:
             return f"{seconds * factor:.4g} {unit}" if seconds else "0"
-    return f"{seconds / 60:.4g} min" if seconds < 7200 else f"{seconds / 3600:.4g} h"
+    return f"{seconds / 60:.4g} min" if seconds < 3600 else f"{seconds / 3600:.4g} h"
 
 
 def compact(value: float) -> str:

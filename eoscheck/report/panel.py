@@ -13,6 +13,12 @@ from dataclasses import dataclass
 from eoscheck.report.drawing import Tick, axis
 
 HEIGHT = 190
+_FEW_TIMES = (*(10.0**power for power in range(-6, 2)), 60.0, 600.0, 3600.0, 36e3, 36e4, 36e5)
+_TIMES = (
+    *(factor * 10.0**power for power in range(-6, 1) for factor in (1, 2, 5)),
+    *(10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0),
+    *(3600.0 * hours for hours in (1, 2, 5, 10, 20, 50, 100)),
+)
 _TOP, _BOTTOM = 10, 8
 
 
@@ -129,6 +135,20 @@ def logarithmic(values: Iterable[float], *, ticks: Sequence[float] | None = None
     if low == high:
         low, high = low / 2, high * 2
     return Scale(low=low, high=high, ticks=[n for n in round_numbers if low <= n <= high], log=True)
+
+
+def log_time(values: Iterable[float]) -> Scale:
+    """Of seconds: times that people say, between and around the values; fewer where they reach
+    far."""
+    known = [value for value in values if value > 0] or [1.0]
+    low, high = min(known), max(known)
+    times = _FEW_TIMES if high / low > 300 else _TIMES
+    below = max((time for time in times if time <= low * 1.0001), default=low)
+    above = min((time for time in times if time >= high * 0.9999), default=high)
+    if below == above:
+        below, above = below / 2, above * 2
+    ticks = [time for time in times if below <= time <= above]
+    return Scale(low=below, high=above, ticks=ticks, log=True)
 
 
 def panel(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from eoscheck.measure.figures import LatencyFigure
 from eoscheck.report import numbers
-from eoscheck.report.panel import Datum, Panel, Scale, Series, logarithmic, panel
+from eoscheck.report.panel import Datum, Panel, Scale, Series, log_time, panel
 
 _QUANTILES = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p99.9", "p999"), ("max", "max"))
 """Equally far apart: each has a tenth of the records above it that the one before has."""
@@ -26,7 +26,7 @@ def latency_panel(title: str, figures: Sequence[tuple[str, LatencyFigure]]) -> P
         title,
         series,
         x=Scale(low=-0.15, high=last + 0.15, ticks=range(last + 1)),
-        y=logarithmic(datum.y for each in series for datum in each.data),
+        y=log_time(datum.y for each in series for datum in each.data),
         x_text=lambda place: _QUANTILES[round(place)][0],
         y_text=numbers.short_duration,
     )

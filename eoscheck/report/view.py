@@ -229,7 +229,7 @@ def _output(run: RunResult) -> list[Tile]:
     audit = run.audit
     tiles = [Tile(label="committed", value=committed(run))]
     aborted = [each.aborted_records for each in audit.transactions if each.topic == audit.output]
-    tiles += [Tile(label="aborted, not to be read", value=number) for number in aborted]
+    tiles += [Tile(label="aborted outputs", value=number) for number in aborted]
     for code in [*_ALWAYS, *(code for code in Code if code not in _ALWAYS)]:
         anomalies, allowed = audit.anomalies.get(code, 0), audit.allowed.get(code, 0)
         if code in _ALWAYS or anomalies + allowed:

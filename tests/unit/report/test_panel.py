@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eoscheck.report.panel import Datum, Series, linear, logarithmic, panel
+from eoscheck.report.numbers import short_duration
+from eoscheck.report.panel import Datum, Series, linear, log_time, logarithmic, panel
 
 
 @given(st.lists(st.floats(1e-4, 1e6), min_size=1))
@@ -47,3 +48,25 @@ def test_what_a_logarithmic_axis_cannot_show_lies_on_its_floor() -> None:
     )
     never, floor = chart.lines[0].marks
     assert never.y == pytest.approx(floor.y)
+
+
+@given(st.lists(st.floats(1e-4, 1e6), min_size=1))
+def test_an_axis_of_times_encloses_them_and_has_a_few_that_people_say(values: list[float]) -> None:
+    scale = log_time(values)
+    assert scale.low <= min(values) * 1.0001
+    assert scale.high >= max(values) * 0.9999
+    assert 1 <= len(scale.ticks) <= 14
+    for tick in scale.ticks:
+        assert float(short_duration(tick).split()[0]) in {
+            1,
+            2,
+            5,
+            10,
+            20,
+            30,
+            50,
+            100,
+            200,
+            500,
+            1000,
+        }
