@@ -1,4 +1,4 @@
-"""The committed gallery is what the README says it is: real, whole, small, and of these verdicts."""
+"""The committed gallery is what the README says: real, whole, small, and of these verdicts."""
 
 from __future__ import annotations
 
