@@ -67,7 +67,7 @@ def test_a_failure_reads_like_an_assertion(pytester: pytest.Pytester) -> None:
             "E *EosFailure: Exactly-once did not hold: 37 × LOST, 3 × WRONG_RESULT",
             "E *test_app?wrong-seed-7?, seed 7, on no Kafka",
             "E *LOST: an input that counts as processed never came out",
-            "E *payments-0 @ 1200, identity 2000: below the group's committed offset*",
+            "E *payments-1 @ 1201, identity 2001: below the group's committed offset*",
             "E *transactional id: payments-7f3a-0",
             "E *and 35 more",
             "E *fault at *: kill of instance * for *",
