@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from eoscheck.audit.findings import Code
+from eoscheck.history import Event
+from eoscheck.measure import from_history
 from eoscheck.report.view import RunView, Tile, remark, run_view
+from tests.unit.measure.histories import fault, seen, sent
 from tests.unit.report import samples
 
 
@@ -48,3 +51,25 @@ def test_remarks_say_how_a_row_is_to_be_read() -> None:
     )
     expected = "not recovered in this run; judged over all partitions; overlapped by another fault"
     assert remark(unclear) == expected
+
+
+def test_recoveries_are_drawn_kind_by_kind_where_there_are_several() -> None:
+    events: list[Event] = [
+        sent(1.0, ("a", 0, 1.0), ("b", 0, 6.0), ("c", 0, 11.0)),
+        fault(2.0, "f1", kind="kill"),
+        fault(9.0, "f2", kind="pause", instance=1),
+        seen(7.0, "a", "b"),
+        seen(13.0, "c"),
+    ]
+    figures = from_history(events)
+    assert list(figures.recovery_by_kind) == ["kill", "pause"]
+    view = run_view(0, samples.changed(samples.passing(), figures=figures))
+    assert view.strips is not None
+    groups = {(strip.group, strip.label): strip for strip in view.strips.strips}
+    [killed] = groups["kill", "First output"].dots
+    [paused] = groups["pause", "First output"].dots
+    assert (killed.point.value, paused.point.value) == (5.0, 4.0)
+    assert "fault 2, pause of instance 1" in paused.point.says
+    one = run_view(0, samples.passing()).strips
+    assert one is not None
+    assert {strip.group for strip in one.strips} == {""}
