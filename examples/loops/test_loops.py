@@ -24,7 +24,7 @@ def eos_faults():
     the app dies before it is told so."""
     return [
         {"kind": "kill", "count": 2},
-        {"kind": "crash-after", "step": "EndTxn(commit)", "count": 2, "within": "5s"},
+        {"kind": "crash-after", "step": "EndTxn(commit)", "count": 2, "within": "30s"},
     ]
 
 
