@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import click
 import msgspec
 
 from eoscheck.cli.dashes import BeforeDashes
-from eoscheck.cli.session import open_session, run_options, scenario_options
+from eoscheck.cli.session import open_session, run_options, setting_options
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.block import Site, check_scenario
@@ -19,9 +18,9 @@ from eoscheck.explore.crashpoints.matrix import run_matrix
 from eoscheck.explore.crashpoints.options import CLIENT_TIMEOUT_S, HALVINGS, Options
 from eoscheck.report.heatmap import matrix_json, print_matrix, write_matrix
 from eoscheck.report.heatmap_live import MatrixProgress
-from eoscheck.run.naming import new_run_id, repeat_command, scenario_words
+from eoscheck.run.naming import new_run_id
 from eoscheck.run.needs import cluster_needs
-from eoscheck.run.scenario import load_scenario
+from eoscheck.run.setting import Setting
 
 DEFAULT = "crashpoints"
 
@@ -64,11 +63,11 @@ DEFAULT = "crashpoints"
     show_default=True,
     help="So often the load of a red cell that was tried alone is halved, while it stays red.",
 )
-@scenario_options
+@setting_options
 @run_options
 def command(
     *,
-    scenario: str,
+    setting: Setting,
     full: bool,
     learn_only: bool,
     names: tuple[str, ...],
@@ -76,12 +75,8 @@ def command(
     stop_after: int | None,
     halvings: int,
     seed: int | None,
-    overrides: tuple[str, ...],
-    base: Path | None,
-    guarantee: str | None,
     report: Path,
     output_format: str,
-    subject: tuple[str, ...],
 ) -> int:
     """Learn which steps of the protocol the app of SCENARIO performs, and break each one on
     purpose: the matrix of steps and actions, cell by cell on one live cluster, each judged.
@@ -95,36 +90,26 @@ def command(
     if learn_only and (cells or full):
         raise UsageError("--learn-only breaks nothing: leave out --cell and --full")
     give_up_s = parse_duration(client_timeout, what="--client-timeout")
-    load = partial(
-        load_scenario,
-        scenario,
-        base=base,
-        guarantee=guarantee,
-        overrides=overrides,
-        command=subject,
-    )
-    loaded = msgspec.structs.replace(load(), trace=True)
+    loaded = msgspec.structs.replace(setting.load(), trace=True)
     check_scenario(loaded)  # refused before a broker is started for it
     seed = loaded.seed if seed is None else seed
 
     def repeat(chosen: Sequence[Cell], settings: Sequence[str]) -> str:
         words: list[object] = ["crashpoints"]
-        words += [scenario] if scenario != DEFAULT else []
+        words += [setting.source] if setting.source != DEFAULT else []
         words += ["--seed", seed]
         cells = [cell.name for cell in chosen] or names
         words += [word for name in cells for word in ("--cell", name)]
         words += ["--full"] if full and not chosen else []
         words += ["--learn-only"] if learn_only else []
         words += ["--client-timeout", client_timeout]
-        changed = [*overrides, *settings]
-        words += scenario_words(base=base, guarantee=guarantee, overrides=changed)
-        return repeat_command(words, subject=subject)
+        return setting.under(*settings).repeat(words)
 
     folder = report / new_run_id(f"{loaded.name}-matrix")
     with open_session(loaded.cluster, cluster_needs(loaded)) as session:
         assert session.wire is not None, "it was asked for"
         result = run_matrix(
-            lambda run_id: load(run_id=run_id),
+            lambda run_id: setting.load(run_id=run_id),
             site=Site(cluster=session.cluster, supervisor=session.supervisor, wire=session.wire),
             folder=folder,
             repeat=repeat,

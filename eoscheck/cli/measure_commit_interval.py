@@ -9,14 +9,13 @@ import click
 from eoscheck.cli.dashes import BeforeDashes
 from eoscheck.cli.measure_text import interval_table
 from eoscheck.cli.measured import show_measured
-from eoscheck.cli.session import kafka_image_option, open_session, run_options
+from eoscheck.cli.session import change_options, open_session, run_options
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.explore.measures.commit_interval import Sweep, SweepPlan
 from eoscheck.explore.measures.folder import measure_folder
 from eoscheck.explore.measures.settings import BASE_SCENARIO, with_defaults
 from eoscheck.measure.objective import parse_objective
-from eoscheck.run.naming import repeat_command, scenario_words
 from eoscheck.run.setting import Setting
 
 INTERVALS = "10ms,30ms,100ms,300ms,1s,3s"
@@ -77,14 +76,7 @@ Examples:
     help="The largest backlog: intervals that need more are left out.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same order.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replaces one value of the scenario, as in subject.instances=2.",
-)
-@kafka_image_option
+@change_options
 @run_options
 def command(
     *,
@@ -99,7 +91,6 @@ def command(
     records: int,
     seed: int,
     overrides: tuple[str, ...],
-    kafka_image: str | None,
     report: Path,
     output_format: str,
     subject: tuple[str, ...],
@@ -113,11 +104,10 @@ def command(
 
     Exit code: 0 measured, 1 an anomaly in a run with kills, 2 unknown, or not measured.
     """
-    if kafka_image is not None:
-        overrides = (*overrides, "cluster.provider=docker", f"cluster.image={kafka_image}")
     point, point_s = _recovery_point(recovery_point)
+    given = Setting(source=scenario, overrides=overrides, command=subject)
     plan = SweepPlan(
-        setting=with_defaults(Setting(source=scenario, overrides=overrides, command=subject)),
+        setting=with_defaults(given),
         intervals=tuple(
             parse_duration(each.strip(), what="--intervals") for each in intervals.split(",")
         ),
@@ -136,7 +126,7 @@ def command(
     words += [] if recovery_point is None else ["--recovery-point", recovery_point]
     words += ["--rounds", rounds, "--seconds", f"{seconds:g}", "--kills", kills]
     words += [] if rate is None else ["--rate", f"{rate:g}"]
-    words += ["--records", records, "--seed", seed, *scenario_words(overrides=overrides)]
+    words += ["--records", records, "--seed", seed]
     loaded = plan.setting.load()
     folder = measure_folder(report, what="commit-interval", scenario=loaded.name)
     with open_session(loaded.cluster) as session:
@@ -144,7 +134,7 @@ def command(
             plan=plan,
             ground=session,
             folder=folder,
-            repeat=repeat_command(words, subject=subject),
+            repeat=given.repeat(words),
             watch=session.watch,
             progress=session.progress,
         ).measure()

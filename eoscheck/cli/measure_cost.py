@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from eoscheck.cli.dashes import BeforeDashes
 from eoscheck.cli.measure_text import cost_table
 from eoscheck.cli.measured import show_measured
-from eoscheck.cli.session import kafka_image_option, open_session, run_options
+from eoscheck.cli.session import change_options, open_session, run_options
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.explore.measures.cost import CostPlan, measure
@@ -20,7 +21,6 @@ from eoscheck.explore.measures.settings import (
     baseline_of,
     with_defaults,
 )
-from eoscheck.run.naming import repeat_command, scenario_words
 from eoscheck.run.setting import Setting
 
 
@@ -85,14 +85,7 @@ Examples:
     help="At which shares of the slower side's saturation throughput.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same records.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replaces one value of both sides' scenario, as in subject.instances=2.",
-)
-@kafka_image_option
+@change_options
 @run_options
 def command(
     *,
@@ -107,7 +100,6 @@ def command(
     shares: str,
     seed: int,
     overrides: tuple[str, ...],
-    kafka_image: str | None,
     report: Path,
     output_format: str,
     subject: tuple[str, ...],
@@ -121,13 +113,9 @@ def command(
     """
     if baseline is not None and (subject or baseline_set):
         raise click.UsageError("BASELINE is the baseline: leave out --baseline-set and COMMAND")
-    if kafka_image is not None:
-        overrides = (*overrides, "cluster.provider=docker", f"cluster.image={kafka_image}")
-    sides = [
-        with_defaults(Setting(source=source, overrides=overrides, command=subject))
-        for source in (measured, baseline)
-        if source is not None
-    ]
+    given = Setting(source=measured, overrides=overrides, command=subject)
+    sources = [measured] if baseline is None else [measured, baseline]
+    sides = [with_defaults(replace(given, source=source)) for source in sources]
     if commit_interval is not None:
         interval_s = parse_duration(commit_interval, what="--commit-interval")
         sides = [at_interval(side, interval_s) for side in sides]
@@ -152,7 +140,6 @@ def command(
         shares,
         "--seed",
         seed,
-        *scenario_words(overrides=overrides),
     ]
     scenario = plan.measured.load()
     folder = measure_folder(report, what="cost", scenario=scenario.name)
@@ -161,7 +148,7 @@ def command(
             plan,
             ground=session,
             folder=folder,
-            repeat=repeat_command(words, subject=subject),
+            repeat=given.repeat(words),
             progress=session.progress,
         )
     table = "" if result.cost is None else cost_table(result.cost)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ import msgspec
 from eoscheck.audit.findings import Verdict
 from eoscheck.cli.dashes import BeforeDashes
 from eoscheck.cli.measured import as_table, show_measured
-from eoscheck.cli.session import open_session, run_options, scenario_options
+from eoscheck.cli.session import open_session, run_options, setting_options
 from eoscheck.errors import UsageError
 from eoscheck.explore.measures.folder import measure_folder
 from eoscheck.explore.measures.kinds import DOWN, TITLES, Kinds
@@ -22,10 +21,9 @@ from eoscheck.measure.figures import Distribution
 from eoscheck.measure.measured import KindFigure, Measured, RecoveryMeasure
 from eoscheck.measure.objective import parse_objective
 from eoscheck.report import numbers
-from eoscheck.run.naming import repeat_command, scenario_words
 from eoscheck.run.needs import cluster_needs
 from eoscheck.run.result import RunResult
-from eoscheck.run.scenario import load_scenario
+from eoscheck.run.setting import Setting
 
 DEFAULT = "measure-recovery"
 _LATE_S = 2.0
@@ -59,22 +57,18 @@ Examples:
     metavar="pNN=DURATION",
     help="What a recovery may take, as in p99=5s: met, not met, or not yet known.",
 )
-@scenario_options
+@setting_options
 @run_options
 def command(
     *,
-    scenario: str,
+    setting: Setting,
     kinds: str,
     repetitions: int,
     downs: tuple[str, ...],
     objective: str | None,
     seed: int | None,
-    overrides: tuple[str, ...],
-    base: Path | None,
-    guarantee: str | None,
     report: Path,
     output_format: str,
-    subject: tuple[str, ...],
 ) -> int:
     """Repeat faults of each kind on the app of SCENARIO, whose own faults are put aside, and tell
     how long its recoveries take: quantiles with 95 % bounds, phases, reprocessed records. Each
@@ -91,29 +85,24 @@ def command(
         down=dict(_down(each) for each in downs),
     )
     wanted = None if objective is None else parse_objective(objective)
-    load = partial(
-        load_scenario,
-        scenario,
-        base=base,
-        guarantee=guarantee,
-        overrides=overrides,
-        command=subject,
-    )
-    loaded = load()
+    loaded = setting.load()
     names, notes = chosen.possible(loaded)
     loaded = msgspec.structs.replace(loaded, faults=[chosen.table(each, loaded) for each in names])
     seed = loaded.seed if seed is None else seed
-    words: list[object] = ["measure", "recovery", *([] if scenario == DEFAULT else [scenario])]
+    words: list[object] = [
+        "measure",
+        "recovery",
+        *([] if setting.source == DEFAULT else [setting.source]),
+    ]
     words += ["--kinds", ",".join(chosen.names), "--repetitions", repetitions, "--seed", seed]
     words += [word for down in downs for word in ("--down", down)]
     words += [] if objective is None else ["--objective", objective]
-    words += scenario_words(base=base, guarantee=guarantee, overrides=overrides)
-    repeat = repeat_command(words, subject=subject)
+    repeat = setting.repeat(words)
     folder = measure_folder(report, what="recovery", scenario=loaded.name)
     done: list[KindMeasured] = []
     with open_session(loaded.cluster, cluster_needs(loaded)) as session:
         recoveries = Recoveries(
-            load=lambda run_id: load(run_id=run_id),
+            load=lambda run_id: setting.load(run_id=run_id),
             kinds=chosen,
             objective=wanted,
             seed=seed,

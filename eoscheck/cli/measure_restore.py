@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -13,7 +12,7 @@ import click
 from eoscheck.audit.findings import Verdict
 from eoscheck.cli.dashes import BeforeDashes
 from eoscheck.cli.measured import as_table, show_measured
-from eoscheck.cli.session import open_session, run_options, scenario_options
+from eoscheck.cli.session import open_session, run_options, setting_options
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.explore.measures.folder import measure_folder
@@ -21,7 +20,7 @@ from eoscheck.explore.measures.recovery import verdict_notes
 from eoscheck.explore.measures.restore import (
     Restored,
     Restores,
-    Setting,
+    Variant,
     check_sizes,
     holds,
     parse_size,
@@ -31,9 +30,8 @@ from eoscheck.explore.measures.restore_told import headline, notes, size
 from eoscheck.measure.extrapolation import fitted
 from eoscheck.measure.measured import Measured, Objective, RestoreMeasure
 from eoscheck.report import numbers
-from eoscheck.run.naming import repeat_command, scenario_words
 from eoscheck.run.needs import cluster_needs
-from eoscheck.run.scenario import load_scenario
+from eoscheck.run.setting import Setting
 
 DEFAULT = "measure-restore"
 _QUANTILE = 0.95
@@ -82,11 +80,11 @@ Examples:
     help="The sizes again with these arguments for the subject, which give it a standby: two "
     "instances, of which the one at work is stopped and the other one timed.",
 )
-@scenario_options
+@setting_options
 @run_options
 def command(
     *,
-    scenario: str,
+    setting: Setting,
     sizes: str,
     check: str | None,
     repetitions: int,
@@ -96,12 +94,8 @@ def command(
     keys: str | None,
     standby: str | None,
     seed: int | None,
-    overrides: tuple[str, ...],
-    base: Path | None,
-    guarantee: str | None,
     report: Path,
     output_format: str,
-    subject: tuple[str, ...],
 ) -> int:
     """Fill the state of the app of SCENARIO by its load, stop one instance, wipe its state
     directory, start it, and time its restore: for several sizes, and of those a line with its
@@ -119,20 +113,16 @@ def command(
     check_sizes(wanted, check=checked, repetitions=repetitions)
     ahead = [parse_size(each) for each in predict.split(",") if each.strip()]
     goal = None if objective is None else _objective(objective)
-    settings = list(_settings(value_bytes=value_bytes, keys=keys, standby=standby))
-    load = partial(
-        load_scenario,
-        scenario,
-        base=base,
-        guarantee=guarantee,
-        overrides=overrides,
-        command=subject,
-    )
-    loaded = load()
-    for setting in settings:
-        setting.of(loaded)  # refused before a broker is started for it
+    variants = list(_variants(value_bytes=value_bytes, keys=keys, standby=standby))
+    loaded = setting.load()
+    for variant in variants:
+        variant.of(loaded)  # refused before a broker is started for it
     seed = loaded.seed if seed is None else seed
-    words: list[object] = ["measure", "restore", *([] if scenario == DEFAULT else [scenario])]
+    words: list[object] = [
+        "measure",
+        "restore",
+        *([] if setting.source == DEFAULT else [setting.source]),
+    ]
     words += ["--sizes", sizes, "--repetitions", repetitions, "--predict", predict, "--seed", seed]
     for name, value in (
         ("--check", check),
@@ -142,12 +132,11 @@ def command(
         ("--standby", standby),
     ):
         words += [] if value is None else [name, value]
-    words += scenario_words(base=base, guarantee=guarantee, overrides=overrides)
-    repeat = repeat_command(words, subject=subject)
+    repeat = setting.repeat(words)
     folder = measure_folder(report, what="restore", scenario=loaded.name)
     with open_session(loaded.cluster, cluster_needs(loaded)) as session:
         restores = Restores(
-            load=lambda run_id: load(run_id=run_id),
+            load=lambda run_id: setting.load(run_id=run_id),
             repetitions=repetitions,
             seed=seed,
             repeat=repeat,
@@ -157,10 +146,10 @@ def command(
             tell=session.progress,
         )
         done = []
-        for number, setting in enumerate(settings, start=1):
-            session.progress(setting.name)
+        for number, variant in enumerate(variants, start=1):
+            session.progress(variant.name)
             more = [checked] if checked is not None and number == 1 else []
-            done.append(restores.measure(setting, number=number, sizes=[*wanted, *more]))
+            done.append(restores.measure(variant, number=number, sizes=[*wanted, *more]))
     try:
         measure = restore_measure(done, check=checked, predict=ahead, objective=goal)
     except UsageError:
@@ -199,16 +188,16 @@ def _objective(text: str) -> Objective:
     return Objective(quantile=_QUANTILE, seconds=seconds)
 
 
-def _settings(
+def _variants(
     *, value_bytes: str | None, keys: str | None, standby: str | None
-) -> Iterator[Setting]:
-    yield Setting(name="as the scenario has it")
+) -> Iterator[Variant]:
+    yield Variant(name="as the scenario has it")
     for number in _numbers(value_bytes, what="--value-bytes"):
-        yield Setting(name=f"values of {number:,} bytes", noise=number)
+        yield Variant(name=f"values of {number:,} bytes", noise=number)
     for number in _numbers(keys, what="--keys"):
-        yield Setting(name=f"{number:,} keys", keys=number)
+        yield Variant(name=f"{number:,} keys", keys=number)
     if standby is not None:
-        yield Setting(name="with a standby", standby_args=shlex.split(standby))
+        yield Variant(name="with a standby", standby_args=shlex.split(standby))
 
 
 def _numbers(text: str | None, *, what: str) -> list[int]:
@@ -232,7 +221,7 @@ def _rows(restored: Restored) -> Iterator[list[str]]:
         points = [point for each, point in restored.points if each == wanted]
         last = points[-1]
         yield [
-            restored.setting.name if number == 0 else "",
+            restored.variant.name if number == 0 else "",
             size(median(point.megabytes for point in points)),
             str(len(points)),
             numbers.count(last.records),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import click
 
-from eoscheck.cli.session import open_session, run_options, scenario_options, show
+from eoscheck.cli.session import open_session, run_options, setting_options, show
 from eoscheck.report.folders import as_demo
-from eoscheck.run.naming import new_run_id, repeat_run
+from eoscheck.run.naming import new_run_id
 from eoscheck.run.needs import cluster_needs
 from eoscheck.run.runner import plan_faults, run_scenario
-from eoscheck.run.scenario import load_scenario
+from eoscheck.run.setting import Setting
 
 
 @click.command(
@@ -21,7 +20,7 @@ from eoscheck.run.scenario import load_scenario
     epilog="Example: eoscheck run kill-exactly-once --seed 7 --set load.rate=500",
 )
 @click.argument("scenario", metavar="SCENARIO")
-@scenario_options
+@setting_options
 @click.option(
     "--trace",
     is_flag=True,
@@ -36,16 +35,12 @@ from eoscheck.run.scenario import load_scenario
 @click.argument("subject", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 def command(
     *,
-    scenario: str,
+    setting: Setting,
     seed: int | None,
-    overrides: tuple[str, ...],
-    base: Path | None,
-    guarantee: str | None,
     trace: bool,
     input_file: str | None,
     report: Path,
     output_format: str,
-    subject: tuple[str, ...],
 ) -> int:
     """Run SCENARIO (a TOML file, or the name of a shipped one) and audit what came out.
 
@@ -55,29 +50,14 @@ def command(
     Exit code: 0 pass, 1 an anomaly, 2 unknown, or the run could not be made.
     """
     if trace:
-        overrides = (*overrides, "trace=true")
+        setting = setting.under("trace=true")
     if input_file is not None:
-        overrides = (*overrides, f"load.input_file={json.dumps(input_file)}")
-    load = partial(
-        load_scenario,
-        scenario,
-        base=base,
-        guarantee=guarantee,
-        overrides=overrides,
-        command=subject,
-    )
-    run_id = new_run_id(load().name)
-    loaded = load(run_id=run_id)
+        setting = setting.under(f"load.input_file={json.dumps(input_file)}")
+    run_id = new_run_id(setting.load().name)
+    loaded = setting.load(run_id=run_id)
     seed = loaded.seed if seed is None else seed
     plan_faults(loaded, seed=seed)  # refused before a broker is started for it
-    repeat = repeat_run(
-        scenario,
-        seed=seed,
-        base=base,
-        guarantee=guarantee,
-        overrides=overrides,
-        subject=subject,
-    )
+    repeat = setting.repeat(["run", setting.source, "--seed", seed])
     needs = cluster_needs(loaded)
     with open_session(loaded.cluster, needs) as session, session.watch(loaded.title) as listener:
         result = run_scenario(

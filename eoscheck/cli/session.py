@@ -23,6 +23,7 @@ from eoscheck.report.terminal import print_demo
 from eoscheck.run.needs import ClusterNeeds
 from eoscheck.run.opened import Opened, opened
 from eoscheck.run.result import DemoResult
+from eoscheck.run.setting import Setting
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -61,9 +62,8 @@ def provider_for(kafka_image: str | None) -> Provider:
     return "embedded" if kafka_image is None else "docker"
 
 
-def scenario_options(command: _Command) -> _Command:
-    """`--seed`, `--set`, `--base`, `--guarantee`, `--kafka-image`: what one scenario, or each of
-    many, runs with. The last one reaches the command among its `overrides`."""
+def change_options(command: _Command) -> _Command:
+    """`--set` and `--kafka-image`, which reach the command together, as `overrides`."""
 
     @wraps(command)
     def on_image(*, kafka_image: str | None, overrides: tuple[str, ...], **options: Any) -> Any:
@@ -71,28 +71,58 @@ def scenario_options(command: _Command) -> _Command:
             overrides = (*overrides, "cluster.provider=docker", f"cluster.image={kafka_image}")
         return command(overrides=overrides, **options)
 
-    function = kafka_image_option(cast("_Command", on_image))
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Replaces one value of the scenario, as in load.rate=500. May be repeated.",
+    )(kafka_image_option(cast("_Command", on_image)))
+
+
+def scenario_options(command: _Command) -> _Command:
+    """`change_options`, `--seed`, `--base` and `--guarantee`: what one scenario, or each of many,
+    runs with."""
     function = click.option(
         "--guarantee",
         type=click.Choice([each.value for each in Guarantee]),
         help="Run and judge it under this one; default: the scenario's.",
-    )(function)
+    )(change_options(command))
     function = click.option(
         "--base",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="A file with your app (topics, subject, load, audit) instead of the one that the "
         "scenario extends: the same faults for another subject.",
     )(function)
-    function = click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Replaces one value of the scenario, as in load.rate=500. May be repeated.",
-    )(function)
     return click.option(
         "--seed", type=int, help="Replaces the scenario's seed: the same seed, the same run."
     )(function)
+
+
+def setting_options(command: _Command) -> _Command:
+    """`scenario_options`, and the arguments SCENARIO and COMMAND with what these options change:
+    one `setting`."""
+
+    @wraps(command)
+    def with_setting(
+        *,
+        scenario: str,
+        base: Path | None,
+        guarantee: str | None,
+        overrides: tuple[str, ...],
+        subject: tuple[str, ...],
+        **options: Any,
+    ) -> Any:
+        setting = Setting(
+            source=scenario,
+            base=base,
+            guarantee=guarantee,
+            overrides=overrides,
+            command=subject,
+        )
+        return command(setting=setting, **options)
+
+    return scenario_options(cast("_Command", with_setting))
 
 
 @dataclass(frozen=True, kw_only=True)

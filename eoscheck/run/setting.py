@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from eoscheck.load.spec import LoadSpec
+from eoscheck.run.naming import repeat_command, scenario_words
 from eoscheck.run.scenario import Scenario, load_scenario
 
 
@@ -34,6 +36,11 @@ class Setting:
     def under(self, *overrides: str) -> Setting:
         """The same, with more that is different."""
         return replace(self, overrides=(*self.overrides, *overrides))
+
+    def repeat(self, words: Sequence[object]) -> str:
+        """The command of these words, with what is different here and the subject's command."""
+        options = scenario_words(base=self.base, guarantee=self.guarantee, overrides=self.overrides)
+        return repeat_command([*words, *options], subject=self.command)
 
 
 def plain_load(load: LoadSpec, *, rate: float | None = None) -> LoadSpec:

@@ -36,7 +36,7 @@ def parse_size(text: str) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Variant:
     """What is changed for one run: None is as the scenario has it."""
 
     name: str
@@ -71,10 +71,10 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Restored:
-    """The restores of one setting, each with the size that was wanted (MB). `by`: how they were
+    """The restores of one variant, each with the size that was wanted (MB). `by`: how they were
     timed; `waits`: seconds until each one began, where that is no part of it."""
 
-    setting: Setting
+    variant: Variant
     points: Sequence[tuple[float, RestorePoint]]
     by: str
     waits: Sequence[float]
@@ -83,7 +83,7 @@ class Restored:
 
 @dataclass(frozen=True, kw_only=True)
 class Restores:
-    """Measures one setting after the other. `watch` and `tell` as for recoveries."""
+    """Measures one variant after the other. `watch` and `tell` as for recoveries."""
 
     load: Callable[[str], Scenario]
     repetitions: int
@@ -94,15 +94,15 @@ class Restores:
     watch: Callable[[str], AbstractContextManager[Callable[[Event], None]]]
     tell: Callable[[str], None]
 
-    def measure(self, setting: Setting, *, number: int, sizes: Sequence[float]) -> Restored:
+    def measure(self, variant: Variant, *, number: int, sizes: Sequence[float]) -> Restored:
         """Raises UsageError or InfrastructureError where its run cannot be made."""
         run_id = self.folder.run_id(number)
-        scenario = setting.of(self.load(run_id))
+        scenario = variant.of(self.load(run_id))
         tap = Tap()
         act = Restoring(
             sizes=sorted(sizes),
             repetitions=self.repetitions,
-            standby=setting.standby_args is not None,
+            standby=variant.standby_args is not None,
             tap=tap,
             tell=self.tell,
         )
@@ -122,7 +122,7 @@ class Restores:
                 )
         finally:
             forget_topics(self.ground.cluster, run_id)
-        return Restored(setting=setting, points=act.points, by=act.by, waits=act.waits, run=run)
+        return Restored(variant=variant, points=act.points, by=act.by, waits=act.waits, run=run)
 
 
 def restore_measure(
@@ -132,7 +132,7 @@ def restore_measure(
     predict: Sequence[float],
     objective: Objective | None,
 ) -> RestoreMeasure:
-    """The line is fitted to the first setting alone, without the size `check`, which it is held
+    """The line is fitted to the first variant alone, without the size `check`, which it is held
     against. Raises UsageError where there is no line."""
     first = [(size, point) for size, point in done[0].points]
     line = fitted([point for size, point in first if size != check])

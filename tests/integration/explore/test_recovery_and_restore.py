@@ -13,7 +13,7 @@ from eoscheck.cluster import Cluster
 from eoscheck.explore.measures.folder import MeasureFolder, measure_folder
 from eoscheck.explore.measures.kinds import Kinds
 from eoscheck.explore.measures.recovery import Recoveries
-from eoscheck.explore.measures.restore import Restores, Setting, restore_measure
+from eoscheck.explore.measures.restore import Restores, Variant, restore_measure
 from eoscheck.history import Event
 from eoscheck.process import Supervisor
 from eoscheck.run.opened import Opened
@@ -84,7 +84,7 @@ def test_state_is_filled_wiped_and_restored_with_and_without_a_standby(
         watch=unwatched,
         tell=lambda _line: None,
     )
-    alone = restores.measure(Setting(name="alone"), number=1, sizes=[2.0, 4.0, 6.0])
+    alone = restores.measure(Variant(name="alone"), number=1, sizes=[2.0, 4.0, 6.0])
     assert alone.run.verdict is Verdict.PASS, alone.run.reasons
     assert [round(size) for size, _ in alone.points] == [2, 4, 6]
     assert all(wanted * 0.9 <= point.megabytes <= wanted * 2 for wanted, point in alone.points)
@@ -93,7 +93,7 @@ def test_state_is_filled_wiped_and_restored_with_and_without_a_standby(
     assert len(alone.waits) == 3
 
     warm = restores.measure(
-        Setting(name="warm", standby_args=["--num-standby-replicas", "1"]), number=2, sizes=[2.0]
+        Variant(name="warm", standby_args=["--num-standby-replicas", "1"]), number=2, sizes=[2.0]
     )
     assert warm.run.verdict is Verdict.PASS, warm.run.reasons
     assert all(point.standby for _, point in warm.points)

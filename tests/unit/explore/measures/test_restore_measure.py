@@ -12,7 +12,7 @@ from eoscheck.cli.main import cli
 from eoscheck.errors import UsageError
 from eoscheck.explore.measures.restore import (
     Restored,
-    Setting,
+    Variant,
     check_sizes,
     holds,
     parse_size,
@@ -41,7 +41,7 @@ def restored(at_check: float, *, sizes: Sequence[float] = (10.0, 20.0, 40.0)) ->
     ]
     points.append((160.0, point(160.0, at_check)))
     return Restored(
-        setting=Setting(name=NAME), points=points, by="somehow", waits=[1.5], run=samples.passing()
+        variant=Variant(name=NAME), points=points, by="somehow", waits=[1.5], run=samples.passing()
     )
 
 
@@ -66,11 +66,11 @@ def test_sizes_that_give_no_line_are_refused() -> None:
         check_sizes([10, 20], check=20, repetitions=2)
 
 
-def test_a_setting_changes_the_load_and_gives_a_standby() -> None:
+def test_a_variant_changes_the_load_and_gives_a_standby() -> None:
     scenario = load_scenario("measure-restore")
-    plain = Setting(name="x").of(scenario)
+    plain = Variant(name="x").of(scenario)
     assert (plain.subject.instances, plain.load.noise) == (1, scenario.load.noise)
-    varied = Setting(name="x", keys=7, noise=50, standby_args=["--num-standby-replicas", "1"])
+    varied = Variant(name="x", keys=7, noise=50, standby_args=["--num-standby-replicas", "1"])
     changed = varied.of(scenario)
     assert (changed.load.keys, changed.load.noise, changed.subject.instances) == (7, 50, 2)
     assert changed.subject.args[-1] == "1"
@@ -78,7 +78,7 @@ def test_a_setting_changes_the_load_and_gives_a_standby() -> None:
 
 def test_the_size_of_a_value_needs_a_load_that_has_it() -> None:
     with pytest.raises(UsageError, match=r"\{noise\}"):
-        Setting(name="x", noise=50).of(load_scenario("measure-recovery"))
+        Variant(name="x", noise=50).of(load_scenario("measure-recovery"))
 
 
 def test_the_line_is_held_against_a_size_that_it_does_not_know() -> None:
