@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from eoscheck.cli import crashpoints
 from eoscheck.errors import EoscheckError, UsageError
+from eoscheck.run import setting
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +72,7 @@ def test_what_stands_after_the_dashes_is_the_command_with_a_scenario_or_without(
         asked.append((source, options["command"]))
         raise UsageError("enough")
 
-    monkeypatch.setattr(crashpoints, "load_scenario", load)
+    monkeypatch.setattr(setting, "load_scenario", load)
     words = ["--seed", "3", *scenario, "--", "my-app", "--seed", "9"]
     with pytest.raises(UsageError, match="enough"):
         CliRunner().invoke(
