@@ -22,6 +22,9 @@ MEASURED_FILE = "measured.json"
 """In a measure's folder, above its runs' folders: its Measured as JSON."""
 
 
+Outcome = Literal["met", "not met", "not yet known"]
+
+
 class Objective(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asks for: the `quantile` (0.99) of a duration is at most `seconds`."""
 
@@ -34,7 +37,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     needed at least where `n` cannot tell; `why` in one sentence."""
 
     objective: Objective
-    outcome: Literal["met", "not met", "not yet known"]
+    outcome: Outcome
     n: int
     more: int | None
     why: str

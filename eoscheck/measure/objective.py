@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.measure.extra import load
-from eoscheck.measure.measured import Judgement, Objective
+from eoscheck.measure.measured import Judgement, Objective, Outcome
 from eoscheck.measure.quantiles import CONFIDENCE
 
 _FORM = re.compile(r"p(\d{1,2}(?:\.\d+)?)=(.+)")
@@ -56,9 +56,9 @@ def judge(objective: Objective, durations: Sequence[float], *, censored: int = 0
 
 
 def _judged(
-    objective: Objective, outcome: str, n: int, why: str, *, more: int | None = None
+    objective: Objective, outcome: Outcome, n: int, why: str, *, more: int | None = None
 ) -> Judgement:
-    return Judgement(objective=objective, outcome=outcome, n=n, more=more, why=why)  # type: ignore[arg-type]
+    return Judgement(objective=objective, outcome=outcome, n=n, more=more, why=why)
 
 
 def _percent(objective: Objective) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,72 +12,34 @@ import msgspec
 
 from eoscheck.audit import run_audit
 from eoscheck.audit.findings import AuditReport
-from eoscheck.audit.identity import parse
 from eoscheck.cluster.brokers import Brokers
 from eoscheck.cluster.provider import Cluster
-from eoscheck.cluster.roles import Roles
 from eoscheck.cluster.topics import NewTopic, create_topics
-from eoscheck.cluster.transactions import TransactionView
 from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import InfrastructureError
-from eoscheck.faults import PlannedFault, Scene, Targets, plan, run_faults
+from eoscheck.faults import PlannedFault, Targets, plan
 from eoscheck.faults.preparing import check_machine, prepare
-from eoscheck.faults.witness import Witness
 from eoscheck.history import (
     Event,
     PhaseStarted,
     Recorder,
-    RunFinished,
     RunStarted,
     read_history,
 )
 from eoscheck.history.progress import Progress
 from eoscheck.measure import from_history
-from eoscheck.network import Network
-from eoscheck.run.background import Background
-from eoscheck.run.drain import data_ends, wait_drained, wait_observed
 from eoscheck.run.environment import describe_environment
-from eoscheck.run.feed import Feed, Wanted, write_load
+from eoscheck.run.feed import Feed
 from eoscheck.run.input import check_input
 from eoscheck.run.judge import as_expected, judge, tally_faults
 from eoscheck.run.needs import has_spares
-from eoscheck.run.observer import (
-    RestartWatch,
-    observe_outputs,
-    sample_changelogs,
-    sample_progress,
-    watch_group,
-)
 from eoscheck.run.opened import Opened
 from eoscheck.run.result import RESULT_FILE, RunResult
 from eoscheck.run.scenario import Scenario
 from eoscheck.run.sequence import sequences
-from eoscheck.run.trace import Traced, read_trace, topic_roles, tracing
+from eoscheck.run.stage import Act, Stage, conduct
+from eoscheck.run.trace import Traced, read_trace
 from eoscheck.run.watched_brokers import WatchedBrokers
 from eoscheck.subject import Subject
-from eoscheck.wire import Wire
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """What one run works with: made once, used by every phase, changed by none."""
-
-    scenario: Scenario
-    run_id: str
-    seed: int
-    cluster: Cluster
-    view: ClusterView
-    subject: Subject
-    recorder: Recorder
-    progress: Progress
-    network: Network | None
-    wire: Wire | None
-    brokers: Brokers | None
-    feed: Feed | None
-    closely: bool
-
-
-Act = Callable[[Stage, Witness | None], None]
 
 
 def run_scenario(
@@ -155,7 +116,7 @@ def run_scenario(
             closely=closely,
         )
         try:
-            _conduct(stage, faults=faults, act=act)
+            conduct(stage, faults=faults, act=act)
         finally:
             subject.discard_state()
         trace = read_trace(folder) if on.wire is not None else None
@@ -209,175 +170,6 @@ def _prepare_topics(scenario: Scenario, *, cluster: Cluster, view: ClusterView) 
     between = {topic for role in scenario.roles for topic in (role.input, role.output)}
     for topic in sorted({scenario.load.topic, scenario.audit.output} | between):
         view.partitions(topic)
-
-
-def _conduct(stage: Stage, *, faults: Sequence[PlannedFault], act: Act | None) -> None:
-    """Load, faults, heal, drain: whatever happens, the subject is stopped at the end."""
-    timing, recorder = stage.scenario.timing, stage.recorder
-    try:
-        with _tracing(stage) as witness, _observing(stage):
-            recorder.record(PhaseStarted(t=recorder.now(), phase="start"))
-            stage.subject.start_all()
-            stage.subject.wait_ready(view=stage.view)
-            stage.subject.keep_running()
-            with _loading(stage) as load:
-                recorder.record(PhaseStarted(t=recorder.now(), phase="steady"))
-                load.pause(timing.seconds("steady"))
-                recorder.record(PhaseStarted(t=recorder.now(), phase="faults"))
-                if act is None:
-                    inject(stage, faults=faults, witness=witness)
-                else:
-                    act(stage, witness)
-                load.pause(timing.seconds("settle"))
-            recorder.record(PhaseStarted(t=recorder.now(), phase="drain"))
-            drained, reason = _drain(stage)
-            wait_observed(
-                progress=stage.progress,
-                view=stage.view,
-                topic=stage.scenario.audit.output,
-                now=recorder.now,
-            )
-            recorder.record(RunFinished(t=recorder.now(), drained=drained, reason=reason))
-    finally:
-        stage.subject.stop_all()
-
-
-def _drain(stage: Stage) -> tuple[bool, str]:
-    """One app after the other: once one has finished its input and has stopped, the next one's
-    input is complete. Whether all have, and what was seen."""
-    now, timeout_s = stage.recorder.now, stage.scenario.timing.seconds("drain")
-    give_up_at = now() + timeout_s
-    drained, reason = True, ""
-    for role in stage.subject.roles:
-        try:
-            due = stage.progress.due
-            if role.input != stage.scenario.load.topic:
-                due = data_ends(
-                    stage.cluster.client_config,
-                    view=stage.view,
-                    group=role.spec.group,
-                    topic=role.input,
-                    timeout_s=give_up_at - now(),
-                    now=now,
-                )
-            drained, reason = wait_drained(
-                progress=stage.progress,
-                due=due,
-                view=stage.view,
-                group=role.spec.group,
-                input_topic=role.input,
-                timeout_s=give_up_at - now(),
-                now=now,
-            )
-        except InfrastructureError as error:
-            drained, reason = False, f"what {role.name} is to read: {error}"
-        if not drained:
-            break
-        stage.subject.stop_role(role)
-    stage.subject.stop_all()
-    return drained, reason
-
-
-def _tracing(stage: Stage) -> AbstractContextManager[Witness | None]:
-    """From before the subject starts until it has stopped."""
-    if stage.wire is None:
-        return nullcontext()
-    return tracing(
-        stage.wire,
-        roles=topic_roles(stage.scenario),
-        subject=stage.subject,
-        recorder=stage.recorder,
-    )
-
-
-@contextmanager
-def _observing(stage: Stage) -> Iterator[Background]:
-    """The live reader and the sampler, from before the subject starts until it has stopped."""
-    scenario = stage.scenario
-    restarts = RestartWatch(stage.subject, view=stage.view, recorder=stage.recorder)
-    stage.recorder.subscribe(restarts)
-    with Background(name="observer") as background:
-        background.start(
-            lambda: observe_outputs(
-                topic=scenario.audit.output,
-                partitions=stage.view.partitions(scenario.audit.output),
-                client_config=stage.cluster.client_config,
-                identify=parse(scenario.audit.id),
-                recorder=stage.recorder,
-                stop=background.stop,
-            )
-        )
-        background.start(
-            lambda: sample_progress(
-                view=stage.view,
-                roles=stage.subject.roles,
-                output_topic=scenario.audit.output,
-                recorder=stage.recorder,
-                stop=background.stop,
-                on_group=restarts.look,
-            )
-        )
-        group = stage.subject.roles[0].spec.group
-        if stage.closely and group is not None:
-            background.start(
-                lambda: watch_group(
-                    view=stage.view,
-                    group=group,
-                    topic=scenario.load.topic,
-                    recorder=stage.recorder,
-                    stop=background.stop,
-                )
-            )
-        changelogs = [each.name for each in scenario.audit.changelogs]
-        if changelogs:
-            background.start(
-                lambda: sample_changelogs(
-                    view=stage.view,
-                    topics=changelogs,
-                    recorder=stage.recorder,
-                    stop=background.stop,
-                )
-            )
-        yield background
-
-
-@contextmanager
-def _loading(stage: Stage) -> Iterator[Background]:
-    scenario = stage.scenario
-    wanted = Wanted(
-        spec=scenario.load,
-        seed=stage.seed,
-        run_id=stage.run_id,
-        identify=scenario.audit.input_id or scenario.audit.id,
-        client_config=stage.cluster.client_config,
-        recorder=stage.recorder,
-    )
-    with Background(name="load") as background:
-        background.start(lambda: write_load(wanted, feed=stage.feed, stop=background.stop))
-        yield background
-
-
-def inject(stage: Stage, *, faults: Sequence[PlannedFault], witness: Witness | None) -> None:
-    """Blocks until all are over: every fault is healed then, however it ends."""
-    config = stage.cluster.client_config
-    with TransactionView(config) as transactions:
-        run_faults(
-            faults,
-            scene=Scene(
-                subject=stage.subject,
-                view=stage.view,
-                transactions=transactions,
-                brokers=stage.brokers,
-                roles=Roles(config),
-                network=stage.network,
-                wire=stage.wire,
-                witness=witness,
-            ),
-            recorder=stage.recorder,
-            progress=stage.progress,
-            gap_s=stage.scenario.timing.gap_s,
-            stop=None if stage.feed is None else stage.feed.over,
-        )
 
 
 def _audit(stage: Stage, trace: Sequence[Traced]) -> AuditReport:

@@ -23,7 +23,7 @@ from eoscheck.faults.wire_action import identity
 from eoscheck.faults.witness import Witness
 from eoscheck.history import FaultHealed, FaultInjected
 from eoscheck.run.background import Background
-from eoscheck.run.runner import Stage
+from eoscheck.run.stage import Stage
 
 _ABORT = "EndTxn(abort)"
 

@@ -34,8 +34,9 @@ from eoscheck.measure.quantiles import distribution
 from eoscheck.measure.reprocessed import reprocessed
 from eoscheck.run.opened import Opened, forget_topics
 from eoscheck.run.result import RunResult
-from eoscheck.run.runner import Stage, run_scenario
+from eoscheck.run.runner import run_scenario
 from eoscheck.run.scenario import Scenario
+from eoscheck.run.stage import Stage
 
 Load = Callable[[str], Scenario]
 """The scenario with a run's id filled in."""

@@ -15,7 +15,7 @@ from eoscheck.faults.witness import Witness
 from eoscheck.history.restores import RestoreEnded
 from eoscheck.measure.measured import RestorePoint
 from eoscheck.run.drain import wait_drained
-from eoscheck.run.runner import Stage
+from eoscheck.run.stage import Stage
 from eoscheck.subject.readiness import owned_partitions
 from eoscheck.subject.restores import restores_in
 

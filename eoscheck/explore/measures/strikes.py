@@ -15,7 +15,7 @@ from eoscheck.faults.spec import FaultTable
 from eoscheck.faults.witness import Witness
 from eoscheck.history.events import Event, FaultMissed, GroupSampled, LogSampled, OutputsObserved
 from eoscheck.measure.recovery import LAG_WINDOW_S
-from eoscheck.run.runner import Stage, inject
+from eoscheck.run.stage import Stage, inject
 from eoscheck.subject.spec import SubjectSpec
 
 _POLL_S = 0.05
