@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from eoscheck.audit.findings import Finding, Verdict
-from eoscheck.measure.figures import Distribution
 from eoscheck.report import numbers
 from eoscheck.report.words import (
     committed,
@@ -55,20 +54,13 @@ def _row(run: RunResult) -> str:
         numbers.count(lost),
         numbers.count(duplicated),
         f"{run.tally.injected} of {run.tally.planned}",
-        _spread(run.figures.recovery.recovered),
-        _spread(run.figures.recovery.caught_up),
+        numbers.spread(run.figures.recovery.recovered),
+        numbers.spread(run.figures.recovery.caught_up),
         numbers.NONE
         if latency is None
         else f"{numbers.duration(latency.p50)} / {numbers.duration(latency.p99)}",
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _spread(figure: Distribution | None) -> str:
-    if figure is None:
-        return numbers.NONE
-    longest = "not ended" if figure.censored else numbers.duration(figure.max)
-    return f"{numbers.duration(figure.p50.value)} / {longest}"
 
 
 def _told(run: RunResult) -> list[str]:

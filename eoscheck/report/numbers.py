@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from eoscheck.measure.figures import Distribution
+
 NONE = "–"
 _MINUS = "\u2212"
 
@@ -86,3 +88,11 @@ def _three_digits(value: float) -> str:
 
 def _signed(text: str) -> str:
     return text.replace("-", _MINUS)
+
+
+def spread(figure: Distribution | None) -> str:
+    """`1.20 s / 3.10 s`: the median, and the most."""
+    if figure is None:
+        return NONE
+    longest = "not ended" if figure.censored else duration(figure.max)
+    return f"{duration(figure.p50.value)} / {longest}"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eoscheck.audit.findings import Finding, Verdict
-from eoscheck.measure.figures import CostFigure, Distribution, LatencyFigure, Outage
+from eoscheck.measure.figures import CostFigure, LatencyFigure, Outage
 from eoscheck.report import numbers
 from eoscheck.report.words import (
     committed,
@@ -130,8 +130,8 @@ def _one_line_each(runs: Sequence[RunResult]) -> Table:
             numbers.count(lost),
             numbers.count(duplicated),
             _outage(run.figures.longest_outage),
-            _spread(run.figures.recovery.recovered),
-            _spread(run.figures.recovery.caught_up),
+            numbers.spread(run.figures.recovery.recovered),
+            numbers.spread(run.figures.recovery.caught_up),
         )
     return table
 
@@ -143,13 +143,6 @@ def _faults(run: RunResult) -> str:
 def _kinds_of_faults(run: RunResult) -> str:
     tally = run.tally
     return f"{tally.left_open:,} / {tally.outlasted_session:,} / {tally.wiped:,}"
-
-
-def _spread(figure: Distribution | None) -> str:
-    if figure is None:
-        return numbers.NONE
-    longest = "not ended" if figure.censored else numbers.duration(figure.max)
-    return f"{numbers.duration(figure.p50.value)} / {longest}"
 
 
 def _outage(longest: Outage | None) -> str:
@@ -172,8 +165,8 @@ _ROWS: list[tuple[str, Callable[[RunResult], str]]] = [
     ("duplicated", lambda run: numbers.count(lost_and_duplicated(run.audit)[1])),
     ("faults that bit", _faults),
     ("open transaction / past session / wiped", _kinds_of_faults),
-    ("recovery p50 / max", lambda run: _spread(run.figures.recovery.recovered)),
-    ("caught up p50 / max", lambda run: _spread(run.figures.recovery.caught_up)),
+    ("recovery p50 / max", lambda run: numbers.spread(run.figures.recovery.recovered)),
+    ("caught up p50 / max", lambda run: numbers.spread(run.figures.recovery.caught_up)),
     ("latency p50 / p99, steady", lambda run: _tail(run.figures.latency.steady)),
     ("latency p50 / p99, under faults", lambda run: _tail(run.figures.latency.faults)),
     ("longest gap while input waited", lambda run: _outage(run.figures.longest_outage)),
