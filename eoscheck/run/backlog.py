@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from eoscheck.audit.identity import parse
+from eoscheck.closing import Closing
 from eoscheck.cluster.topics import NewTopic, create_topics, delete_topics
 from eoscheck.history import Recorder
 from eoscheck.history.progress import Progress
@@ -23,9 +24,9 @@ class _Filled:
     progress: Progress = field(default_factory=Progress)
 
 
-class Backlog:
-    """On a cluster of ours. A scenario whose input topic has `{run_id}` in its name gets a topic of
-    its own for each run, with the same records."""
+class Backlog(Closing):
+    """On a cluster of ours; its topics are deleted when it is closed. A scenario whose input topic
+    has `{run_id}` in its name gets a topic of its own for each run, with the same records."""
 
     def __init__(self, ground: Opened, *, seed: int) -> None:
         self._cluster = ground.cluster
@@ -65,7 +66,7 @@ class Backlog:
             filled.records = records
         return filled.progress.due
 
-    def empty(self) -> None:
+    def close(self) -> None:
         """Deletes the topics, so that a run which needs them empty can make them."""
         if self._topics:
             delete_topics(self._cluster.client_config, list(self._topics))

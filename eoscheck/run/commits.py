@@ -14,6 +14,10 @@ _POLL_S = 0.02
 _TIMEOUT_S = 120.0
 
 
+class FewCommitsError(InfrastructureError):
+    """The backlog was done before there was anything to time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Window:
     """What of a drain is timed: from the first commit past `warm_up` records to the first one that
@@ -44,7 +48,8 @@ def follow_commits(
     """`due` and `committed` are offsets by partition. From commit to commit, because the last one
     of all may have waited for its interval with nothing left to do.
 
-    Raises InfrastructureError where the backlog is not done in time, or done before two commits.
+    Raises InfrastructureError where the backlog is not done in time, FewCommitsError where it is
+    done before there were two.
     """
     total = sum(due.values())
     wait_s = _TIMEOUT_S if window.seconds == float("inf") else _TIMEOUT_S + 4 * window.seconds
@@ -74,7 +79,7 @@ def _start(first: _Mark | None) -> float:
 
 def _between(label: str, first: _Mark | None, last: _Mark | None, total: int) -> Drain:
     if first is None or last is None:
-        raise InfrastructureError(
+        raise FewCommitsError(
             f"{label} drained {total} records in fewer than three commits: give it more records"
         )
     before, after = first.spent, last.spent

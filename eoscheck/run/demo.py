@@ -79,17 +79,18 @@ def run_demo(
                     listener=listener,
                 )
             )
-    cost = measure_cost(
-        measured=Setting(source=COST[0]),
-        baseline=Setting(source=COST[1]),
-        ground=on,
-        backlog=Backlog(on, seed=plan.seed),
-        folder=folder / "cost",
-        run_id=run_id,
-        records=plan.records,
-        pairs=plan.pairs,
-        progress=progress,
-    )
+    with Backlog(on, seed=plan.seed) as backlog:
+        cost = measure_cost(
+            measured=Setting(source=COST[0]),
+            baseline=Setting(source=COST[1]),
+            ground=on,
+            backlog=backlog,
+            folder=folder / "cost",
+            run_id=run_id,
+            records=plan.records,
+            pairs=plan.pairs,
+            progress=progress,
+        )
     result = DemoResult(
         title="eoscheck demo",
         runs=runs,

@@ -23,15 +23,15 @@ from eoscheck.measure.knee import gains, knee
 from eoscheck.measure.latency import latency_figure, quantile_of
 from eoscheck.measure.measured import CommitIntervalMeasure, IntervalPoint, Measured, Objective
 from eoscheck.run.backlog import Backlog
-from eoscheck.run.commits import Window
+from eoscheck.run.commits import FewCommitsError, Window
 from eoscheck.run.fresh import require_measurable
 from eoscheck.run.opened import Opened, forget_topics
 from eoscheck.run.paced import Pace, run_paced
 from eoscheck.run.setting import Setting
 from eoscheck.run.timed_drain import timed_drain
 
-_PILOT_RECORDS = 100_000
-_PILOT_INTERVAL_S = 0.1
+_FIRST_RECORDS = 100_000
+_FIRST_INTERVAL_S = 0.1
 _WARM_UP_S = 0.5
 _ROOM = 1.4
 """Of a backlog, for drains that are quicker than the first."""
@@ -154,40 +154,46 @@ class Sweep:
     def _drains(self, notes: list[str]) -> tuple[list[float], dict[float, list[Drain]]]:
         """The intervals that a backlog was large enough for, and their drains by round."""
         plan = self.plan
-        backlog = Backlog(self.ground, seed=plan.seed)
-        self.progress("a first drain, to know how large a backlog must be")
-        rate = self._drain(
-            backlog,
-            _PILOT_INTERVAL_S,
-            "first",
-            records=_PILOT_RECORDS,
-            window=Window(warm_up=0.1 * _PILOT_RECORDS),
-        ).records_per_s
-        intervals = []
-        for each in sorted(set(plan.intervals)):
-            if (needed := _backlog(rate, each, plan.seconds)) <= plan.records:
-                intervals.append(each)
-            else:
-                notes.append(
-                    f"{written(each)} is left out: its drains need {needed:,} records; "
-                    "raise --records"
-                )
-        if len(intervals) < 2:
-            raise UsageError("; ".join(notes))
-        drains: dict[float, list[Drain]] = defaultdict(list)
-        for number, each in _rounds(intervals, plan.rounds, seed=plan.seed):
-            self.progress(f"drain, round {number + 1} of {plan.rounds}: {written(each)}")
-            drains[each].append(
-                self._drain(
-                    backlog,
-                    each,
-                    f"{number + 1}",
-                    records=_backlog(rate, each, plan.seconds),
-                    window=Window(warm_up=rate * _WARM_UP_S, seconds=_window_s(each, plan.seconds)),
-                )
-            )
-        backlog.empty()
+        with Backlog(self.ground, seed=plan.seed) as backlog:
+            self.progress("a first drain, to know how large a backlog must be")
+            rate = self._first_rate(backlog)
+            intervals = []
+            for each in sorted(set(plan.intervals)):
+                if (needed := _backlog(rate, each, plan.seconds)) <= plan.records:
+                    intervals.append(each)
+                else:
+                    notes.append(
+                        f"{written(each)} is left out: its drains need {needed:,} records; "
+                        "raise --records"
+                    )
+            if len(intervals) < 2:
+                raise UsageError("; ".join(notes))
+            drains: dict[float, list[Drain]] = defaultdict(list)
+            for number, each in _rounds(intervals, plan.rounds, seed=plan.seed):
+                self.progress(f"drain, round {number + 1} of {plan.rounds}: {written(each)}")
+                window = Window(warm_up=rate * _WARM_UP_S, seconds=_window_s(each, plan.seconds))
+                records = _backlog(rate, each, plan.seconds)
+                drain = self._drain(backlog, each, f"{number + 1}", records=records, window=window)
+                drains[each].append(drain)
         return intervals, drains
+
+    def _first_rate(self, backlog: Backlog) -> float:
+        """In records a second, of a backlog that is made larger until an app so fast commits often
+        enough in it."""
+        records = _FIRST_RECORDS
+        while True:
+            try:
+                return self._drain(
+                    backlog,
+                    _FIRST_INTERVAL_S,
+                    f"first-{records}",
+                    records=records,
+                    window=Window(warm_up=0.1 * records),
+                ).records_per_s
+            except FewCommitsError:
+                records *= 4
+                if records > self.plan.records:
+                    raise
 
     def _drain(
         self, backlog: Backlog, interval_s: float, number: str, *, records: int, window: Window

@@ -66,19 +66,18 @@ def measure(
     """Raises UsageError or InfrastructureError where a side cannot be run, or does not drain."""
     environment, notes = environment_now(ground.cluster)
     environment["commit interval"] = interval_of(plan.measured)
-    backlog = Backlog(ground, seed=plan.seed)
-    throughput = measure_cost(
-        measured=plan.measured,
-        baseline=plan.baseline,
-        ground=ground,
-        backlog=backlog,
-        folder=folder.path,
-        run_id=folder.measure_id,
-        records=plan.records,
-        pairs=plan.pairs,
-        progress=progress,
-    )
-    backlog.empty()
+    with Backlog(ground, seed=plan.seed) as backlog:
+        throughput = measure_cost(
+            measured=plan.measured,
+            baseline=plan.baseline,
+            ground=ground,
+            backlog=backlog,
+            folder=folder.path,
+            run_id=folder.measure_id,
+            records=plan.records,
+            pairs=plan.pairs,
+            progress=progress,
+        )
     bench = _Bench(plan=plan, ground=ground, folder=folder, progress=progress, notes=notes)
     latency = _latency(bench, throughput)
     scenario = plan.measured.load()

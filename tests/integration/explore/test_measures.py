@@ -10,13 +10,20 @@ from eoscheck.cluster import Cluster, ClusterView
 from eoscheck.explore.measures.commit_interval import Sweep, SweepPlan
 from eoscheck.explore.measures.cost import CostPlan, measure
 from eoscheck.explore.measures.folder import measure_folder
-from eoscheck.explore.measures.settings import BASE_SCENARIO, baseline_of, with_defaults
+from eoscheck.explore.measures.settings import (
+    BASE_SCENARIO,
+    at_interval,
+    baseline_of,
+    with_defaults,
+)
 from eoscheck.process import Supervisor
 from eoscheck.report.live import LiveView
 from eoscheck.run.opened import Opened
 from eoscheck.run.setting import Setting
 
 SHIPPED = with_defaults(Setting(source=BASE_SCENARIO))
+OFTEN = at_interval(SHIPPED, 0.02)
+"""So that a small backlog has many commits, however fast the machine is."""
 
 
 def topics(cluster: Cluster) -> set[str]:
@@ -35,8 +42,8 @@ def test_what_exactly_once_costs(ground: Opened, tmp_path: Path) -> None:
     lines: list[str] = []
     measured = measure(
         CostPlan(
-            measured=SHIPPED,
-            baseline=baseline_of(SHIPPED),
+            measured=OFTEN,
+            baseline=baseline_of(OFTEN),
             pairs=1,
             records=40_000,
             latency_pairs=1,
