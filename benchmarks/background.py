@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
+from eoscheck.closing import Closing
 from eoscheck.errors import InfrastructureError
 
 _JOIN_S = 30.0
 
 
-class Background:
+class Background(Closing):
     """A thread that runs until it is closed, and whose failure comes out then."""
 
     def __init__(self, name: str, loop: Callable[[], None]) -> None:
@@ -35,14 +34,3 @@ class Background:
     def close(self) -> None:
         self.stopping.set()
         self._thread.join(_JOIN_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

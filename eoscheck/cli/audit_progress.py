@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.progress import TimeRemainingColumn as Remaining
 from rich.text import Text
 
+from eoscheck.closing import Closing
+
 _QUIET_S = 2.0
 _LINE_EVERY_S = 5.0
 
 
-class AuditProgress:
+class AuditProgress(Closing):
     """Called with (step, done, total). A bar on a terminal, else a line every five seconds; both
     only once the audit has taken two seconds."""
 
@@ -47,14 +47,6 @@ class AuditProgress:
             self._tasks[step] = self._bars.add_task(step, total=total)
         self._bars.update(self._tasks[step], completed=done)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         if self._bars is not None:
             self._bars.stop()

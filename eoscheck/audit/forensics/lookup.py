@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -15,6 +13,7 @@ from eoscheck.audit.forensics.neighbourhood import Neighbourhood
 from eoscheck.audit.identity import Headers
 from eoscheck.audit.readers.scan import committed_reader
 from eoscheck.audit.rows.records import Content, Place
+from eoscheck.closing import Closing
 from eoscheck.logformat import Record
 
 _PATIENCE_S = 5.0
@@ -27,7 +26,7 @@ class StoredRecord:
     timestamp_ms: int
 
 
-class Lookup:
+class Lookup(Closing):
     """A context manager. Records come from raw batches where those can be read (`neighbourhood`),
     aborted ones as well; else from a consumer of its own, which fetches little at a time."""
 
@@ -101,15 +100,7 @@ class Lookup:
             self._opened = self._stack.enter_context(self._reader)
         return self._opened
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._stack.close()
 
 

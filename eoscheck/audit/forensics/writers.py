@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from eoscheck.audit.forensics.neighbourhood import BatchFacts, Neighbourhood, Surroundings
 from eoscheck.audit.rows.records import Place
+from eoscheck.closing import Closing
 from eoscheck.cluster.raw_fetch import RawFetch
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import EoscheckError
 
 
-class Writers:
+class Writers(Closing):
     """Connects when it is first asked. Where the cluster does not tell, a finding simply says less:
     no verdict depends on it. `neighbourhood` is where batches are read; one of its own if None."""
 
@@ -99,13 +99,5 @@ class Writers:
         except EoscheckError:
             return  # who wrote is not told: neither refused nor missing rights change a verdict
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._stack.close()

@@ -10,11 +10,12 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import IO, Any, NamedTuple, Self, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eoscheck.closing import Closing
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Rows as columns of equal length, by name."""
@@ -24,7 +25,7 @@ _NARROW = (np.uint8, np.uint16, np.uint32)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbours (Fibonacci hash)
 
 
-class Budget:
+class Budget(Closing):
     """How many bytes of rows an audit may hold in memory, and where the others go.
 
     A context manager. Its files have no name: nothing is left even where this process is killed.
@@ -56,15 +57,7 @@ class Budget:
         self._files.append(handle)
         return handle
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         for handle in self._files:
             handle.close()
         self._files.clear()
