@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
-
-import msgspec
 
 from eoscheck.errors import UsageError
 from eoscheck.history.recorder import HISTORY_FILE
+from eoscheck.run.kept import read_kept
 from eoscheck.run.result import DEMO_FILE, RESULT_FILE, DemoResult, RunResult
-
-_Result = TypeVar("_Result", RunResult, DemoResult)
 
 
 def read_folders(folders: Sequence[Path]) -> DemoResult:
@@ -21,7 +17,7 @@ def read_folders(folders: Sequence[Path]) -> DemoResult:
     Raises UsageError, one line, where a folder is neither, or holds what cannot be read.
     """
     if len(folders) == 1 and (folders[0] / DEMO_FILE).is_file():
-        return _read(folders[0] / DEMO_FILE, DemoResult)
+        return read_kept(folders[0] / DEMO_FILE, DemoResult)
     return as_demo([read_run(folder) for folder in folders])
 
 
@@ -30,7 +26,7 @@ def read_run(folder: Path) -> RunResult:
         raise UsageError(f"no folder {folder}: give the folder of a finished run")
     path = folder / RESULT_FILE
     if path.is_file():
-        return _read(path, RunResult)
+        return read_kept(path, RunResult)
     if (folder / DEMO_FILE).is_file():
         raise UsageError(f"{folder} holds a whole demo: report it alone, or name its runs' folders")
     if (folder / HISTORY_FILE).is_file():
@@ -48,12 +44,3 @@ def as_demo(runs: Sequence[RunResult]) -> DemoResult:
         repeat=" && ".join(dict.fromkeys(run.repeat for run in runs)),
         generated_at=max(run.started_at for run in runs),
     )
-
-
-def _read(path: Path, kind: type[_Result]) -> _Result:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a result of this version: {error}") from error

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from eoscheck.audit.findings import Code, Verdict
-from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.result import MATRIX_FILE, CellResult, Colour, MatrixResult
 from eoscheck.report import numbers
 from eoscheck.report.html import inert_json, render_page, write_page
 from eoscheck.report.words import found, place_of
+from eoscheck.run.kept import read_kept
 
 _MARKS: Mapping[Colour, tuple[str, str]] = {
     Colour.GREEN: ("✓", "green"),
@@ -129,11 +129,7 @@ def write_matrix(result: MatrixResult, *, path: Path) -> Path:
 
 def read_matrix(folder: Path) -> MatrixResult:
     """As it was left there. Raises UsageError where it is not of this version."""
-    path = folder / MATRIX_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=MatrixResult)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a matrix of this version: {error}") from error
+    return read_kept(folder / MATRIX_FILE, MatrixResult, what="matrix")
 
 
 def render_matrix(result: MatrixResult) -> str:

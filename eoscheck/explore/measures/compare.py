@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -15,9 +14,9 @@ from eoscheck.explore.measures import figures
 from eoscheck.explore.measures.folder import read_measured
 from eoscheck.measure.comparison import Change, Figure, changes
 from eoscheck.measure.measured import MEASURED_FILE
+from eoscheck.run.kept import read_kept
 from eoscheck.run.result import DEMO_FILE, RESULT_FILE, DemoResult, RunResult
 
-_Result = TypeVar("_Result")
 _BESIDE = frozenset({"eoscheck"})
 """What may well be another one: it is what is compared."""
 
@@ -83,7 +82,7 @@ def _read(folder: Path) -> _Side:
     if (folder / MEASURED_FILE).is_file():
         return _of_measure(folder)
     if (folder / DEMO_FILE).is_file():
-        demo = _decoded(folder / DEMO_FILE, DemoResult)
+        demo = read_kept(folder / DEMO_FILE, DemoResult)
         return _Side(
             about="a demo",
             figures=list(figures.of_demo(demo)),
@@ -91,7 +90,7 @@ def _read(folder: Path) -> _Side:
             environment=demo.runs[0].environment if demo.runs else {},
         )
     if (folder / RESULT_FILE).is_file():
-        run = _decoded(folder / RESULT_FILE, RunResult)
+        run = read_kept(folder / RESULT_FILE, RunResult)
         return _Side(
             about=f"a run of {run.scenario} under {run.guarantee.value}",
             figures=list(figures.of_run(run)),
@@ -107,7 +106,7 @@ def _read(folder: Path) -> _Side:
 def _of_measure(folder: Path) -> _Side:
     measured = read_measured(folder)
     runs = [folder / Path(run).name / RESULT_FILE for run in measured.runs]
-    results = [_decoded(path, RunResult) for path in runs if path.is_file()]
+    results = [read_kept(path, RunResult) for path in runs if path.is_file()]
     verdicts = {run.run_id.removeprefix(f"{measured.measure_id}-"): run.verdict for run in results}
     return _Side(
         about=f"a measure of {measured.what} of {measured.scenario}",
@@ -115,12 +114,3 @@ def _of_measure(folder: Path) -> _Side:
         verdicts=verdicts,
         environment=measured.environment,
     )
-
-
-def _decoded(path: Path, kind: type[_Result]) -> _Result:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a result of this version: {error}") from error

@@ -10,6 +10,7 @@ import msgspec
 
 from eoscheck.errors import UsageError
 from eoscheck.measure.measured import MEASURED_FILE, Measured
+from eoscheck.run.kept import read_kept
 from eoscheck.run.naming import new_run_id
 
 
@@ -50,11 +51,6 @@ def measure_folder(report: Path, *, what: str, scenario: str) -> MeasureFolder:
 def read_measured(folder: Path) -> Measured:
     """Raises UsageError, one line, where the folder is not a measure's or cannot be read."""
     path = folder / MEASURED_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Measured)
-    except FileNotFoundError:
-        raise UsageError(f"{folder} is not a measure's folder: it has no {MEASURED_FILE}") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a measure of this version: {error}") from error
+    if not path.exists():
+        raise UsageError(f"{folder} is not a measure's folder: it has no {MEASURED_FILE}")
+    return read_kept(path, Measured, what="measure")
