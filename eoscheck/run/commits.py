@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from eoscheck.errors import InfrastructureError
+from eoscheck.cluster.view import ClusterView
+from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.measure.figures import Drain
 from eoscheck.run.meter import Spent
 
@@ -32,6 +33,15 @@ class _Mark:
     t: float
     done: int
     spent: Spent
+
+
+def committed_yet(view: ClusterView, group: str, topic: str) -> dict[int, int]:
+    """By partition; nothing where it cannot be told: a group is not there before its first
+    commit."""
+    try:
+        return view.committed(group, topic, require_stable=False)
+    except EoscheckError:
+        return {}
 
 
 def follow_commits(

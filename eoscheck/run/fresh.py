@@ -1,4 +1,4 @@
-"""A fresh application for one measurement: its topics, its processes, and nothing of them left."""
+"""A fresh application: its topics, its processes, and nothing of them left."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eoscheck.cluster.provider import Cluster
 from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.errors import UsageError
 from eoscheck.history import Recorder
-from eoscheck.run.opened import Opened
+from eoscheck.run.opened import Opened, forget_topics
 from eoscheck.run.scenario import Scenario
 from eoscheck.subject import Subject
 
@@ -32,9 +33,9 @@ def require_measurable(scenario: Scenario) -> str:
     return scenario.subject.group
 
 
-def make_topics(scenario: Scenario, *, ground: Opened, but: Collection[str] = ()) -> None:
+def make_topics(scenario: Scenario, *, cluster: Cluster, but: Collection[str] = ()) -> None:
     create_topics(
-        ground.cluster.client_config,
+        cluster.client_config,
         [
             NewTopic(name=name, partitions=topic.partitions, config=topic.config)
             for name, topic in scenario.topics.items()
@@ -44,10 +45,31 @@ def make_topics(scenario: Scenario, *, ground: Opened, but: Collection[str] = ()
 
 
 @contextmanager
+def fresh_topics(
+    scenario: Scenario, *, cluster: Cluster, run_id: str, with_input: bool
+) -> Iterator[None]:
+    """Its topics, the input among them or not. When the block is left, they are gone, and what
+    else the application has made."""
+    the_input = [scenario.load.topic]
+    try:
+        make_topics(scenario, cluster=cluster, but=() if with_input else the_input)
+        yield
+    finally:
+        forget_topics(cluster, run_id, also=the_input if with_input else ())
+
+
+@contextmanager
 def fresh_subject(
-    scenario: Scenario, *, ground: Opened, recorder: Recorder, folder: Path, run_id: str
+    scenario: Scenario,
+    *,
+    ground: Opened,
+    recorder: Recorder,
+    folder: Path,
+    run_id: str,
+    spares: bool = False,
 ) -> Iterator[Subject]:
-    """Not started yet. When the block is left, it is stopped and its state is gone."""
+    """Not started yet; `spares` as Subject takes them. When the block is left, it is stopped and
+    its state is gone."""
     subject = Subject(
         scenario.roles,
         supervisor=ground.supervisor,
@@ -55,8 +77,9 @@ def fresh_subject(
         folder=folder,
         run_id=run_id,
         bootstrap_for=ground.cluster.bootstrap_for,
+        spares=spares,
     )
-    for instance in subject.instances:
+    for instance in (*subject.instances, *subject.spares):
         ground.supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
     try:
         yield subject

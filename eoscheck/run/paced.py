@@ -14,9 +14,9 @@ from eoscheck.load import run_load
 from eoscheck.measure.journeys import journeys
 from eoscheck.run.background import Background
 from eoscheck.run.drain import wait_drained, wait_observed
-from eoscheck.run.fresh import fresh_subject, make_topics, require_measurable
+from eoscheck.run.fresh import fresh_subject, fresh_topics, require_measurable
 from eoscheck.run.observer import observe_outputs
-from eoscheck.run.opened import Opened, forget_topics
+from eoscheck.run.opened import Opened
 from eoscheck.run.scenario import Scenario
 from eoscheck.run.setting import plain_load
 
@@ -52,9 +52,12 @@ def run_paced(
     cluster = ground.cluster
     group = require_measurable(scenario)
     input_topic, output = scenario.load.topic, scenario.audit.output
-    make_topics(scenario, ground=ground)
     progress = Progress()
-    with Recorder(folder) as recorder, ClusterView(cluster.client_config) as view:
+    with (
+        fresh_topics(scenario, cluster=cluster, run_id=run_id, with_input=True),
+        Recorder(folder) as recorder,
+        ClusterView(cluster.client_config) as view,
+    ):
         recorder.subscribe(progress)
         with (
             fresh_subject(
@@ -95,7 +98,6 @@ def run_paced(
             )
             subject.raise_if_exited()
             wait_observed(progress=progress, view=view, topic=output, now=recorder.now)
-    forget_topics(cluster, run_id, also=[input_topic])
     latencies = _latencies(folder, warm_up_s=pace.warm_up_s)
     recorder.path.unlink()  # megabytes, of which these are all that is used
     return Paced(latencies=latencies, late_s=load.most_late_s, drained=drained)

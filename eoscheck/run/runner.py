@@ -14,7 +14,6 @@ from eoscheck.audit import run_audit
 from eoscheck.audit.findings import AuditReport
 from eoscheck.cluster.brokers import Brokers
 from eoscheck.cluster.provider import Cluster
-from eoscheck.cluster.topics import NewTopic, create_topics
 from eoscheck.cluster.view import ClusterView
 from eoscheck.faults import PlannedFault, Targets, plan
 from eoscheck.faults.preparing import check_machine, prepare
@@ -29,6 +28,7 @@ from eoscheck.history.progress import Progress
 from eoscheck.measure import from_history
 from eoscheck.run.environment import describe_environment
 from eoscheck.run.feed import Feed
+from eoscheck.run.fresh import fresh_subject, make_topics
 from eoscheck.run.input import check_input
 from eoscheck.run.judge import as_expected, judge, tally_faults
 from eoscheck.run.needs import has_spares
@@ -39,7 +39,6 @@ from eoscheck.run.sequence import sequences
 from eoscheck.run.stage import Act, Stage, conduct
 from eoscheck.run.trace import Traced, read_trace
 from eoscheck.run.watched_brokers import WatchedBrokers
-from eoscheck.subject import Subject
 
 
 def run_scenario(
@@ -88,37 +87,31 @@ def run_scenario(
         )
         view = stack.enter_context(ClusterView(on.cluster.client_config))
         _prepare_topics(scenario, cluster=on.cluster, view=view)
-        subject = Subject(
-            scenario.roles,
-            supervisor=on.supervisor,
+        with fresh_subject(
+            scenario,
+            ground=on,
             recorder=recorder,
             folder=folder,
             run_id=run_id,
-            bootstrap_for=on.cluster.bootstrap_for,
             spares=has_spares(scenario),
-        )
-        for instance in (*subject.instances, *subject.spares):
-            on.supervisor.remove_at_exit(subject.state_dir(instance))  # should we be killed
-        prepare(subject, scenario.faults)
-        stage = Stage(
-            scenario=scenario,
-            run_id=run_id,
-            seed=seed,
-            cluster=on.cluster,
-            view=view,
-            subject=subject,
-            recorder=recorder,
-            progress=progress,
-            network=on.network,
-            wire=on.wire,
-            brokers=_watched(on.cluster.brokers, recorder=recorder),
-            feed=feed,
-            closely=closely,
-        )
-        try:
+        ) as subject:
+            prepare(subject, scenario.faults)
+            stage = Stage(
+                scenario=scenario,
+                run_id=run_id,
+                seed=seed,
+                cluster=on.cluster,
+                view=view,
+                subject=subject,
+                recorder=recorder,
+                progress=progress,
+                network=on.network,
+                wire=on.wire,
+                brokers=_watched(on.cluster.brokers, recorder=recorder),
+                feed=feed,
+                closely=closely,
+            )
             conduct(stage, faults=faults, act=act)
-        finally:
-            subject.discard_state()
         trace = read_trace(folder) if on.wire is not None else None
         audit = _audit(stage, trace or ())
     return _conclude(
@@ -160,13 +153,7 @@ def _watched(brokers: Brokers | None, *, recorder: Recorder) -> Brokers | None:
 def _prepare_topics(scenario: Scenario, *, cluster: Cluster, view: ClusterView) -> None:
     """Creates the scenario's topics on a cluster of ours; elsewhere they must be there already."""
     if cluster.owned:
-        create_topics(
-            cluster.client_config,
-            [
-                NewTopic(name=name, partitions=topic.partitions, config=topic.config)
-                for name, topic in scenario.topics.items()
-            ],
-        )
+        make_topics(scenario, cluster=cluster)
     between = {topic for role in scenario.roles for topic in (role.input, role.output)}
     for topic in sorted({scenario.load.topic, scenario.audit.output} | between):
         view.partitions(topic)

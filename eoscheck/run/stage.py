@@ -57,34 +57,31 @@ Act = Callable[[Stage, Witness | None], None]
 
 
 def conduct(stage: Stage, *, faults: Sequence[PlannedFault], act: Act | None) -> None:
-    """Load, faults, heal, drain: whatever happens, the subject is stopped at the end."""
+    """Load, faults, heal, drain. Where that fails, whoever made the subject has to stop it."""
     timing, recorder = stage.scenario.timing, stage.recorder
-    try:
-        with _tracing(stage) as witness, _observing(stage):
-            recorder.record(PhaseStarted(t=recorder.now(), phase="start"))
-            stage.subject.start_all()
-            stage.subject.wait_ready(view=stage.view)
-            stage.subject.keep_running()
-            with _loading(stage) as load:
-                recorder.record(PhaseStarted(t=recorder.now(), phase="steady"))
-                load.pause(timing.seconds("steady"))
-                recorder.record(PhaseStarted(t=recorder.now(), phase="faults"))
-                if act is None:
-                    inject(stage, faults=faults, witness=witness)
-                else:
-                    act(stage, witness)
-                load.pause(timing.seconds("settle"))
-            recorder.record(PhaseStarted(t=recorder.now(), phase="drain"))
-            drained, reason = _drain(stage)
-            wait_observed(
-                progress=stage.progress,
-                view=stage.view,
-                topic=stage.scenario.audit.output,
-                now=recorder.now,
-            )
-            recorder.record(RunFinished(t=recorder.now(), drained=drained, reason=reason))
-    finally:
-        stage.subject.stop_all()
+    with _tracing(stage) as witness, _observing(stage):
+        recorder.record(PhaseStarted(t=recorder.now(), phase="start"))
+        stage.subject.start_all()
+        stage.subject.wait_ready(view=stage.view)
+        stage.subject.keep_running()
+        with _loading(stage) as load:
+            recorder.record(PhaseStarted(t=recorder.now(), phase="steady"))
+            load.pause(timing.seconds("steady"))
+            recorder.record(PhaseStarted(t=recorder.now(), phase="faults"))
+            if act is None:
+                inject(stage, faults=faults, witness=witness)
+            else:
+                act(stage, witness)
+            load.pause(timing.seconds("settle"))
+        recorder.record(PhaseStarted(t=recorder.now(), phase="drain"))
+        drained, reason = _drain(stage)
+        wait_observed(
+            progress=stage.progress,
+            view=stage.view,
+            topic=stage.scenario.audit.output,
+            now=recorder.now,
+        )
+        recorder.record(RunFinished(t=recorder.now(), drained=drained, reason=reason))
 
 
 def _drain(stage: Stage) -> tuple[bool, str]:

@@ -8,13 +8,12 @@ from pathlib import Path
 import msgspec
 
 from eoscheck.cluster.view import ClusterView
-from eoscheck.errors import EoscheckError
 from eoscheck.history import Recorder
 from eoscheck.measure.figures import Drain
-from eoscheck.run.commits import Window, follow_commits
-from eoscheck.run.fresh import fresh_subject, make_topics, require_measurable
+from eoscheck.run.commits import Window, committed_yet, follow_commits
+from eoscheck.run.fresh import fresh_subject, fresh_topics, require_measurable
 from eoscheck.run.meter import Meter, grown, log_bytes
-from eoscheck.run.opened import Opened, forget_topics
+from eoscheck.run.opened import Opened
 from eoscheck.run.scenario import Scenario
 
 
@@ -35,9 +34,12 @@ def timed_drain(
     """
     cluster = ground.cluster
     group = require_measurable(scenario)
-    make_topics(scenario, ground=ground, but=[scenario.load.topic])
     meter = Meter(cluster)
-    with Recorder(folder) as recorder, ClusterView(cluster.client_config) as view:
+    with (
+        fresh_topics(scenario, cluster=cluster, run_id=run_id, with_input=False),
+        Recorder(folder) as recorder,
+        ClusterView(cluster.client_config) as view,
+    ):
         recorder.subscribe(meter)
         before = log_bytes(cluster.client_config)
         with fresh_subject(
@@ -48,18 +50,10 @@ def timed_drain(
                 label=label,
                 due=due,
                 window=window,
-                committed=lambda: _committed(view, group, scenario.load.topic),
+                committed=lambda: committed_yet(view, group, scenario.load.topic),
                 spent=meter.spent,
                 check=subject.raise_if_exited,
             )
-        done = sum(_committed(view, group, scenario.load.topic).values())
+        done = sum(committed_yet(view, group, scenario.load.topic).values())
         written = grown(before, log_bytes(cluster.client_config))
-    forget_topics(cluster, run_id)
     return msgspec.structs.replace(drain, broker_bytes_per_record=written / done)
-
-
-def _committed(view: ClusterView, group: str, topic: str) -> dict[int, int]:
-    try:
-        return view.committed(group, topic, require_stable=False)
-    except EoscheckError:
-        return {}  # the group does not exist before its first commit

@@ -38,35 +38,33 @@ def restores_in(
         return
 
 
-class RestoresUnderWay:
-    """Follows one process's log: which of its restores have begun and not ended. What has been
-    read is not read again. What it has not ended, its end does: ask only while it runs."""
+class RestoreLog:
+    """Follows one process's log. What has been read is not read again."""
 
-    def __init__(self, log: Path, *, instance: int) -> None:
-        self.log = log
+    def __init__(self, log: Path, *, instance: int, since_start: Callable[[float], float]) -> None:
+        self.path = log
         self._instance = instance
+        self._since_start = since_start
         self._read_to = 0
         self._begun = b""
         """A line whose end is not written yet."""
-        self._under_way: set[tuple[str, int]] = set()
 
-    def look(self) -> set[tuple[str, int]]:
-        """Store and partition of each, by what is printed until now."""
+    def new(self) -> Iterator[RestoreEvent]:
+        """The restores of the lines that have been printed since it was last asked, as
+        `restores_in` gives them."""
         for line in self._new_lines():
-            if _MARK not in line:
-                continue
-            event = parse_restore(
-                line.decode(errors="replace"), instance=self._instance, since_start=float
-            )
-            if isinstance(event, RestoreStarted):
-                self._under_way.add((event.store, event.partition))
-            elif event is not None:
-                self._under_way.discard((event.store, event.partition))
-        return set(self._under_way)
+            if _MARK in line:
+                event = parse_restore(
+                    line.decode(errors="replace"),
+                    instance=self._instance,
+                    since_start=self._since_start,
+                )
+                if event is not None:
+                    yield event
 
     def _new_lines(self) -> list[bytes]:
         try:
-            with self.log.open("rb") as file:
+            with self.path.open("rb") as file:
                 file.seek(self._read_to)
                 new = file.read()
         except FileNotFoundError:
@@ -74,6 +72,25 @@ class RestoresUnderWay:
         self._read_to += len(new)
         *lines, self._begun = (self._begun + new).split(b"\n")
         return lines
+
+
+class RestoresUnderWay:
+    """Which of one process's restores have begun and not ended. What it has not ended, its end
+    does: ask only while it runs."""
+
+    def __init__(self, log: Path, *, instance: int) -> None:
+        self.log = log
+        self._restores = RestoreLog(log, instance=instance, since_start=float)
+        self._under_way: set[tuple[str, int]] = set()
+
+    def look(self) -> set[tuple[str, int]]:
+        """Store and partition of each, by what is printed until now."""
+        for event in self._restores.new():
+            if isinstance(event, RestoreStarted):
+                self._under_way.add((event.store, event.partition))
+            else:
+                self._under_way.discard((event.store, event.partition))
+        return set(self._under_way)
 
 
 def parse_restore(

@@ -8,16 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eoscheck.errors import EoscheckError, InfrastructureError, UsageError
+from eoscheck.errors import InfrastructureError, UsageError
 from eoscheck.explore.measures.changelogs import Contents, changelogs_of, contents
 from eoscheck.explore.measures.tap import Tap
 from eoscheck.faults.witness import Witness
 from eoscheck.history.restores import RestoreEnded
 from eoscheck.measure.measured import RestorePoint
+from eoscheck.run.commits import committed_yet
 from eoscheck.run.drain import wait_drained
 from eoscheck.run.stage import Stage
 from eoscheck.subject.readiness import owned_partitions
-from eoscheck.subject.restores import restores_in
+from eoscheck.subject.restores import RestoreLog
 
 _POLL_S = 0.02
 _PATIENCE_S = 900.0
@@ -172,12 +173,7 @@ class Restoring:
 
     def _committed(self, stage: Stage) -> dict[int, int]:
         group = stage.scenario.subject.group
-        if group is None:
-            return {}
-        try:
-            return stage.view.committed(group, stage.scenario.load.topic, require_stable=False)
-        except EoscheckError:
-            return {}
+        return {} if group is None else committed_yet(stage.view, group, stage.scenario.load.topic)
 
     def _restore_s(
         self,
@@ -191,13 +187,14 @@ class Restoring:
         """By what it says of its restores, or else until the first commit (or output) after it."""
         subject, now = stage.subject, stage.recorder.now
         outputs, exits = stage.progress.outputs, len(subject.unexpected_exits())
+        restores = _Restores(stage, instance, since=since)
         give_up_at = since + _PATIENCE_S
         while now() < give_up_at:
             worked = any(at > before.get(n, 0) for n, at in self._committed(stage).items()) or (
                 stage.scenario.subject.group is None and stage.progress.outputs > outputs
             )
             at = now()
-            begins, ends = _restores(stage, instance, since=since)
+            begins, ends = restores.look()
             if len(ends) >= there.partitions and ends.keys() >= begins.keys():
                 self.by = "from the begin to the end that the subject logs"
                 self.waits.append(min(begins.values()) - since)
@@ -227,18 +224,30 @@ def _owns(stage: Stage, instance: int) -> bool:
 _Times = dict[tuple[str, int], float]
 
 
-def _restores(stage: Stage, instance: int, *, since: float) -> tuple[_Times, _Times]:
-    """When those of each store and partition began, and ended, that began after `since`."""
-    log = stage.subject.output(instance)
-    begins: _Times = {}
-    ends: _Times = {}
-    if log is not None:
+class _Restores:
+    """When those of each store and partition began, and ended, that an instance began after
+    `since`, by the log that it has now."""
+
+    def __init__(self, stage: Stage, instance: int, *, since: float) -> None:
+        log = stage.subject.output(instance)
         began = time.time() - stage.recorder.now()
-        for event in restores_in(log, instance=instance, since_start=lambda unix: unix - began):
-            if event.t >= since:
-                times = ends if isinstance(event, RestoreEnded) else begins
+        self._log = (
+            None
+            if log is None
+            else RestoreLog(log, instance=instance, since_start=lambda unix: unix - began)
+        )
+        self._since = since
+        self._begins: _Times = {}
+        self._ends: _Times = {}
+
+    def look(self) -> tuple[_Times, _Times]:
+        for event in self._log.new() if self._log is not None else ():
+            if event.t >= self._since:
+                times = self._ends if isinstance(event, RestoreEnded) else self._begins
                 times[event.store, event.partition] = event.t
-    return begins, {place: end for place, end in ends.items() if place in begins}
+        return self._begins, {
+            place: end for place, end in self._ends.items() if place in self._begins
+        }
 
 
 def _size(folder: Path) -> float:

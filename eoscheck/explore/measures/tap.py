@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from eoscheck.audit.identity import parse
 from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.load.driver import identity_of
 from eoscheck.load.outcomes import Outcomes
 from eoscheck.load.records import generate
 from eoscheck.load.senders import PlainSender
@@ -57,10 +58,7 @@ class Tap:
 
         def send(intended: float) -> None:
             key, value = next(records)
-            identity = identify(key, value, None)
-            if identity is None:
-                raise UsageError("audit.id finds nothing in the load's own records")
-            sender.send(identity, key, value, intended)
+            sender.send(identity_of(identify, key, value), key, value, intended)
             self.sent += 1
 
         try:
