@@ -12,8 +12,9 @@ import msgspec
 from eoscheck.cli.session import Session, open_session, run_options, scenario_options, show
 from eoscheck.report.folders import as_demo
 from eoscheck.run.catalogue import Entry, catalogue, run_series, select
+from eoscheck.run.expectation import Expectation
 from eoscheck.run.naming import new_run_id, repeat_run
-from eoscheck.run.result import DEMO_FILE, Expectation, RunResult
+from eoscheck.run.result import DEMO_FILE, RunResult
 from eoscheck.run.runner import plan_faults, run_scenario
 from eoscheck.run.scenario import Scenario
 

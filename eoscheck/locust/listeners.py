@@ -11,7 +11,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from eoscheck.locust.director import Director
 from eoscheck.locust.generator import Generator
 from eoscheck.locust.options import add_options
-from eoscheck.locust.registry import serve
+from eoscheck.locust.user import serve
 from eoscheck.locust.web import show_on
 
 

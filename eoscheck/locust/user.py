@@ -1,17 +1,18 @@
-"""A Locust user that writes records of a scenario's load."""
+"""A Locust user that writes records of a scenario's load, and what serves it in its process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
+from weakref import WeakKeyDictionary
 
 import gevent
 import msgspec
 from locust import User, task
+from locust.env import Environment
 
 from eoscheck.load import LoadSpec
 from eoscheck.load.records import generate
-from eoscheck.locust.registry import generator_of
 
 
 class EosUser(User):
@@ -54,12 +55,26 @@ class EosUser(User):
         return generate(spec, seed=seed, run_id=run_id, numbers=numbers)
 
     def on_start(self) -> None:
-        generator_of(self.environment).join(self)
+        _generators[self.environment].join(self)
 
     def on_stop(self) -> None:
-        generator_of(self.environment).leave(self)
+        _generators[self.environment].leave(self)
 
     @task
     def write(self) -> None:
         """Nothing to be done: the sending thread writes."""
         gevent.sleep(1)
+
+
+class Serving(Protocol):
+    def join(self, user: EosUser) -> None: ...
+
+    def leave(self, user: EosUser) -> None: ...
+
+
+_generators: WeakKeyDictionary[Environment, Serving] = WeakKeyDictionary()
+
+
+def serve(environment: Environment, generator: Serving) -> None:
+    """From now on `generator` serves the users of this environment."""
+    _generators[environment] = generator

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from eoscheck.audit.findings import AuditReport, Verdict
 from eoscheck.history import Event, FaultInjected, FaultMissed, InstanceExited, RunFinished
-from eoscheck.run.result import Expectation, FaultTally
+from eoscheck.run.expectation import Expectation
+from eoscheck.run.result import FaultTally
 from eoscheck.run.trace import Traced, rollbacks
 
 

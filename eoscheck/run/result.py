@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from eoscheck.audit.findings import AuditReport, Code, Guarantee, Verdict
+from eoscheck.audit.findings import AuditReport, Guarantee, Verdict
 from eoscheck.measure.figures import CostFigure, RunFigures
+from eoscheck.run.expectation import Expectation
 from eoscheck.run.sequence import StepSequence
 
 RESULT_FILE = "result.json"
@@ -13,24 +14,6 @@ RESULT_FILE = "result.json"
 
 DEMO_FILE = "demo.json"
 """In a demo's folder, above its runs' folders: its DemoResult as JSON."""
-
-
-class ProtocolHazard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A scenario that a healthy app fails, for the protocol is at fault. `class`: which of its
-    known hazards; `exposed`: the versions of clients and brokers; `why`: in a sentence or two."""
-
-    class_: str = msgspec.field(name="class")
-    exposed: str
-    why: str
-
-
-class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a scenario must come out as: a bug switched on must be found, and by which codes; and
-    where no app can help it, by which hazard of the protocol."""
-
-    verdict: Verdict = Verdict.PASS
-    codes: list[Code] = []
-    hazard: ProtocolHazard | None = None
 
 
 class FaultTally(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,8 +25,8 @@ from eoscheck.run.documents import (
     read_document,
     with_values,
 )
+from eoscheck.run.expectation import Expectation
 from eoscheck.run.keys import check_kinds, unknown_keys
-from eoscheck.run.result import Expectation
 from eoscheck.subject import Role, RoleSpec, SubjectSpec, one_app
 from eoscheck.subject.role import pipeline
 

@@ -19,7 +19,8 @@ from eoscheck.audit.findings import (
 from eoscheck.history import Event, FaultInjected
 from eoscheck.measure import CostFigure, Drain, cost_from_drains, from_history
 from eoscheck.measure.figures import Recovery
-from eoscheck.run.result import DemoResult, Expectation, FaultTally, RunResult
+from eoscheck.run.expectation import Expectation
+from eoscheck.run.result import DemoResult, FaultTally, RunResult
 from tests.unit.measure.histories import Simulation
 
 HOSTILE = '</script><script>alert("1 & 2")</script>'

@@ -12,7 +12,8 @@ from eoscheck.report.as_json import to_json
 from eoscheck.report.numbers import duration
 from eoscheck.report.terminal import print_demo
 from eoscheck.report.words import MEANING, headline, lede, overall, run_headline
-from eoscheck.run.result import DemoResult, Expectation, ProtocolHazard
+from eoscheck.run.expectation import Expectation, ProtocolHazard
+from eoscheck.run.result import DemoResult
 from tests.unit.measure.histories import Simulation
 from tests.unit.report import samples
 

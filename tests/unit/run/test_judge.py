@@ -6,8 +6,8 @@ import pytest
 
 from eoscheck.audit.findings import AuditReport, Code, Guarantee, Unknown, Verdict
 from eoscheck.history import Event, FaultInjected, FaultMissed, InstanceExited, RunFinished
+from eoscheck.run.expectation import Expectation
 from eoscheck.run.judge import as_expected, judge, tally_faults
-from eoscheck.run.result import Expectation
 
 
 def report(verdict: Verdict, **anomalies: int) -> AuditReport:
