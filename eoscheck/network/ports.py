@@ -34,6 +34,7 @@ def held_port(stack: ExitStack, port: int = 0) -> int:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, candidate))
+            listener.listen()  # so long as none listens, two may have one port
         except OSError as error:
             reason = error.strerror
             continue

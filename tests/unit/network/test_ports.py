@@ -25,6 +25,13 @@ def test_no_outgoing_connection_takes_the_port_of_a_server_that_is_down() -> Non
     assert all(port < first for port in free_ports(50))
 
 
+def test_a_port_that_is_held_is_given_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as ours, ExitStack() as theirs:
+        held = held_port(ours)
+        monkeypatch.setattr(ports, "OURS", range(held, held + 1))
+        assert held_port(theirs) != held
+
+
 def test_a_chosen_port_that_is_taken_is_one_line() -> None:
     with socket.create_server((HOST, 0)) as server, ExitStack() as stack:
         port = server.getsockname()[1]
