@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.wire import Step
 
 _HELD = {
     "EndTxn": "a late EndTxn ends the next transaction of its producer (the class of KAFKA-17754; "
@@ -19,3 +20,18 @@ def known_hazard(cell: Cell) -> str:
     if cell.action not in ("hold", "duplicate"):
         return ""
     return _HELD.get(cell.step.partition("(")[0], "")
+
+
+_LATE_BEHIND = {
+    "EndTxn": "Produce",
+    "TxnOffsetCommit": "TxnOffsetCommit",
+    "OffsetCommit": "OffsetCommit",
+}
+
+
+def late_behind(step: Step) -> Step:
+    """What a client that has done this once more does next, so that a held one meets what it can
+    harm: the next transaction once that has records, or newer offsets. Empty where nothing is to
+    be waited for (a held Produce is harmless once the same was taken; only behind an abort, which
+    it does not bring about, it is not)."""
+    return _LATE_BEHIND.get(step.partition("(")[0], "")

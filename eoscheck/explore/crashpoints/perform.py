@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore.crashpoints.cells import Cell
 from eoscheck.explore.crashpoints.group_watch import GroupWatch
+from eoscheck.explore.crashpoints.hazards import late_behind
 from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion, usual_occasion
 from eoscheck.explore.crashpoints.watch import Watch, commits, gives_up, heard, rolls_back
 from eoscheck.subject import Subject
@@ -284,8 +286,7 @@ class Performer:
         if cell.span:
             since = self._wait_given_up(outcome, armed)
         elif cell.action == "hold":
-            # It does the same again on another connection; only then does the old one arrive.
-            self._wait_again(cell.step, instance, since)
+            self._wait_gone_on(cell.step, instance, since)
             armed.release()
             since = self.clock()
         if self._stops(outcome):
@@ -339,6 +340,14 @@ class Performer:
                 "with --client-timeout"
             )
         return self.clock()
+
+    def _wait_gone_on(self, step: Step, instance: int, since: float) -> None:
+        """It does the same again on another connection, and what comes behind that; only then is
+        the old request late enough to do harm."""
+        again = self._wait_again(step, instance, since)
+        behind = late_behind(step)
+        if again is not None and behind:
+            self._wait_again(behind, instance, math.nextafter(again, math.inf))
 
     def _wait_again(self, step: Step, instance: int, since: float) -> float | None:
         """When the instance has done the step once more, and heard of it; None where it needs no

@@ -36,6 +36,7 @@ class Fakes:
     taken_over: str = ""
     stateless: bool = False
     did: list[str] = field(default_factory=list)
+    waited: list[tuple[float, str]] = field(default_factory=list)
     down: set[int] = field(default_factory=set)
     rules: list[Rule] = field(default_factory=list)
     now: float = 10.0
@@ -128,9 +129,13 @@ class Working(Watch):
         instance = other.get("instance")
         if instance in self._fakes.idle or instance in self._fakes.down:
             return None
-        steps = ("EndTxn(commit)", "EndTxn(abort)", *(r.step for r in self._fakes.rules))
+        rules = (rule.step for rule in self._fakes.rules)
+        steps = ("EndTxn(commit)", "EndTxn(abort)", "Produce(output)", *rules)
         done = [exchange(step, instance=instance or 0, sent=since + 0.001) for step in steps]
-        return next((each for each in done if wanted(each)), None)
+        found = next((each for each in done if wanted(each)), None)
+        if found is not None and "release" not in self._fakes.did:
+            self._fakes.waited.append((since, found.steps[0]))
+        return found
 
 
 def performer(fakes: Fakes) -> Performer:
@@ -245,6 +250,26 @@ def test_a_held_request_goes_on_once_the_client_has_done_it_again() -> None:
     _, outcome = perform(fakes, "EndTxn(commit) x hold", occasion=Occasion.WORK)
     assert fakes.did == ["hold at EndTxn(commit) of 0", "release"]
     assert outcome.over
+
+
+@pytest.mark.parametrize(
+    ("step", "waited"),
+    [
+        ("EndTxn(commit)", ["EndTxn(commit)", "Produce(output)"]),
+        ("TxnOffsetCommit", ["TxnOffsetCommit", "TxnOffsetCommit"]),
+        ("OffsetCommit", ["OffsetCommit", "OffsetCommit"]),
+        ("AddPartitionsToTxn", ["AddPartitionsToTxn"]),
+    ],
+)
+def test_a_held_request_comes_when_there_is_something_that_it_can_harm(
+    step: str, waited: list[str]
+) -> None:
+    """Released as soon as the same was done again, it most often met nothing yet."""
+    fakes = Fakes()
+    perform(fakes, f"{step} x hold", occasion=Occasion.WORK)
+    assert [step for _, step in fakes.waited] == waited
+    sinces = [since for since, _ in fakes.waited]
+    assert sinces == sorted(set(sinces)), "each is another one, later than the last"
 
 
 def test_a_later_occurrence_that_does_not_come_is_followed_by_the_first() -> None:
