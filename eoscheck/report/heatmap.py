@@ -78,6 +78,8 @@ def headline(result: MatrixResult) -> str:
         return f"Nothing was broken: {steps} learned; a stop in order and a restart are right"
     if result.verdict is Verdict.PASS:
         said = f"{result.guarantee.value.capitalize()} held at every crash point"
+        if hazards := counts[Colour.RED]:  # of the app's own it would not have passed
+            said += f", but for {numbers.plural(hazards, 'known hazard')} of the protocol"
         allowed = found(result.allowed)
         said += f" ({allowed}, which it allows)" if allowed else ""
     elif result.before:
@@ -193,6 +195,8 @@ def _cell_line(cell: CellResult) -> Text:
     if cell.instance is not None and cell.reached:
         line.append(f", instance {cell.instance}, nth {cell.nth}", style="dim")
     line.append(f": {cell.reason}")
+    if cell.known:
+        line.append(f"\n    known hazard of the protocol: {cell.known}")
     for finding in cell.findings[:3]:
         offsets = ", ".join(map(str, finding.offsets[:3]))
         line.append(f"\n    {finding.code.value} ", style="bold")

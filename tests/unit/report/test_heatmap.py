@@ -135,6 +135,13 @@ def test_a_pass_says_what_its_guarantee_allowed() -> None:
     assert "At-least-once held at every crash point (12 × DUPLICATE, which it allows)" in text
 
 
+def test_a_pass_says_which_cells_the_protocol_itself_made_red() -> None:
+    held = cell("EndTxn(commit) x hold", Colour.RED, reason="2 × DUPLICATE", known="it comes late")
+    text = shown(matrix(CELLS[0], held))
+    assert "held at every crash point, but for 1 known hazard of the protocol; 2 of" in text
+    assert "known hazard of the protocol: it comes late" in text
+
+
 def test_what_was_found_without_any_fault_comes_first() -> None:
     broken = matrix(verdict=Verdict.FAIL, before={Code.LOST: 2}, reasons=["without any fault"])
     assert "Without any fault: 2 × LOST" in shown(broken)

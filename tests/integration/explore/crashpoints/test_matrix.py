@@ -81,3 +81,16 @@ def test_a_bug_is_red_in_the_cell_that_makes_the_app_roll_back(
     assert (cell.confirmed, cell.culprits) == (True, [name])
     assert cell.repeat == f"eoscheck crashpoints --cell '{name}'"
     assert cell.repeat.replace("'", "&#39;") in render_matrix(result)
+
+
+@pytest.mark.timeout(150)
+def test_a_request_that_is_held_until_it_can_do_harm_is_red_and_no_fault_of_the_app(
+    session: Session, tmp_path: Path
+) -> None:
+    result = run(session, tmp_path, "TxnOffsetCommit x hold")
+    (cell,) = result.cells
+    assert (cell.colour, set(cell.codes)) == (Colour.RED, {Code.OFFSET_REGRESSION})
+    assert "moves the offsets back" in cell.known
+    (told,) = result.reasons
+    assert result.verdict is Verdict.PASS
+    assert cell.known in told
