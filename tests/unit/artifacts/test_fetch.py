@@ -71,6 +71,7 @@ def test_a_damaged_cache_is_downloaded_again(
     assert repository.served == {"org/x/a.jar": 2, "org/x/b.jar": 1, "org/x/c.jar": 1}
 
 
+@pytest.mark.thorough
 def test_an_overloaded_repository_is_asked_again(
     repository: FakeRepository, lock: Path, cache: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_file_that_is_not_there_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "name.invalid"])
 def test_no_network_is_one_line_without_credentials(
     lock: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, host: str

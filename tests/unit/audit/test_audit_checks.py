@@ -168,6 +168,7 @@ def test_an_error_that_goes_away_and_comes_back_is_two_findings() -> None:
     assert checked.counts["wrong_results"] == 3
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_different_errors_of_one_key_are_judged_without_squaring_the_work() -> (
     None
 ):

@@ -231,6 +231,7 @@ json_values: Any = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=300)
 @given(document=json_values, steps=st.lists(st.text("ab/~0", max_size=2), max_size=3))
 def test_a_pointer_finds_what_a_walk_through_the_document_finds(

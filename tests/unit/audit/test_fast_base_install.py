@@ -15,6 +15,7 @@ from eoscheck.audit.rows.digests import digest_all
 _HEAVY = ("numba", "llvmlite", "cramjam", "crc32c")
 
 
+@pytest.mark.thorough
 def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     code = (
         "import eoscheck.audit.readers.fast, eoscheck.audit.rows.digests\n"
@@ -27,6 +28,7 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.thorough
 def test_batches_and_records_are_read_without_them() -> None:
     code = f"""
 import sys

@@ -126,6 +126,7 @@ def test_a_hundred_thousand_mutated_batches_are_read_or_refused_alike(seed: int)
     assert refused > 10_000
 
 
+@pytest.mark.thorough
 def test_the_compiled_decoder_refuses_what_the_other_refuses() -> None:
     chance = random.Random(5)
     honest = _batches(chance)

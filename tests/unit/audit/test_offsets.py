@@ -251,6 +251,7 @@ def naive(
     return tails, again
 
 
+@pytest.mark.thorough
 @settings(max_examples=300)
 @given(output=TOPICS, source=TOPICS, before=LIMITS, more=LIMITS, shards=st.integers(1, 4))
 def test_any_number_of_shards_tells_what_a_plain_walk_tells(

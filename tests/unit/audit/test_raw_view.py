@@ -94,6 +94,7 @@ def build(steps: Sequence[tuple[str, int, int, int]]) -> Log:
     return log
 
 
+@pytest.mark.thorough
 @given(
     steps=_STEPS,
     lies=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 80)), max_size=4),

@@ -99,6 +99,7 @@ def test_the_command_has_the_daemon_and_its_exit_code_is_kept(
     assert not list(scratch.iterdir())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_daemon_ends_with_the_script(
     run: Callable[..., subprocess.Popen[str]],

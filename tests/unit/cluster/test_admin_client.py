@@ -92,6 +92,7 @@ def test_what_is_worth_another_try(error: Exception, again: bool) -> None:
     assert passes(error) is again
 
 
+@pytest.mark.thorough
 def test_a_cluster_that_is_not_there_leaves_no_thread_and_no_socket_behind(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

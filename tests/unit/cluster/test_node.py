@@ -238,6 +238,7 @@ def test_a_topic_without_partitions_is_refused() -> None:
         NewTopic(name="t", partitions=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -146,6 +146,7 @@ def breaks(_number: int, _asked: Said) -> bytes:
     raise BrokenConnectionError("gone")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "code",
     [
@@ -166,6 +167,7 @@ def test_a_leader_that_moves_or_is_not_ready_is_asked_again(code: int) -> None:
     assert client.asked_for_leaders == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "bad",
     [
@@ -228,6 +230,7 @@ def test_a_batch_that_leads_back_is_not_read_for_ever() -> None:
         run(Client(script))
 
 
+@pytest.mark.thorough
 def test_records_that_are_there_and_not_given_end_in_silence() -> None:
     script = iter([gives(p0=b"")] * 100_000)
     with pytest.raises(

@@ -592,6 +592,7 @@ def test_brokers_and_links_are_healed_too_also_where_one_of_them_fails(bench: Be
     assert bench.subject.states == {0: "up"}
 
 
+@pytest.mark.thorough
 def test_a_fault_of_the_brokers_strikes_while_an_instance_s_fault_waits_for_its_moment(
     bench: Bench,
 ) -> None:

@@ -39,6 +39,7 @@ def figure(name: str, values: list[float], *, ranks: bool) -> Figure:
     return Figure(name=name, unit="s", better="less", taken=taken)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("figures", "n"), [(1, 5), (1, 12), (8, 12), (20, 10)])
 @pytest.mark.parametrize(("draw", "ranks"), [(skewed, True), (normal_logs, False)])
 def test_a_comparison_with_itself_calls_a_change_at_most_5_times_of_100(

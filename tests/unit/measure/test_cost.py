@@ -138,6 +138,7 @@ def covered(pairs: int, truth: float, noise: Callable[[np.random.Generator], flo
     return hits / TRIALS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pairs", [2, 4, 8])
 @pytest.mark.parametrize(
     "noise",

@@ -62,6 +62,7 @@ def test_no_line_no_rate(points: list[RestorePoint]) -> None:
         fitted(points)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("spread", "each"), [(0.05, 3), (0.1, 3), (0.1, 5), (0.2, 5)])
 def test_95_of_100_restores_four_times_larger_are_in_the_interval(spread: float, each: int) -> None:
     chance = np.random.default_rng([1, each, int(spread * 100)])

@@ -64,6 +64,7 @@ def test_the_interval_of_a_gain_covers_the_truth_93_to_97_times_in_100(rounds: i
     assert 0.93 <= np.mean(hits) <= 0.97
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rounds", [2, 3, 6])
 @pytest.mark.parametrize(
     "curve",

@@ -106,6 +106,7 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert "cannot be written" in str(done.exception)
 
 
+@pytest.mark.thorough
 def test_without_a_network_the_report_is_written_and_says_how_to_get_the_charts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -349,6 +349,7 @@ def test_the_file_is_written_whole_and_nothing_is_left_beside_it(
     assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
 
 
+@pytest.mark.thorough
 def test_a_ten_minute_run_stays_under_three_megabytes() -> None:
     history = Simulation(duration_s=600.0, rate=25, kills=200).run()
     run = samples.run_result(Simulation(), title="t", audit=samples.audit_report(), events=history)

@@ -185,6 +185,7 @@ def test_the_exit_code_is_the_worst_of_what_did_not_come_out_as_it_must(
     assert Series(runs=made).exit_code == code
 
 
+@pytest.mark.thorough
 def test_all_that_is_shipped_is_listed_with_what_must_come_out() -> None:
     listed = CliRunner().invoke(cli, ["scenarios"])
     assert listed.exit_code == 0, listed.output

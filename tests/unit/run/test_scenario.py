@@ -127,6 +127,7 @@ def test_a_missing_scenario_names_the_nearest_shipped_one() -> None:
         load_scenario("kill-exacty-once")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", shipped_scenarios(), ids=lambda path: path.stem)
 def test_every_shipped_scenario_is_valid_by_name_and_by_schema(path: Path) -> None:
     scenario = load_scenario(path.stem, run_id="r")

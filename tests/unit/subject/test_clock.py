@@ -78,6 +78,7 @@ def told(process: subprocess.Popen[str]) -> tuple[float, float]:
     return wall - time.time(), monotonic - time.monotonic()
 
 
+@pytest.mark.thorough
 @faked
 def test_a_step_changes_the_wall_clock_of_a_running_process_and_no_other(
     running: list[subprocess.Popen[str]], tmp_path: Path
@@ -92,6 +93,7 @@ def test_a_step_changes_the_wall_clock_of_a_running_process_and_no_other(
     assert told(process) == pytest.approx((1800, 0), abs=1)
 
 
+@pytest.mark.thorough
 @faked
 def test_a_library_that_is_named_by_a_link_is_known(
     running: list[subprocess.Popen[str]], tmp_path: Path

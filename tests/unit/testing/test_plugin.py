@@ -134,6 +134,7 @@ def test_a_failure_that_was_expected_fails_nothing(pytester: pytest.Pytester) ->
     assert not list(Path("reports/pytest").iterdir())
 
 
+@pytest.mark.thorough
 def test_each_seed_is_a_test(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -234,6 +235,7 @@ def test_hypothesis_draws_what_goes_wrong(pytester: pytest.Pytester) -> None:
     assert not list(Path("reports/pytest").iterdir())
 
 
+@pytest.mark.thorough
 def test_an_example_whose_fault_did_not_bite_does_not_count(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -362,6 +364,7 @@ def test_a_run_that_could_not_be_made_has_no_report_of_the_one_before(
     assert not list(Path("reports/pytest").iterdir())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("marker", "complaint"),
     [

@@ -121,6 +121,7 @@ def as_if(run: RunResult, *, scenario: str) -> RunResult:
     return msgspec.structs.replace(run, scenario=scenario)
 
 
+@pytest.mark.thorough
 def test_demos_are_compared_run_by_run(tmp_path: Path) -> None:
     demo = kept(tmp_path / "a", DEMO_FILE, samples.demo())
     again = kept(tmp_path / "b", DEMO_FILE, samples.demo())

@@ -122,6 +122,7 @@ def test_a_load_that_does_not_hold_its_rate_shows() -> None:
     assert late_by(history) == pytest.approx(7.0)
 
 
+@pytest.mark.thorough
 def test_a_red_run_goes_before_every_figure() -> None:
     kinds = [figure()]
     assert headline(kinds, red=0).startswith("Half of the recoveries")
@@ -129,6 +130,7 @@ def test_a_red_run_goes_before_every_figure() -> None:
     assert "met after kill" in headline([figure(OBJECTIVE)], red=0)
 
 
+@pytest.mark.thorough
 def test_the_exit_code_is_the_worst_of_audits_and_objective() -> None:
     passed = samples.passing()
     met = figure(OBJECTIVE)

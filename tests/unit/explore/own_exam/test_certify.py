@@ -268,6 +268,7 @@ def test_another_code_than_the_bugs_is_no_catch(supervisor: Supervisor, tmp_path
     assert found[0].codes == {"TORN": 3}
 
 
+@pytest.mark.thorough
 def test_a_command_that_hangs_is_ended(supervisor: Supervisor, tmp_path: Path) -> None:
     started = time.monotonic()
     results = tmp_path / "r.ndjson"

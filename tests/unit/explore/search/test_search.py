@@ -64,6 +64,7 @@ def test_one_fault_is_found_and_stands_alone_at_the_end(search: MakeSearch) -> N
     assert exploration.runs["fail"] > 3
 
 
+@pytest.mark.thorough
 def test_two_faults_that_need_each_other_are_shrunk_to_these_two(search: MakeSearch) -> None:
     found = search(FakeRuns(a_pause_and_a_terminate), seed=3).explore().found
     assert found is not None
@@ -79,6 +80,7 @@ def test_an_app_that_fails_by_itself_needs_no_fault(search: MakeSearch) -> None:
     assert len(runs.ran) < 20
 
 
+@pytest.mark.thorough
 def test_a_healthy_app_is_explored_until_the_time_is_over_and_no_longer(search: MakeSearch) -> None:
     runs = FakeRuns(lambda _: False)
     exploration = search(runs, most_runs=12).explore()
@@ -178,6 +180,7 @@ def test_what_is_mended_leaves_the_database(search: MakeSearch, shelf: Shelf) ->
     assert shelf.stored() == []
 
 
+@pytest.mark.thorough
 def test_what_may_not_be_done_is_not_replayed_and_stays_in_the_database(
     search: MakeSearch, shelf: Shelf
 ) -> None:
@@ -190,6 +193,7 @@ def test_what_may_not_be_done_is_not_replayed_and_stays_in_the_database(
     assert shelf.stored() == [stored]
 
 
+@pytest.mark.thorough
 def test_a_search_without_time_to_shrink_keeps_what_failed_for_the_next_one(
     search: MakeSearch, shelf: Shelf
 ) -> None:
@@ -230,6 +234,7 @@ def test_ctrl_c_keeps_the_best_failure_so_far(search: MakeSearch, after_red: int
         assert exploration.worst.schedule in reds
 
 
+@pytest.mark.thorough
 def test_unknown_runs_are_counted_with_their_reason_and_are_no_failure(
     search: MakeSearch, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.Monke
     assert str(refused.exception) == "a search needs tomlkit: pip install 'eoscheck[explore]'"
 
 
+@pytest.mark.thorough
 def test_the_command_is_explained_without_the_extra() -> None:
     script = (
         "import sys; sys.modules['hypothesis'] = sys.modules['tomlkit'] = None\n"

@@ -49,6 +49,7 @@ def test_every_family_of_faults_is_explored_or_known_not_to_be() -> None:
     assert {family_of(kind) for kind in KINDS} == {*FAMILIES, *NOT_EXPLORED}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", EVERYTHING.kinds)
 def test_each_kind_is_drawn_valid_and_fits_into_its_run(kind: str) -> None:
     @settings(max_examples=10, database=None, derandomize=True)

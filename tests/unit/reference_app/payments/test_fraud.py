@@ -64,6 +64,7 @@ def test_without_a_time_of_its_own_a_payment_has_its_records() -> None:
     assert alerts_of(TUMBLING, payments) == Counter({("alice", 1000, 1100, 3, 2): 1})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rule", [FIRST, TUMBLING, HOPPING])
 def test_alerts_are_those_of_a_batch(rule: Rule) -> None:
     times = st.tuples(st.sampled_from("ab"), st.integers(0, 700))

@@ -90,6 +90,7 @@ def test_an_unknown_store_is_one_line_with_the_nearest_name(folder: Path) -> Non
     assert result.output == "Error: there is no store 'balance': did you mean 'balances'?\n"
 
 
+@pytest.mark.thorough
 def test_a_directory_in_use_is_left_alone(folder: Path) -> None:
     with StateDirectory(folder, "app"):
         result = dump(folder, "balances")

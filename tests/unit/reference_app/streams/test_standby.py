@@ -181,6 +181,7 @@ def test_a_standby_of_another_topic_is_read_anew(bench: Bench) -> None:
     assert bench.changelog.assigned == [0]
 
 
+@pytest.mark.thorough
 def test_a_failing_standby_starts_again_and_ends_with_the_process(tmp_path: Path) -> None:
     stopping = Event()
     tries = []

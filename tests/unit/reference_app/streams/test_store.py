@@ -143,6 +143,7 @@ while True:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(3))
 def test_a_store_killed_at_any_instant_opens_at_one_committed_point(
     tmp_path: Path, seed: int

@@ -270,6 +270,7 @@ while True:
 """
 
 
+@pytest.mark.thorough
 def test_a_kill_at_any_instant_leaves_the_windows_of_one_commit(tmp_path: Path) -> None:
     chance = random.Random(7)
     dropped = False
