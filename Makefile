@@ -44,7 +44,7 @@ bench-audit: $(STAMP)-dev  ## speed and memory of the auditor, on a quiet machin
 	else echo "no mvn and java here: Kafka's ConsumerPerformance is left out"; fi
 	$(BIN)/python -m benchmarks.audit $(BENCH)
 
-unit: $(STAMP)-dev  ## the tests that need no broker, without the thorough ones (a minute)
+unit: $(STAMP)-dev  ## the tests that need no broker, without the thorough ones (half a minute)
 	$(BIN)/python -m pytest tests/unit -m 'not thorough' -n 2
 
 lint: $(STAMP)-dev  ## format, lint, types, import rules
