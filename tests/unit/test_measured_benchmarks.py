@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.document import with_measured
 from benchmarks.measured import write
-from benchmarks.measured_sections import COST_RULE, Named, against
+from benchmarks.measured_sections import COST_RULE, Named, against, sections
 from benchmarks.picture import picture
 from eoscheck.measure.figures import Estimate
 from tests.unit.report.measured_samples import commit_interval, cost, recovery, restore
@@ -57,6 +57,15 @@ def test_the_document_keeps_its_own_part_and_gets_a_new_one_of_measures(tmp_path
     again = with_measured("# Benchmarks\n\nanew\n", part)
     assert again == first.replace("its own", "anew")
     assert with_measured("# Benchmarks\n", tmp_path / "none.md") == "# Benchmarks\n"
+
+
+def test_restores_stand_beside_those_of_a_standby() -> None:
+    """Of the same size, whatever the order in which they were measured."""
+    lines = sections([Named(name="profiles", measured=restore(), picture="r.svg")])
+    head = lines.index("| profiles | from nothing: p50, most | with a standby: p50, most |")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[head + 2 : head + 7]]
+    assert [row[0] for row in rows] == ["8 MB", "16 MB", "32 MB", "64 MB", "128 MB"]
+    assert rows[0][1:] == ["388 ms, 388 ms", "104 ms, 104 ms"]
 
 
 @pytest.mark.parametrize(
