@@ -76,8 +76,12 @@ def test_the_web_page_starts_a_run_and_a_killed_locust_leaves_nothing(
 
 
 @pytest.mark.accept
-def test_ctrl_c_ends_the_load_and_the_run_is_judged(
-    write_scenario: WriteScenario, fresh_name: Callable[[str], str], tmp_path: Path
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
+def test_a_load_that_is_stopped_by_a_signal_is_judged_and_leaves_nothing(
+    write_scenario: WriteScenario,
+    fresh_name: Callable[[str], str],
+    tmp_path: Path,
+    sent: signal.Signals,
 ) -> None:
     log = tmp_path / "log"
     scenario = write_scenario(fresh_name("stop")[:40], faults="")
@@ -92,7 +96,7 @@ def test_ctrl_c_ends_the_load_and_the_run_is_judged(
     try:
         wait_for("the load", lambda: "the load begins" in log.read_text())
         time.sleep(1)  # of records
-        locust.send_signal(signal.SIGINT)
+        locust.send_signal(sent)
         assert locust.wait(100) == 0, log.read_text()
     finally:
         locust.kill()
