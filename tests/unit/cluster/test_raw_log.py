@@ -188,6 +188,7 @@ def test_another_topic_of_the_same_name_is_not_read() -> None:
         run(Client(script, [leaders(1), leaders(2)]))
 
 
+@pytest.mark.thorough
 def test_a_deleted_topic_is_said_to_be_deleted_after_a_while() -> None:
     script = iter([gives(p0=_batch(0)), gives(p0=100)])
     with pytest.raises(InfrastructureError, match=r"^t was deleted while it was read$"):

@@ -103,6 +103,7 @@ def test_records_are_timed_from_when_they_were_to_leave(bench: Bench) -> None:
     assert all(answered >= sent for sent, answered in zip(intended, report.answered, strict=True))
 
 
+@pytest.mark.thorough
 def test_a_closed_stream_sends_no_more_and_leaves_no_hole(bench: Bench) -> None:
     first = bench.engine.open(bench.records(), rate=100)
     second = bench.engine.open(bench.records(), rate=100)

@@ -153,6 +153,7 @@ def test_the_95_percent_interval_covers_the_truth_93_to_97_times_in_100(
     assert 0.93 <= covered(pairs, 0.9, noise) <= 0.97
 
 
+@pytest.mark.thorough
 def test_a_comparison_of_a_setting_with_itself_calls_a_difference_at_most_5_times_in_100() -> None:
     called = 1 - covered(4, 1.0, lambda rng: rng.lognormal(0, 0.1))
     assert called <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / TRIALS)

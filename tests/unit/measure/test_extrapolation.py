@@ -76,6 +76,7 @@ def test_95_of_100_restores_four_times_larger_are_in_the_interval(spread: float,
     assert 0.93 <= held / trials <= 0.97
 
 
+@pytest.mark.thorough
 def test_95_of_100_intervals_of_the_rate_hold_the_true_one() -> None:
     chance = np.random.default_rng(2)
     trials, held = 1000, 0
@@ -87,6 +88,7 @@ def test_95_of_100_intervals_of_the_rate_hold_the_true_one() -> None:
     assert 0.93 <= held / trials <= 0.97
 
 
+@pytest.mark.thorough
 def test_the_largest_state_is_restored_in_time_19_times_of_20() -> None:
     chance = np.random.default_rng(3)
     objective = Objective(quantile=0.95, seconds=60.0)

@@ -53,6 +53,7 @@ def simulated(curve: list[float], *, rounds: int, noise: float, seed: int) -> li
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rounds", [2, 3, 6])
 def test_the_interval_of_a_gain_covers_the_truth_93_to_97_times_in_100(rounds: int) -> None:
     # Of the last but one: there is one longer interval only, so that no best is chosen among them.

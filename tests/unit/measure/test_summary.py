@@ -138,6 +138,7 @@ def test_a_timeline_stays_small_however_long_the_run(duration: float) -> None:
     assert duration / BIN_S / bin_width(duration) <= 3600
 
 
+@pytest.mark.thorough
 def test_wide_bins_keep_a_spike_a_standstill_and_the_extremes_of_the_lag() -> None:
     """An hour, of which 0.2 s stood still and 0.2 s were a hundred times as busy."""
     busy = {9000: 0, 9100: 1000}

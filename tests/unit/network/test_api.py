@@ -88,6 +88,7 @@ def test_two_servers_at_once() -> None:
         assert (first.version(), second.version()) == ("2.5.0", "2.6.0")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -104,6 +104,7 @@ def test_no_run_is_begun_that_would_not_fit_into_what_is_left(search: MakeSearch
     assert len(runs.ran) == 3
 
 
+@pytest.mark.thorough
 def test_a_red_run_that_does_not_come_again_is_told_and_the_search_goes_on(
     search: MakeSearch, shelf: Shelf
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_red_run_that_does_not_come_again_is_told_and_the_search_goes_on(
     assert shelf.stored() == [once.schedule]
 
 
+@pytest.mark.thorough
 def test_what_fails_every_other_time_is_confirmed_shrunk_and_told_as_that(
     search: MakeSearch,
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_bug_can_be_found_by_the_audit(bug: Bug) -> None:
     assert set(bug.anomalies) & set(Code)
 
 
+@pytest.mark.thorough
 @BY_NAME
 def test_a_proof_can_be_run(bug: Bug) -> None:
     """Refused before a broker starts: a typo in a scenario's key, a fault that does not fit."""
