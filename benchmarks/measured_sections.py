@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from eoscheck.measure.extrapolation import by_size
 from eoscheck.measure.figures import Distribution, Estimate
-from eoscheck.measure.measured import Measured, RestorePoint
+from eoscheck.measure.measured import Measured
 from eoscheck.report import numbers
 
 COST_RULE = (0.05, 0.15)
@@ -15,7 +16,6 @@ RESTORE_RULE = (50.0, 100.0)
 """MB/s a task."""
 TWENTY_GB = 20_000.0
 TWENTY_GB_RULE = (180.0, 420.0)
-_SAME_SIZE = 1.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,19 +189,14 @@ def _restore(chosen: Sequence[Named]) -> list[str]:
 
 
 def _standbys(each: Named) -> list[str]:
-    """Restores from nothing, and those of a warm copy, by size (within a fifth); nothing where no
-    standby was measured."""
+    """Restores from nothing, and those of a warm copy, by size; nothing where no standby was
+    measured."""
     points = [] if each.measured.restore is None else each.measured.restore.points
     if not any(point.standby for point in points):
         return []
-    sizes: list[list[RestorePoint]] = []
-    for point in sorted(points, key=lambda point: point.megabytes):
-        if not sizes or point.megabytes > _SAME_SIZE * sizes[-1][0].megabytes:
-            sizes.append([])
-        sizes[-1].append(point)
     lines = ["", f"| {each.name} | from nothing: p50, most | with a standby: p50, most |"]
     lines.append("|---|--:|--:|")
-    for size in sizes:
+    for size in by_size(points):
         sides = ([p.seconds for p in size if p.standby is standby] for standby in (False, True))
         lines.append(_row(numbers.megabytes(size[0].megabytes), *map(_seconds, sides)))
     return lines

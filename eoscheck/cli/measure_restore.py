@@ -37,7 +37,7 @@ DEFAULT = "measure-restore"
 _QUANTILE = 0.95
 _EXAMPLES = """\b
 Examples:
-  eoscheck measure restore --sizes 50MB,100MB,200MB --check 800MB --objective 60s
+  eoscheck measure restore --sizes 100MB,200MB,400MB --check 1600MB --objective 60s
   eoscheck measure restore --value-bytes 100,10000 --keys 1000 \\
     --standby '--num-standby-replicas 1'
   eoscheck measure restore my-app.toml -- my-app --state {state_dir}
@@ -48,9 +48,10 @@ Examples:
 @click.argument("scenario", metavar="[SCENARIO]", default=DEFAULT)
 @click.option(
     "--sizes",
-    default="20MB,40MB,80MB,160MB",
+    default="160MB,320MB,640MB",
     show_default=True,
-    help="How large the state is made: keys and values of its changelogs.",
+    help="How large the state is made: keys and values of its changelogs. Beyond what the store "
+    "keeps in memory.",
 )
 @click.option(
     "--check",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,12 @@ from numpy.typing import NDArray
 from eoscheck.errors import UsageError
 from eoscheck.measure.extra import load
 from eoscheck.measure.figures import Estimate
-from eoscheck.measure.measured import Objective, RestorePoint
+from eoscheck.measure.measured import Bend, Objective, RestorePoint
 from eoscheck.measure.quantiles import CONFIDENCE
 
+_SAME_SIZE = 1.2
+"""States whose sizes differ by less were meant to be of one size."""
+_BENT, _SURE = 1.2, 0.01
 _TINY_S = 1e-9
 _LARGEST_MB = 1e9
 _BOTH_SIDES = (1 + CONFIDENCE) / 2
@@ -126,6 +130,38 @@ def fitted(points: Sequence[RestorePoint]) -> Line:
         covariance=variance * np.linalg.pinv(jacobian.T @ jacobian),
         freedom=freedom,
     )
+
+
+def by_size(points: Sequence[RestorePoint]) -> list[list[RestorePoint]]:
+    """Those that were meant to be of one size, from the smallest on."""
+    sizes: list[list[RestorePoint]] = []
+    for point in sorted(points, key=lambda point: point.megabytes):
+        if not sizes or point.megabytes > _SAME_SIZE * sizes[-1][0].megabytes:
+            sizes.append([])
+        sizes[-1].append(point)
+    return sizes
+
+
+def bend(line: Line, points: Sequence[RestorePoint]) -> Bend | None:
+    """The size that is furthest off where the sizes do not lie on a line: by a fifth, and by more
+    than repetitions of one size differ (the F-test of lack of fit on the logarithms, at 1 %)."""
+    off = [
+        [math.log(max(p.seconds, _TINY_S) / max(line.seconds(p.megabytes), _TINY_S)) for p in size]
+        for size in by_size(points)
+    ]
+    between, within = len(off) - 2, len(points) - len(off)
+    if between < 1 or within < 1:
+        return None
+    means = [fmean(each) for each in off]
+    lack = sum(len(each) * mean**2 for each, mean in zip(off, means, strict=True)) / between
+    pure = sum((x - mean) ** 2 for each, mean in zip(off, means, strict=True) for x in each)
+    ratio = lack / max(pure / within, _TINY_S)
+    worst = max(range(len(off)), key=lambda at: abs(means[at]))
+    chance = float(load("scipy.special").fdtrc(between, within, ratio))
+    if chance > _SURE or abs(means[worst]) < math.log(_BENT):
+        return None
+    megabytes = by_size(points)[worst][0].megabytes
+    return Bend(megabytes=megabytes, factor=math.exp(means[worst]))
 
 
 def _first_guess(sizes: NDArray[Any], seconds: NDArray[Any]) -> tuple[float, float]:

@@ -165,9 +165,17 @@ class Extrapolation(msgspec.Struct, frozen=True, kw_only=True):
     measured_s: float | None = None
 
 
+class Bend(msgspec.Struct, frozen=True, kw_only=True):
+    """Restores of `megabytes` took `factor` as long as the line through all sizes says."""
+
+    megabytes: float
+    factor: float
+
+
 class RestoreMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """seconds = `fixed_s` + megabytes / `megabytes_per_s`, a task; `largest_megabytes`: what is
-    restored within the objective's seconds, 19 times of 20."""
+    restored within the objective's seconds, 19 times of 20; `bend`: the size that is furthest off,
+    where the sizes do not lie on one line."""
 
     points: list[RestorePoint]
     fixed_s: Estimate
@@ -175,6 +183,7 @@ class RestoreMeasure(msgspec.Struct, frozen=True, kw_only=True):
     extrapolations: list[Extrapolation]
     objective: Objective | None = None
     largest_megabytes: float | None = None
+    bend: Bend | None = None
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

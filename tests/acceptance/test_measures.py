@@ -6,8 +6,8 @@ import pytest
 
 from tests.acceptance.conftest import Accepted, Eoscheck
 
-SIZES = "20MB,40MB,80MB"
-CHECK = "320MB"
+SIZES = "160MB,240MB,320MB"
+CHECK = "1280MB"
 
 
 @pytest.mark.accept
@@ -17,7 +17,7 @@ def test_restores_predict_one_four_times_larger(eoscheck: Eoscheck, accepted: Ac
     found = eoscheck(*words, timeout_s=800)
     assert found.exit_code == 0, found.stderr[-3000:]
     measure = found.shown["restore"]
-    largest = max(p["megabytes"] for p in measure["points"] if p["megabytes"] < 100)
+    largest = max(p["megabytes"] for p in measure["points"] if p["megabytes"] < 400)
     check = measure["extrapolations"][0]
     assert check["megabytes"] >= 3.8 * largest
     assert check["seconds"]["low"] <= check["measured_s"] <= check["seconds"]["high"]

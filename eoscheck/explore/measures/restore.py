@@ -15,7 +15,7 @@ from eoscheck.explore.measures.folder import MeasureFolder
 from eoscheck.explore.measures.restoring import Restoring
 from eoscheck.explore.measures.tap import Tap
 from eoscheck.history import Event
-from eoscheck.measure.extrapolation import fitted
+from eoscheck.measure.extrapolation import bend, fitted
 from eoscheck.measure.measured import Extrapolation, Objective, RestoreMeasure, RestorePoint
 from eoscheck.run.opened import Opened, forget_topics
 from eoscheck.run.result import RunResult
@@ -135,7 +135,8 @@ def restore_measure(
     """The line is fitted to the first variant alone, without the size `check`, which it is held
     against. Raises UsageError where there is no line."""
     first = [(size, point) for size, point in done[0].points]
-    line = fitted([point for size, point in first if size != check])
+    fitted_to = [point for size, point in first if size != check]
+    line = fitted(fitted_to)
     checked = [point for size, point in first if size == check]
     extrapolations = []
     if checked:
@@ -157,6 +158,7 @@ def restore_measure(
         extrapolations=extrapolations,
         objective=objective,
         largest_megabytes=None if objective is None else line.largest(objective),
+        bend=bend(line, fitted_to),
     )
 
 

@@ -50,6 +50,12 @@ def notes(done: Sequence[Restored], measure: RestoreMeasure) -> list[str]:
         told.append(f"until it began, {median(done[0].waits):.1f} s passed each time (p50)")
     if tasks > 1:
         told.append(f"the rate is that of {tasks} tasks of one instance together")
+    if measure.bend is not None:
+        told.append(
+            f"the sizes do not lie on one line: {size(measure.bend.megabytes)} took "
+            f"{measure.bend.factor:.1f} times as long as it says, as where a store no longer keeps "
+            "all in memory: what is drawn out from here is worth little. Give larger --sizes"
+        )
     low, high = RULE_MB_PER_S
     rate = measure.megabytes_per_s
     if rate.low is not None and rate.high is not None and tasks == 1:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eoscheck.errors import UsageError
-from eoscheck.measure.extrapolation import fitted
+from eoscheck.measure.extrapolation import bend, fitted
 from eoscheck.measure.measured import Objective, RestorePoint
 
 SIZES = (5.0, 10.0, 20.0, 40.0)
@@ -104,3 +104,20 @@ def test_the_largest_state_is_restored_in_time_19_times_of_20() -> None:
 def test_no_state_is_small_enough_for_an_objective_below_the_start() -> None:
     line = fitted(restores(np.random.default_rng(4)))
     assert line.largest(Objective(quantile=0.95, seconds=0.2)) is None
+
+
+def test_sizes_that_do_not_lie_on_one_line_are_told() -> None:
+    """A store that keeps up to 80 MB in memory, and writes what is more to a disk."""
+    in_memory = [(20, 0.12), (20, 0.12), (40, 0.18), (40, 0.19), (80, 0.26), (80, 0.27)]
+    points = [point(size, seconds) for size, seconds in (*in_memory, (160, 1.32), (160.5, 1.34))]
+    found = bend(fitted(points), points)
+    assert found is not None
+    assert found.factor > 1.2 or found.factor < 1 / 1.2
+    beyond = [point(size, size / 100 - 0.2) for size in (160, 161, 320, 321, 640, 641)]
+    assert bend(fitted(beyond), beyond) is None
+
+
+def test_a_line_is_called_bent_at_most_once_in_a_hundred() -> None:
+    chance = np.random.default_rng(7)
+    measured = [restores(chance, spread=0.1, each=3) for _ in range(300)]
+    assert sum(bend(fitted(points), points) is not None for points in measured) <= 9

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -19,7 +20,7 @@ from eoscheck.explore.measures.restore import (
     restore_measure,
 )
 from eoscheck.explore.measures.restore_told import headline, notes
-from eoscheck.measure.measured import Objective, RestorePoint
+from eoscheck.measure.measured import Bend, Objective, RestorePoint
 from eoscheck.run.scenario import load_scenario
 from tests.unit.report import samples
 
@@ -93,6 +94,14 @@ def test_the_line_is_held_against_a_size_that_it_does_not_know() -> None:
     assert "do not trust" in headline(bad, red=0)
     assert "do not trust" not in headline(good, red=0)
     assert any("within the rule of thumb" in note for note in notes([restored(2.6)], good))
+
+
+def test_a_line_that_is_bent_is_said_to_be_worth_little() -> None:
+    straight = restore_measure([restored(2.6)], check=160.0, predict=[], objective=None)
+    bent = msgspec.structs.replace(straight, bend=Bend(megabytes=160.0, factor=1.6))
+    (told,) = [note for note in notes([restored(2.6)], bent) if "one line" in note]
+    assert "160 MB took 1.6 times as long" in told
+    assert not any("one line" in note for note in notes([restored(2.6)], straight))
 
 
 def test_an_objective_gives_the_largest_state() -> None:
