@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 from confluent_kafka import (
@@ -280,7 +281,15 @@ class ClusterView(Closing):
         return ask_again(self._admin, ask, timeout_s=self._timeout_s)
 
     def _failed(self, what: str, error: KafkaException) -> InfrastructureError:
+        if error_code(error) == KafkaError._TIMED_OUT:  # noqa: SLF001
+            self._renew()
         return self._refused(what, error_text(error))
+
+    def _renew(self) -> None:
+        """librdkafka waits for a controller that has died for as long as it is away, question after
+        question, though there is a new one: a new client asks who it is."""
+        with suppress(InfrastructureError):  # nobody is there: the one that we have will do
+            self._admin = admin_client(self._config, timeout_s=min(self._timeout_s, _SHORT_S))
 
     def _refused(self, what: str, reason: str) -> InfrastructureError:
         return InfrastructureError(f"{self._servers} did not give {what}: {reason}")

@@ -33,6 +33,10 @@ from eoscheck.run.trace import topic_roles, tracing
 from eoscheck.subject import Subject
 from eoscheck.wire import Wire
 
+SAMPLE_S = 2.0
+"""A question to a broker that has just died: it is asked again, for a lag that is ten seconds old
+tells nothing of how long a recovery took."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -136,9 +140,12 @@ def _tracing(stage: Stage) -> AbstractContextManager[Witness | None]:
 def _observing(stage: Stage) -> Iterator[Background]:
     """The live reader and the sampler, from before the subject starts until it has stopped."""
     scenario = stage.scenario
-    restarts = RestartWatch(stage.subject, view=stage.view, recorder=stage.recorder)
-    stage.recorder.subscribe(restarts)
-    with Background(name="observer") as background:
+    with (
+        ClusterView(stage.cluster.client_config, timeout_s=SAMPLE_S) as view,
+        Background(name="observer") as background,
+    ):
+        restarts = RestartWatch(stage.subject, view=view, recorder=stage.recorder)
+        stage.recorder.subscribe(restarts)
         background.start(
             lambda: observe_outputs(
                 topic=scenario.audit.output,
@@ -151,7 +158,7 @@ def _observing(stage: Stage) -> Iterator[Background]:
         )
         background.start(
             lambda: sample_progress(
-                view=stage.view,
+                view=view,
                 roles=stage.subject.roles,
                 output_topic=scenario.audit.output,
                 recorder=stage.recorder,
@@ -163,7 +170,7 @@ def _observing(stage: Stage) -> Iterator[Background]:
         if stage.closely and group is not None:
             background.start(
                 lambda: watch_group(
-                    view=stage.view,
+                    view=view,
                     group=group,
                     topic=scenario.load.topic,
                     recorder=stage.recorder,
@@ -174,7 +181,7 @@ def _observing(stage: Stage) -> Iterator[Background]:
         if changelogs:
             background.start(
                 lambda: sample_changelogs(
-                    view=stage.view,
+                    view=view,
                     topics=changelogs,
                     recorder=stage.recorder,
                     stop=background.stop,

@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.conftest import Accepted, Eoscheck
 
 SIZES = "160MB,240MB,320MB"
-CHECK = "1280MB"
+CHECK = "1400MB"
 
 
 @pytest.mark.accept

@@ -12,7 +12,7 @@ import msgspec
 
 from eoscheck.errors import UsageError
 from eoscheck.explore.measures.folder import MeasureFolder
-from eoscheck.explore.measures.restoring import Restoring
+from eoscheck.explore.measures.restoring import PATIENCE_S, Restoring
 from eoscheck.explore.measures.tap import Tap
 from eoscheck.history import Event
 from eoscheck.measure.extrapolation import bend, fitted
@@ -66,7 +66,11 @@ class Variant:
             args=[*subject.args, *(self.standby_args or ())],
         )
         title = f"{scenario.title}: {self.name}"
-        return msgspec.structs.replace(scenario, load=load, app=subject, title=title, faults=[])
+        # A long restore is what is measured, and no standstill.
+        timing = msgspec.structs.replace(scenario.timing, liveness=f"{PATIENCE_S:g}s")
+        return msgspec.structs.replace(
+            scenario, load=load, app=subject, title=title, timing=timing, faults=[]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from eoscheck.subject.readiness import owned_partitions
 from eoscheck.subject.restores import RestoreLog
 
 _POLL_S = 0.02
-_PATIENCE_S = 900.0
+PATIENCE_S = 900.0
 _ACKNOWLEDGED_S = 60.0
 _SAMPLE = 100
 """Records that tell how large one is in the changelog."""
@@ -106,7 +106,7 @@ class Restoring:
             view=stage.view,
             group=stage.scenario.subject.group,
             input_topic=stage.scenario.load.topic,
-            timeout_s=_PATIENCE_S,
+            timeout_s=PATIENCE_S,
             now=stage.recorder.now,
         )
         if not done:
@@ -160,7 +160,7 @@ class Restoring:
 
     def _wait_warm(self, stage: Stage) -> None:
         """A standby that is read has a directory that does not grow any more."""
-        give_up_at = stage.recorder.now() + _PATIENCE_S
+        give_up_at = stage.recorder.now() + PATIENCE_S
         before = -1.0
         while True:
             now = min(_size(stage.subject.state_dir(each)) for each in stage.subject.instances)
@@ -188,7 +188,7 @@ class Restoring:
         subject, now = stage.subject, stage.recorder.now
         outputs, exits = stage.progress.outputs, len(subject.unexpected_exits())
         restores = _Restores(stage, instance, since=since)
-        give_up_at = since + _PATIENCE_S
+        give_up_at = since + PATIENCE_S
         while now() < give_up_at:
             worked = any(at > before.get(n, 0) for n, at in self._committed(stage).items()) or (
                 stage.scenario.subject.group is None and stage.progress.outputs > outputs
@@ -206,7 +206,7 @@ class Restoring:
                 subject.raise_if_exited()
                 raise InfrastructureError("the subject ended by itself while it restored")
             self.sleep(_POLL_S)
-        raise InfrastructureError(f"nothing was restored within {_PATIENCE_S:g} s")
+        raise InfrastructureError(f"nothing was restored within {PATIENCE_S:g} s")
 
 
 def _owns(stage: Stage, instance: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer
@@ -18,7 +19,11 @@ from eoscheck.cluster.roles import Roles
 from eoscheck.cluster.spec import ClusterSpec
 from eoscheck.cluster.transactions import TransactionView
 from eoscheck.errors import InfrastructureError, UsageError
+from eoscheck.history import Recorder
 from eoscheck.process import Supervisor
+from eoscheck.run.background import Background
+from eoscheck.run.observer import sample_progress
+from eoscheck.run.stage import SAMPLE_S
 from tests.integration.cluster.forwarding import Forwarders, forwarders
 
 _WAIT_S = 60.0
@@ -119,6 +124,36 @@ def test_the_lost_leader_is_replaced_and_comes_back(
         "pid": three.pids[victim - 1],
         "started": False,
     }
+
+
+def test_watermarks_are_sampled_while_a_leader_is_down(
+    three: NodeCluster, roles: Roles, topic_name: str, tmp_path: Path
+) -> None:
+    create_topics(three.client_config, [NewTopic(name=topic_name)])
+    write(three.direct_servers, topic_name)
+    victim = roles.leader(topic_name, 0)
+    sampled = threading.Event()
+    with (
+        Recorder(tmp_path) as recorder,
+        ClusterView(three.client_config, timeout_s=SAMPLE_S) as view,
+        Background(name="sampler") as background,
+    ):
+        recorder.subscribe(lambda _event: sampled.set())
+        background.start(
+            lambda: sample_progress(
+                view=view,
+                roles=[],
+                output_topic=topic_name,
+                recorder=recorder,
+                stop=background.stop,
+            )
+        )
+        assert sampled.wait(_WAIT_S)
+        three.brokers.kill(victim)
+        sampled.clear()
+        assert sampled.wait(_WAIT_S), "nothing more until it is back"
+    three.brokers.heal(victim)
+    three.brokers.wait_ready(victim, timeout_s=_WAIT_S)
 
 
 def test_a_paused_transaction_coordinator_is_replaced_and_goes_on(
