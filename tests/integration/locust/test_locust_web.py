@@ -84,7 +84,7 @@ def test_a_load_that_is_stopped_by_a_signal_is_judged_and_leaves_nothing(
     sent: signal.Signals,
 ) -> None:
     log = tmp_path / "log"
-    scenario = write_scenario(fresh_name("stop")[:40], faults="")
+    scenario = write_scenario(fresh_name(f"stop-{sent}")[:40], faults="")
     locust = start_locust(
         [
             *("--headless", "--users", 1, "--eos-scenario", scenario),
