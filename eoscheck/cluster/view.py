@@ -49,7 +49,7 @@ class UnstableOffsetsError(InfrastructureError):
 
 class ClusterView(Closing):
     """Answers about topics and groups; every answer within `timeout_s`, or an InfrastructureError
-    with one line. Safe to use from several threads.
+    with one line, where that ran out up to 2 s later. Safe to use from several threads.
     """
 
     def __init__(self, client_config: Mapping[str, str], *, timeout_s: float = 10.0) -> None:

@@ -145,9 +145,10 @@ def by_size(points: Sequence[RestorePoint]) -> list[list[RestorePoint]]:
 def bend(line: Line, points: Sequence[RestorePoint]) -> Bend | None:
     """The size that is furthest off where the sizes do not lie on a line: by a fifth, and by more
     than repetitions of one size differ (the F-test of lack of fit on the logarithms, at 1 %)."""
+    sizes = by_size(points)
     off = [
         [math.log(max(p.seconds, _TINY_S) / max(line.seconds(p.megabytes), _TINY_S)) for p in size]
-        for size in by_size(points)
+        for size in sizes
     ]
     between, within = len(off) - 2, len(points) - len(off)
     if between < 1 or within < 1:
@@ -160,8 +161,7 @@ def bend(line: Line, points: Sequence[RestorePoint]) -> Bend | None:
     chance = float(load("scipy.special").fdtrc(between, within, ratio))
     if chance > _SURE or abs(means[worst]) < math.log(_BENT):
         return None
-    megabytes = by_size(points)[worst][0].megabytes
-    return Bend(megabytes=megabytes, factor=math.exp(means[worst]))
+    return Bend(megabytes=sizes[worst][0].megabytes, factor=math.exp(means[worst]))
 
 
 def _first_guess(sizes: NDArray[Any], seconds: NDArray[Any]) -> tuple[float, float]:
