@@ -7,24 +7,25 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 
 import javaproperties
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from eoscheck.cluster.addresses import Address
 from eoscheck.cluster.distribution import Distribution
+from eoscheck.cluster.known_brokers import known_brokers
 from eoscheck.errors import InfrastructureError
 from eoscheck.network.ports import HOST
 from eoscheck.process import Child, Supervisor, tail
 
 _PROBE_S = 0.2
+_LONGEST_PROBE_S = 2.0
 _KILL_TIMEOUT_S = 10.0
 _SIGNAL_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 0.005
-_QUIET_CLIENT = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
+_PAUSE_S = 0.02
 
 _REASON = re.compile(r"ERROR|Exception|Error occurred|Could not|insufficient memory")
 _STACK = re.compile(r"\s+(?:at |\.\.\. \d)")
@@ -83,14 +84,17 @@ class Node:
         give_up_at = time.monotonic() + timeout_s
         ids = {self.id, *(peer.id for peer in peers)}
         direct, client = (
-            self._probe(port, ids) for port in (self.address.direct, self.address.client)
+            partial(self._answers, port, ids) for port in (self.address.direct, self.address.client)
         )
         for answers in (direct, self._takes_clients if self._secured else client):
-            while not answers():
+            probe_s = _PROBE_S
+            while not answers(timeout_s=probe_s):
                 for node in (self, *peers):
                     node.check_running()
                 if time.monotonic() > give_up_at:
                     raise self._failure(f"Kafka {self.id} was not ready within {timeout_s:.0f} s")
+                probe_s = min(2 * probe_s, _LONGEST_PROBE_S)
+                time.sleep(_PAUSE_S)
 
     def check_running(self) -> None:
         """Raises as `wait_ready` where it has ended."""
@@ -99,7 +103,7 @@ class Node:
 
     def knows(self, broker: int) -> bool:
         """Whether it answers, and tells clients of that broker."""
-        return self._probe(self.address.direct, {broker})()
+        return self._answers(self.address.direct, {broker})
 
     def failure(self, *, timeout_s: float) -> str | None:
         """Why it ended by itself, None while it runs or where it was our doing; waits at most
@@ -158,22 +162,17 @@ class Node:
                 f"process {self.pid} of Kafka did not {word} within {_SIGNAL_TIMEOUT_S:.0f} s"
             ) from None
 
-    def _probe(self, port: int, brokers: Set[int]) -> Callable[[], bool]:
+    def _answers(self, port: int, brokers: Set[int], *, timeout_s: float = _PROBE_S) -> bool:
         """By its id: in a race for a port it may be somebody else's Kafka that answers."""
-        client = AdminClient({**_QUIET_CLIENT, "bootstrap.servers": f"{HOST}:{port}"})
-
-        def answers() -> bool:
-            try:
-                metadata = client.list_topics(timeout=_PROBE_S)
-            except KafkaException:
-                return False
-            return brokers <= set(metadata.brokers) and metadata.cluster_id == self._cluster_id
-
-        return answers
-
-    def _takes_clients(self) -> bool:
         try:
-            with socket.create_connection((HOST, self.address.client), timeout=_PROBE_S):
+            known = known_brokers(port, timeout_s=timeout_s)
+        except (OSError, EOFError):
+            return False
+        return brokers <= known.addresses.keys() and known.cluster_id == self._cluster_id
+
+    def _takes_clients(self, *, timeout_s: float) -> bool:
+        try:
+            with socket.create_connection((HOST, self.address.client), timeout=timeout_s):
                 return True
         except OSError:
             return False
