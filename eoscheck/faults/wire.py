@@ -190,8 +190,8 @@ class Close(LastingFault, frozen=True, kw_only=True, tag="close"):
 class Hold(_OnRequests, frozen=True, kw_only=True, tag="hold"):
     """The request is kept back, as in a router's queue, and the client's connection closed; it does
     it again on another one. The kept one reaches the broker at `release`: after a duration, or once
-    the `release_nth` request of a step, by the same instance, was answered without an error; that
-    within `at_most`."""
+    the `release_nth` request of a step, by the same instance, was answered without an error (the
+    client hears of that behind it); that within `at_most`."""
 
     release: str = "2s"
     release_nth: int = 1

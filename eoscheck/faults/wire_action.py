@@ -156,6 +156,8 @@ class OnWire:
             span_s=lasts_s or None,
             broker=None if self._found is None else self._found.broker,
             delay_s=table.delay_s if isinstance(table, Delay) else 0.0,
+            release=table.release_step if isinstance(table, Hold) else None,
+            release_nth=table.release_nth if isinstance(table, Hold) else 1,
         )
 
     def _expect_its_end(self) -> Expected | None:

@@ -47,6 +47,8 @@ class Armed:
         self._until: float | None = None  # of its span, once it met its nth
         self._active = True
         self._held: list[Held] = []
+        self._released: list[Held] = []
+        self._answers = 0  # of the step that releases
         self._letting: set[Callable[[], None]] = set()
 
     # ---------------------------------------------------------------- of whoever armed it
@@ -57,15 +59,24 @@ class Armed:
 
         Raises what `Wire.check` does.
         """
+        self._wait(lambda: bool(self._firings), timeout_s, stop)
+        with self._changed:
+            return self._firings[0] if self._firings else None
+
+    def wait_released(self, *, timeout_s: float, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Whether the rule's `release` came in time. Raises as `wait`."""
+        return self._wait(lambda: bool(self._released), timeout_s, stop)
+
+    def _wait(self, holds: Callable[[], bool], timeout_s: float, stop: Callable[[], bool]) -> bool:
         give_up_at = time.monotonic() + timeout_s
         with self._changed:
-            while not self._firings:
+            while not holds():
                 self._check()
                 left = give_up_at - time.monotonic()
                 if left <= 0 or stop():
-                    return None
+                    return False
                 self._changed.wait(min(left, _STOP_EVERY_S))
-            return self._firings[0]
+            return True
 
     @property
     def firings(self) -> Sequence[Firing]:
@@ -75,15 +86,14 @@ class Armed:
 
     def release(self) -> Sequence[Exchange]:
         """A held request goes on to the broker, on its old connection; its answer is swallowed.
+        So it was already where the rule's `release` came.
 
         Returns when the broker has answered (or has closed the connection: `unanswered`), an
         exchange for each that was held, in their order. Raises InfrastructureError where an answer
         does not come in 10 s.
         """
-        held: list[Held] = self._in_loop(self._take_held)
         exchanges = []
-        for each in held:
-            self._in_loop(each.release)
+        for each in self._in_loop(self._release):
             try:
                 exchanges.append(each.settled.result(_RELEASE_TIMEOUT_S))
             except TimeoutError:
@@ -134,6 +144,25 @@ class Armed:
     def keep(self, held: Held) -> None:
         self._held.append(held)
 
+    @property
+    def holds(self) -> bool:
+        """Until an answer comes that releases it."""
+        return bool(self._held) and self.rule.release is not None
+
+    def hears(self, exchange: Exchange) -> Sequence[Held]:
+        """What this answer has released; the client may hear of it when those are settled."""
+        rule = self.rule
+        if not (self.holds and exchange.outcome == "answered" and exchange.error in (None, 0)):
+            return ()
+        firing = self._firings[0]
+        if exchange.instance != firing.instance or exchange.sent <= firing.t:
+            return ()
+        assert rule.release is not None
+        if exchange.action == "hold" or not matches(rule.release, exchange.steps):
+            return ()
+        self._answers += 1
+        return self._release() if self._answers == rule.release_nth else ()
+
     def on_let_go(self, function: Callable[[], None]) -> Callable[[], None]:
         """To be called when the rule is disarmed; what is returned takes that back."""
         self._letting.add(function)
@@ -150,6 +179,16 @@ class Armed:
     @property
     def active(self) -> bool:
         return self._active
+
+    def _release(self) -> Sequence[Held]:
+        """All that ever was."""
+        held = self._take_held()
+        with self._changed:
+            self._released += held
+            self._changed.notify_all()
+        for each in held:
+            each.release()
+        return tuple(self._released)
 
     def _take_held(self) -> list[Held]:
         held, self._held = self._held, []

@@ -28,6 +28,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     so long after that.
 
     `broker`: only on the way to that one. `delay_s` is for `delay`.
+
+    `release`, of a `hold`: the kept request goes on once the broker has answered the `release_nth`
+    of that step, by the same instance, without an error; the client hears of that answer only when
+    the kept request is answered too (at most 3 s later). So it comes behind the one, and before
+    whatever follows.
     """
 
     step: Step
@@ -38,6 +43,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     span_s: float | None = None
     broker: int | None = None
     delay_s: float = 0.0
+    release: Step | None = None
+    release_nth: int = 1
 
 
 def require_rule(rule: Rule) -> None:
@@ -54,6 +61,12 @@ def require_rule(rule: Rule) -> None:
         raise UsageError(f"a span is longer than 0 s: {rule.span_s}")
     if (rule.action == "delay") != (rule.delay_s > 0):
         raise UsageError("delay needs a delay_s above 0, and the other actions none")
+    if rule.release is not None:
+        if rule.action != "hold":
+            raise UsageError(f"only what is held is released, and this is to {rule.action}")
+        require_step(rule.release)
+    if rule.release_nth < 1:
+        raise UsageError(f"release_nth counts from 1, and is {rule.release_nth}")
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):

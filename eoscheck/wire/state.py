@@ -9,7 +9,7 @@ from uuid import UUID
 
 from eoscheck.errors import InfrastructureError
 from eoscheck.network.links import Link
-from eoscheck.wire.armed import Armed
+from eoscheck.wire.armed import Armed, Held
 from eoscheck.wire.loop import LoopThread
 from eoscheck.wire.request import Request
 from eoscheck.wire.rules import Firing
@@ -121,6 +121,14 @@ class State:
             broker=link.broker,
             request=request,
         )
+
+    @property
+    def holds(self) -> bool:
+        """Some answer is to release what is held, before its client hears of it."""
+        return any(armed.holds for armed in self._armed)
+
+    def released_by(self, exchange: Exchange) -> Sequence[Held]:
+        return [held for armed in self._armed for held in armed.hears(exchange)]
 
     def tell(self, exchange: Exchange) -> None:
         if self.listener is None:

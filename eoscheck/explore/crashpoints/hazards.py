@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from eoscheck.explore.crashpoints.cells import Cell
 from eoscheck.wire import Step
 
@@ -22,16 +24,16 @@ def known_hazard(cell: Cell) -> str:
     return _HELD.get(cell.step.partition("(")[0], "")
 
 
-_LATE_BEHIND = {
-    "EndTxn": "Produce",
-    "TxnOffsetCommit": "TxnOffsetCommit",
-    "OffsetCommit": "OffsetCommit",
+_LATE_BEHIND: Mapping[str, tuple[Step, int]] = {
+    "EndTxn": ("Produce", 1),
+    "TxnOffsetCommit": ("TxnOffsetCommit", 2),
+    "OffsetCommit": ("OffsetCommit", 2),
 }
 
 
-def late_behind(step: Step) -> Step:
-    """What a client that has done this once more does next, so that a held one meets what it can
-    harm: the next transaction once that has records, or newer offsets. Empty where nothing is to
-    be waited for (a held Produce is harmless once the same was taken; only behind an abort, which
-    it does not bring about, it is not)."""
-    return _LATE_BEHIND.get(step.partition("(")[0], "")
+def late_behind(step: Step) -> tuple[Step, int] | None:
+    """Behind the how manieth of which step a held one meets what it can harm, the client having
+    done it once more: the next transaction once that has records, or newer offsets. None where
+    there is no such (a held Produce is harmless once the same was taken; only behind an abort,
+    which it does not bring about, it is not)."""
+    return _LATE_BEHIND.get(step.partition("(")[0])

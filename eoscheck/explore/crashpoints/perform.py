@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import threading
 import time
@@ -200,6 +199,7 @@ class Performer:
     @contextmanager
     def _armed(self, outcome: Outcome) -> Iterator[Armed]:
         cell = outcome.cell
+        behind = late_behind(cell.step) if cell.action == "hold" else None
         armed = self.wire.arm(
             Rule(
                 step=cell.step,
@@ -208,6 +208,8 @@ class Performer:
                 nth=outcome.nth,
                 span_s=self.bounds.give_up_s if cell.span else None,
                 delay_s=DELAY_S if cell.action == "delay" else 0.0,
+                release=behind[0] if behind else None,
+                release_nth=behind[1] if behind else 1,
             )
         )
         try:
@@ -286,7 +288,10 @@ class Performer:
         if cell.span:
             since = self._wait_given_up(outcome, armed)
         elif cell.action == "hold":
-            self._wait_gone_on(cell.step, instance, since)
+            if armed.rule.release is None:
+                self._wait_again(cell.step, instance, since)
+            else:
+                armed.wait_released(timeout_s=self.bounds.reach_s, stop=self.stop.is_set)
             armed.release()
             since = self.clock()
         if self._stops(outcome):
@@ -340,14 +345,6 @@ class Performer:
                 "with --client-timeout"
             )
         return self.clock()
-
-    def _wait_gone_on(self, step: Step, instance: int, since: float) -> None:
-        """It does the same again on another connection, and what comes behind that; only then is
-        the old request late enough to do harm."""
-        again = self._wait_again(step, instance, since)
-        behind = late_behind(step)
-        if again is not None and behind:
-            self._wait_again(behind, instance, math.nextafter(again, math.inf))
 
     def _wait_again(self, step: Step, instance: int, since: float) -> float | None:
         """When the instance has done the step once more, and heard of it; None where it needs no

@@ -205,7 +205,8 @@ def test_a_held_request_goes_on_when_released_and_survives_its_client(proxied: P
     (exchange,) = armed.release()
     assert (exchange.outcome, exchange.error, exchange.action) == ("answered", 0, "hold")
     assert proxied.broker.numbers(count=2) == [1, 2]
-    assert armed.release() == []
+    assert armed.release() == [exchange], "it went on once"
+    assert proxied.broker.numbers(count=2) == [1, 2]
 
 
 def test_a_held_request_whose_connection_the_broker_closed_is_unanswered(
@@ -220,6 +221,35 @@ def test_a_held_request_whose_connection_the_broker_closed_is_unanswered(
     proxied.told(2)
     (exchange,) = armed.release()
     assert exchange.outcome == "unanswered"
+
+
+def test_a_held_request_goes_on_behind_the_answer_that_releases_it_and_before_it_is_heard(
+    proxied: Proxied,
+) -> None:
+    proxied.broker.answers = False
+    armed = proxied.wire.arm(Rule(step="EndTxn", action="hold", release="EndTxn", release_nth=2))
+    broker = proxied.broker
+    with client(proxied.links[0]) as one:
+        one.sendall(end_txn(1))
+        assert armed.wait(timeout_s=WAIT_S) is not None
+    with client(proxied.links[1]) as other, client(proxied.links[0]) as again:
+        for count, connection in ((2, other), (4, again)):
+            connection.sendall(end_txn(2) + end_txn(3))
+            assert broker.numbers(count=count) == [2, 3, 2, 3][:count]
+        held, others, agains = broker.connections
+        for number in (2, 3):
+            broker.answer(others, number)
+            assert answered(other) == number
+        broker.answer(agains, 2)
+        assert answered(again) == 2
+        assert len(broker.received) == 4, "the held one goes on behind the second answer"
+        broker.answer(agains, 3)
+        assert broker.numbers(count=5)[4:] == [1]
+        assert silent(again), "the client heard of it before the late request was answered"
+        broker.answer(held, 1)
+        assert answered(again) == 3
+    (exchange,) = armed.release()
+    assert (exchange.outcome, exchange.action) == ("answered", "hold")
 
 
 # ---------------------------------------------------------------- rules together
