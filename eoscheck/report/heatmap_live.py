@@ -10,7 +10,7 @@ from rich.text import Text
 
 from eoscheck.explore.crashpoints.learn import LearnedStep
 from eoscheck.explore.crashpoints.options import Listener
-from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
 from eoscheck.explore.crashpoints.result import CellResult
 from eoscheck.report import numbers
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from eoscheck.errors import UsageError
 from eoscheck.network.links import Link
-from eoscheck.wire.armed import Held
 from eoscheck.wire.asked import Asked
+from eoscheck.wire.delivery import Delivery
 from eoscheck.wire.dial import Dial
 from eoscheck.wire.frames import Framer, NotKafkaError, Piece
 from eoscheck.wire.reader import ANSWER_HEAD, REQUEST_LEAST, Reader, reads_answer
@@ -23,7 +23,6 @@ _TLS_RECORD = 0x16  # a handshake; as the first byte of a size it would be 369 M
 _CORRELATION = struct.Struct(">i")
 _CORRELATION_AT = 4
 _ANSWER_LEAST = 4
-_LATE_S = 3.0
 
 
 class Tunnel:
@@ -52,6 +51,7 @@ class Tunnel:
             opened=state.sockets,
             buffer=state.buffer,
         )
+        self._delivery = Delivery(self.client, loop=state.loop)
         self.stalled = False
         self.detached = False
         self.copies = 0
@@ -70,9 +70,6 @@ class Tunnel:
         self._full = self._plain = self._plain_answers = self._ended = False
         self._touched = False
         """Some answer is, or was, not to be passed on as it comes."""
-        self._late: set[Held] = set()
-        """Released requests that are still to be answered before the client hears anything."""
-        self._unheard: list[bytes] = []
         self._eof = {"client": False, "broker": False}
         self._dial: Dial | None = None
 
@@ -124,7 +121,7 @@ class Tunnel:
 
     def _broker_eof(self) -> None:
         self._eof["broker"] = True
-        self.client.write(self._take_unheard())
+        self._delivery.flush()
         self.client.write_eof()
         if self._eof["client"] or self.detached:
             self.end()
@@ -290,7 +287,7 @@ class Tunnel:
             pieces.extend(self._answers.feed(data))
         except NotKafkaError as error:
             rest, self._plain_answers = error.rest, True
-        at_once = not (self._touched or self.stalled or self._late or self.state.holds)
+        at_once = not (self._touched or self.stalled or self._delivery.waits or self.state.holds)
         if at_once:
             self.client.write(b"".join([piece.data for piece in pieces]))
         out: list[bytes] = []
@@ -299,36 +296,13 @@ class Tunnel:
             if not (at_once or self.alive):  # one of them was a crash
                 return
         if not at_once:
-            self._to_client(out)
+            self._delivery.write(out)
         if rest:
             self._plainly_to_client(rest)
 
     def _plainly_to_client(self, data: bytes) -> None:
         if not self.stalled:
-            self._to_client([data])
-
-    def _to_client(self, out: list[bytes]) -> None:
-        self._unheard += out
-        if not self._late:
-            self.client.write(self._take_unheard())
-
-    def _take_unheard(self) -> bytes:
-        data = b"".join(self._unheard)
-        self._unheard.clear()
-        return data
-
-    def _wait_for(self, held: Held) -> None:
-        """It was released: its answer comes before the client hears of what released it. Some,
-        as that of a JoinGroup, may wait for the client."""
-
-        def hear() -> None:
-            timer.cancel()
-            self._late.discard(held)
-            self._to_client([])
-
-        self._late.add(held)
-        timer = self.state.loop.later(_LATE_S, hear)
-        held.settled.add_done_callback(lambda _: hear())
+            self._delivery.write([data])
 
     def _answer(self, piece: Piece, out: list[bytes]) -> None:
         """`out` is given what is for the client."""
@@ -399,7 +373,7 @@ class Tunnel:
         self.state.tell(exchange)
         if self.state.armed:
             for held in self.state.released_by(exchange):
-                self._wait_for(held)
+                self._delivery.wait_for(held)
         if asked.settled is not None:
             asked.settled(exchange)
 

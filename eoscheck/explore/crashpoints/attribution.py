@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eoscheck.audit.findings import AuditReport
 from eoscheck.explore.crashpoints.block import Block
-from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
 
 MOST_SUSPECTS = 6
 """Cells that are tried alone for one red audit."""

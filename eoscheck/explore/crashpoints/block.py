@@ -9,7 +9,7 @@ from eoscheck.audit.findings import AuditReport
 from eoscheck.cluster.provider import Cluster
 from eoscheck.errors import UsageError
 from eoscheck.explore.crashpoints.course import Course, Log, Orders
-from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
 from eoscheck.process import Supervisor
 from eoscheck.run.opened import Opened
 from eoscheck.run.result import RunResult

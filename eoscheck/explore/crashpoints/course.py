@@ -14,10 +14,12 @@ from eoscheck.errors import EoscheckError, InfrastructureError
 from eoscheck.explore.crashpoints.agenda import Agenda
 from eoscheck.explore.crashpoints.auditor import Auditor
 from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.explore.crashpoints.choice import choose
 from eoscheck.explore.crashpoints.group_watch import GroupWatch
 from eoscheck.explore.crashpoints.learn import LearnedStep
 from eoscheck.explore.crashpoints.learning import SubjectStalled, learn_from, wait_at_work
-from eoscheck.explore.crashpoints.perform import Bounds, Outcome, Performer, choose
+from eoscheck.explore.crashpoints.outcome import Outcome
+from eoscheck.explore.crashpoints.perform import Bounds, Performer
 from eoscheck.explore.crashpoints.watch import Watch
 from eoscheck.faults.wire_action import identity
 from eoscheck.faults.witness import Witness

@@ -20,7 +20,8 @@ from eoscheck.explore.crashpoints.cells import Cell
 from eoscheck.explore.crashpoints.course import Orders, request_of
 from eoscheck.explore.crashpoints.hazards import known_hazard
 from eoscheck.explore.crashpoints.options import Listener, Options, Repeat
-from eoscheck.explore.crashpoints.perform import Bounds, Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
+from eoscheck.explore.crashpoints.perform import Bounds
 from eoscheck.explore.crashpoints.result import (
     MATRIX_FILE,
     CellResult,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eoscheck.explore.crashpoints.cells import Cell
 from eoscheck.explore.crashpoints.learn import LearnedStep
-from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
 from eoscheck.explore.crashpoints.result import CellResult
 
 CLIENT_TIMEOUT_S = 30.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +10,11 @@ from dataclasses import dataclass, field
 
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore.crashpoints.cells import Cell
+from eoscheck.explore.crashpoints.choice import Choice
 from eoscheck.explore.crashpoints.group_watch import GroupWatch
 from eoscheck.explore.crashpoints.hazards import late_behind
-from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion, usual_occasion
+from eoscheck.explore.crashpoints.learn import Occasion, usual_occasion
+from eoscheck.explore.crashpoints.outcome import Outcome
 from eoscheck.explore.crashpoints.watch import Watch, commits, gives_up, heard, rolls_back
 from eoscheck.subject import Subject
 from eoscheck.subject.instance import State
@@ -22,7 +23,6 @@ from eoscheck.wire.steps import matches
 
 DELAY_S = 0.3
 """Of a delayed request: longer than a client takes for the next, shorter than its time-outs."""
-_MOST_NTH = 3
 _LOOK_S = 0.02
 _WELL_AT_WORK = 5
 """Commits after which an instance no longer does what it does at its start."""
@@ -41,52 +41,6 @@ class Bounds:
     reach_s: float = 15.0
     give_up_s: float = 30.0
     recover_s: float = 30.0
-
-
-@dataclass(kw_only=True, eq=False)
-class Outcome:
-    """What became of one cell. Times by `time.monotonic`. `firing` is None where the step did not
-    come, and `reason` says so; `unsure`: it came, and cannot be judged; `stalled`: the subject did
-    not work again. `over` once the victim was back at work."""
-
-    cell: Cell
-    instance: int
-    nth: int
-    began: float
-    firing: Firing | None = None
-    reason: str = ""
-    unsure: str = ""
-    stalled: str = ""
-    rolled_back: bool = False
-    took_over_s: float | None = None
-    back_s: float | None = None
-    ended: float = 0.0
-    over: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What the seed chose for a cell. `nths` are tried one after the other."""
-
-    instance: int
-    nths: Sequence[int]
-    occasion: Occasion
-
-
-def choose(cell: Cell, *, seed: int, steps: Sequence[LearnedStep], instances: int) -> Choice:
-    """A pure function: the same seed, the same victims. Where a later occurrence does not come, the
-    first one is tried."""
-    chance = random.Random(f"{seed} {cell.name}")
-    learned = {each.step: each for each in steps}.get(cell.step)
-    occasion = usual_occasion(cell.step) if learned is None else learned.occasion
-    # What comes by itself comes as often as one likes.
-    most = _MOST_NTH if occasion is Occasion.WORK else 1 if learned is None else learned.times
-    nth = 1 if cell.span else chance.randint(1, min(most, _MOST_NTH))
-    return Choice(
-        instance=chance.randrange(instances),
-        nths=list(dict.fromkeys([nth, 1])),
-        occasion=occasion,
-    )
 
 
 @dataclass(kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from eoscheck.audit.findings import AuditReport, Code, Finding, Guarantee, Verdict
 from eoscheck.explore.crashpoints.cells import Cell, parse_cell
-from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
 from eoscheck.wire import Exchange, Firing, Request, Rule
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from eoscheck.audit.findings import AuditReport
 from eoscheck.explore.crashpoints.attribution import MOST_SUSPECTS, cleared, suspects
 from eoscheck.explore.crashpoints.block import Block
-from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
 from tests.unit.explore.crashpoints.matrices import outcome, report
 
 

@@ -19,7 +19,7 @@ from eoscheck.explore.crashpoints.course import Orders
 from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion
 from eoscheck.explore.crashpoints.matrix import run_matrix
 from eoscheck.explore.crashpoints.options import Options
-from eoscheck.explore.crashpoints.perform import Outcome
+from eoscheck.explore.crashpoints.outcome import Outcome
 from eoscheck.explore.crashpoints.result import MATRIX_FILE, Colour, MatrixResult
 from eoscheck.run.scenario import load_scenario
 from tests.unit.explore.crashpoints.matrices import outcome, report

@@ -12,8 +12,10 @@ import pytest
 
 from eoscheck.errors import InfrastructureError
 from eoscheck.explore.crashpoints.cells import parse_cell
+from eoscheck.explore.crashpoints.choice import Choice, choose
 from eoscheck.explore.crashpoints.learn import LearnedStep, Occasion
-from eoscheck.explore.crashpoints.perform import Bounds, Choice, Outcome, Performer, choose
+from eoscheck.explore.crashpoints.outcome import Outcome
+from eoscheck.explore.crashpoints.perform import Bounds, Performer
 from eoscheck.explore.crashpoints.watch import Watch
 from eoscheck.subject.instance import State
 from eoscheck.wire import Firing, Rule
