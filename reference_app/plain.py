@@ -22,7 +22,7 @@ from typing import Any
 import click
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-_LEAST_RECORDS = 2
+_TWO_HALVES = 2
 _POLL_S = 0.1
 _CALL_S = 30.0
 _FATAL = 3
@@ -54,9 +54,10 @@ class Loop:
             self.producer.init_transactions(_CALL_S)
         batch: list[Message] = []
         while not self.stop.is_set():
-            batch += self._poll(self.options.batch - len(batch))
-            if len(batch) < _LEAST_RECORDS:
-                continue
+            found = self._poll(self.options.batch - len(batch))
+            batch += found
+            if not batch or (found and len(batch) < _TWO_HALVES):
+                continue  # a record alone waits for one poll more, and no longer
             self.transactions += 1
             done = self._transaction(batch) if self.options.transactional else self._plainly(batch)
             if done:
