@@ -345,7 +345,7 @@ class Tunnel:
         if asked.armed is not None and asked.firing is not None:
             armed, firing = asked.armed, asked.firing
             asked.armed = asked.firing = None
-            self.client.write(b"".join(out))
+            self._delivery.write(out)
             out.clear()
             self.state.kill(armed, firing)
 
