@@ -1,7 +1,8 @@
 """Which brokers the one at a port tells its clients of: one question on one connection.
 
-librdkafka cannot be asked that of a listener whose advertised port does not answer yet: having
-learned that address it leaves the bootstrap connection, and with it what is still asked there.
+Clients cannot be asked that of a listener whose advertised port does not answer yet. Having learned
+that address they ask only there: librdkafka leaves the bootstrap connection, with what is still
+asked on it, and kafka-python says that the node is not ready.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from eoscheck.durations import parse_duration
 from eoscheck.errors import UsageError
 from eoscheck.faults.broker_target import check_target
 from eoscheck.faults.spec import Lane, Need, SubjectFault, check_instance, of_role
-from eoscheck.wire import WireAction
+from eoscheck.wire import Behind, WireAction
 from eoscheck.wire.steps import Step, require_step
 
 GIVES_UP = "until the client gives up"
@@ -201,19 +201,21 @@ class Hold(_OnRequests, frozen=True, kw_only=True, tag="hold"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.release_step is not None:
-            check_step(self.release_step, key="release")
+        if self.behind is not None:
+            check_step(self.release, key="release")
         if self.release_nth < 1:
             raise UsageError(f"faults.release_nth counts from 1: {self.release_nth}")
 
     @property
-    def release_step(self) -> str | None:
-        """None where it is a duration."""
-        return None if self.release[:1].isdigit() else self.release
+    def behind(self) -> Behind | None:
+        """None where `release` is a duration."""
+        if self.release[:1].isdigit():
+            return None
+        return Behind(step=self.release, nth=self.release_nth)
 
     @property
     def down_s(self) -> tuple[float, float]:
-        if self.release_step is None:
+        if self.behind is None:
             lasts_s = parse_duration(self.release, what="faults.release")
         else:
             lasts_s = parse_duration(self.at_most, what="faults.at_most")

@@ -90,9 +90,12 @@ class OnWire:
 
     def wait_over(self, *, timeout_s: float, stop: Callable[[], bool]) -> bool:
         """False where only time says when it is over."""
-        if self._awaited is None:
+        if self._armed is not None and self._armed.rule.release is not None:
+            self._armed.wait_released(timeout_s=timeout_s, stop=stop)
+        elif self._awaited is not None:
+            self._awaited.wait(timeout_s=timeout_s, stop=stop)
+        else:
             return False
-        self._awaited.wait(timeout_s=timeout_s, stop=stop)
         return True
 
     def heal(self) -> Evidence:
@@ -122,14 +125,12 @@ class OnWire:
         armed, firing, table = self._armed, self._firing, self._table
         if armed is None or firing is None:
             return {}
-        if self._awaited is not None and self._awaited.found is None:
-            wanted = table.release if isinstance(table, Hold) else "giving up"
-            raise DidNotBiteError(
-                f"{self.target}: nothing that is {wanted} came within {table.down_s[1]:g} s of it "
-                "(faults.at_most)"
-            )
         if isinstance(table, Hold):
+            if armed.rule.release is not None and not armed.released:
+                raise self._nothing(table.release)
             return self._release(armed, firing)
+        if self._awaited is not None and self._awaited.found is None:
+            raise self._nothing("giving up")
         evidence: Evidence = {}
         if isinstance(table, LastingFault) and table.for_ is not None:
             evidence["requests"] = len(armed.firings)
@@ -137,6 +138,12 @@ class OnWire:
             evidence["gave_up_by"] = self._awaited.found.steps[0]
             evidence["gave_up_after_s"] = round(self._awaited.found.sent - firing.t, 3)
         return evidence
+
+    def _nothing(self, wanted: str) -> DidNotBiteError:
+        return DidNotBiteError(
+            f"{self.target}: nothing that is {wanted} came within {self._table.down_s[1]:g} s of "
+            "it (faults.at_most)"
+        )
 
     def _release(self, armed: Armed, firing: Firing) -> Evidence:
         late = armed.release()
@@ -156,32 +163,23 @@ class OnWire:
             span_s=lasts_s or None,
             broker=None if self._found is None else self._found.broker,
             delay_s=table.delay_s if isinstance(table, Delay) else 0.0,
-            release=table.release_step if isinstance(table, Hold) else None,
-            release_nth=table.release_nth if isinstance(table, Hold) else 1,
+            release=table.behind if isinstance(table, Hold) else None,
         )
 
     def _expect_its_end(self) -> Expected | None:
         table = self._table
         if isinstance(table, LastingFault) and table.until_given_up:
-            return self._witness.expect(lambda each: self._since(each, *BEGINS_ANEW))
-        if isinstance(table, Hold) and table.release_step is not None:
-            step = table.release_step
-            return self._witness.expect(
-                lambda each: (
-                    each.answered is not None and not each.error and self._since(each, step)
-                ),
-                nth=table.release_nth,
-            )
+            return self._witness.expect(self._begins_anew)
         return None
 
-    def _since(self, exchange: Exchange, *steps: str) -> bool:
-        """Whether it is one of these steps, by the instance that was hit, later than that."""
+    def _begins_anew(self, exchange: Exchange) -> bool:
+        """The instance that was hit does, later than that."""
         firings = () if self._armed is None else self._armed.firings
         return (
             bool(firings)
             and exchange.instance == firings[0].instance
             and exchange.sent > firings[0].t
-            and any(matches(step, exchange.steps) for step in steps)
+            and any(matches(step, exchange.steps) for step in BEGINS_ANEW)
         )
 
 

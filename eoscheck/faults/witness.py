@@ -27,9 +27,9 @@ class Witness:
         for each in self._expected:
             each.look(exchange)
 
-    def expect(self, wanted: Callable[[Exchange], bool], *, nth: int = 1) -> Expected:
-        """The `nth` exchange from now on that is `wanted`; give it up by `Expected.forget`."""
-        expected = Expected(wanted, nth=nth, forget=self._forget)
+    def expect(self, wanted: Callable[[Exchange], bool]) -> Expected:
+        """The first exchange from now on that is `wanted`; give it up by `Expected.forget`."""
+        expected = Expected(wanted, forget=self._forget)
         with self._lock:
             self._expected += (expected,)
         return expected
@@ -57,21 +57,17 @@ class Expected:
         self,
         wanted: Callable[[Exchange], bool],
         *,
-        nth: int,
         forget: Callable[[Expected], None],
     ) -> None:
         self.found: Exchange | None = None
         self._wanted = wanted
-        self._left = nth
         self._forget = forget
         self._came = threading.Event()
 
     def look(self, exchange: Exchange) -> None:
         if self.found is None and self._wanted(exchange):
-            self._left -= 1
-            if self._left == 0:
-                self.found = exchange
-                self._came.set()
+            self.found = exchange
+            self._came.set()
 
     def wait(
         self,

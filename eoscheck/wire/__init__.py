@@ -2,13 +2,14 @@
 
 from eoscheck.wire.armed import Armed
 from eoscheck.wire.request import Request
-from eoscheck.wire.rules import Firing, Rule, WireAction
+from eoscheck.wire.rules import Behind, Firing, Rule, WireAction
 from eoscheck.wire.steps import Step, TopicRoles
 from eoscheck.wire.trace import Exchange
 from eoscheck.wire.wire import Wire
 
 __all__ = [
     "Armed",
+    "Behind",
     "Exchange",
     "Firing",
     "Request",

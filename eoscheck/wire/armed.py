@@ -65,7 +65,11 @@ class Armed:
 
     def wait_released(self, *, timeout_s: float, stop: Callable[[], bool] = lambda: False) -> bool:
         """Whether the rule's `release` came in time. Raises as `wait`."""
-        return self._wait(lambda: bool(self._released), timeout_s, stop)
+        return self._wait(lambda: self.released, timeout_s, stop)
+
+    @property
+    def released(self) -> bool:
+        return bool(self._released)
 
     def _wait(self, holds: Callable[[], bool], timeout_s: float, stop: Callable[[], bool]) -> bool:
         give_up_at = time.monotonic() + timeout_s
@@ -151,17 +155,18 @@ class Armed:
 
     def hears(self, exchange: Exchange) -> Sequence[Held]:
         """What this answer has released; the client may hear of it when those are settled."""
-        rule = self.rule
-        if not (self.holds and exchange.outcome == "answered" and exchange.error in (None, 0)):
+        behind = self.rule.release
+        if behind is None or not self._held:
+            return ()
+        if exchange.outcome != "answered" or exchange.error not in (None, 0):
             return ()
         firing = self._firings[0]
         if exchange.instance != firing.instance or exchange.sent <= firing.t:
             return ()
-        assert rule.release is not None
-        if exchange.action == "hold" or not matches(rule.release, exchange.steps):
+        if exchange.action == "hold" or not matches(behind.step, exchange.steps):
             return ()
         self._answers += 1
-        return self._release() if self._answers == rule.release_nth else ()
+        return self._release() if self._answers == behind.nth else ()
 
     def on_let_go(self, function: Callable[[], None]) -> Callable[[], None]:
         """To be called when the rule is disarmed; what is returned takes that back."""

@@ -22,6 +22,13 @@ WireAction = Literal[
 ]
 
 
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
+    """The `nth` answer without an error (from 1) to requests that are `step`."""
+
+    step: Step
+    nth: int = 1
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to do: `action` at the `nth` request (from 1, counted since the rule was armed) of
     `instance` (None: any, or any `among` these) that is `step`, and with `span_s` at every one for
@@ -29,10 +36,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     `broker`: only on the way to that one. `delay_s` is for `delay`.
 
-    `release`, of a `hold`: the kept request goes on once the broker has answered the `release_nth`
-    of that step, by the same instance, without an error; the client hears of that answer only when
-    the kept request is answered too (at most 3 s later). So it comes behind the one, and before
-    whatever follows.
+    `release`, of a `hold`: the kept request goes on behind that answer to the same instance, which
+    hears of it only when the kept request is answered too (at most 3 s later). So it comes behind
+    the one, and before whatever follows.
     """
 
     step: Step
@@ -43,8 +49,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     span_s: float | None = None
     broker: int | None = None
     delay_s: float = 0.0
-    release: Step | None = None
-    release_nth: int = 1
+    release: Behind | None = None
 
 
 def require_rule(rule: Rule) -> None:
@@ -64,9 +69,9 @@ def require_rule(rule: Rule) -> None:
     if rule.release is not None:
         if rule.action != "hold":
             raise UsageError(f"only what is held is released, and this is to {rule.action}")
-        require_step(rule.release)
-    if rule.release_nth < 1:
-        raise UsageError(f"release_nth counts from 1, and is {rule.release_nth}")
+        require_step(rule.release.step)
+        if rule.release.nth < 1:
+            raise UsageError(f"release.nth counts from 1, and is {rule.release.nth}")
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eoscheck.explore.crashpoints.cells import Cell
-from eoscheck.wire import Step
+from eoscheck.wire import Behind, Step
 
 _HELD = {
     "EndTxn": "a late EndTxn ends the next transaction of its producer (the class of KAFKA-17754; "
@@ -24,15 +24,15 @@ def known_hazard(cell: Cell) -> str:
     return _HELD.get(cell.step.partition("(")[0], "")
 
 
-_LATE_BEHIND: Mapping[str, tuple[Step, int]] = {
-    "EndTxn": ("Produce", 1),
-    "TxnOffsetCommit": ("TxnOffsetCommit", 2),
-    "OffsetCommit": ("OffsetCommit", 2),
+_LATE_BEHIND: Mapping[str, Behind] = {
+    "EndTxn": Behind(step="Produce"),
+    "TxnOffsetCommit": Behind(step="TxnOffsetCommit", nth=2),
+    "OffsetCommit": Behind(step="OffsetCommit", nth=2),
 }
 
 
-def late_behind(step: Step) -> tuple[Step, int] | None:
-    """Behind the how manieth of which step a held one meets what it can harm, the client having
+def late_behind(step: Step) -> Behind | None:
+    """Behind which answer a held one meets what it can harm, the client having
     done it once more: the next transaction once that has records, or newer offsets. None where
     there is no such (a held Produce is harmless once the same was taken; only behind an abort,
     which it does not bring about, it is not)."""

@@ -153,7 +153,6 @@ class Performer:
     @contextmanager
     def _armed(self, outcome: Outcome) -> Iterator[Armed]:
         cell = outcome.cell
-        behind = late_behind(cell.step) if cell.action == "hold" else None
         armed = self.wire.arm(
             Rule(
                 step=cell.step,
@@ -162,8 +161,7 @@ class Performer:
                 nth=outcome.nth,
                 span_s=self.bounds.give_up_s if cell.span else None,
                 delay_s=DELAY_S if cell.action == "delay" else 0.0,
-                release=behind[0] if behind else None,
-                release_nth=behind[1] if behind else 1,
+                release=late_behind(cell.step) if cell.action == "hold" else None,
             )
         )
         try:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from eoscheck.errors import InfrastructureError, UsageError
-from eoscheck.wire import Rule, Wire
+from eoscheck.wire import Behind, Rule, Wire
 from tests.integration.wire.fake_broker import (
     HEARTBEAT,
     WAIT_S,
@@ -227,7 +227,8 @@ def test_a_held_request_goes_on_behind_the_answer_that_releases_it_and_before_it
     proxied: Proxied,
 ) -> None:
     proxied.broker.answers = False
-    armed = proxied.wire.arm(Rule(step="EndTxn", action="hold", release="EndTxn", release_nth=2))
+    behind = Behind(step="EndTxn", nth=2)
+    armed = proxied.wire.arm(Rule(step="EndTxn", action="hold", release=behind))
     broker = proxied.broker
     with client(proxied.links[0]) as one:
         one.sendall(end_txn(1))

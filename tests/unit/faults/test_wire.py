@@ -23,7 +23,8 @@ from eoscheck.faults.wire import GIVES_UP, CrashAfter, DropRequest, Hold
 from eoscheck.faults.witness import Witness
 from eoscheck.history import FaultHealed, FaultInjected, FaultMissed, Recorder, read_history
 from eoscheck.subject import SubjectSpec
-from eoscheck.wire import Exchange, Firing, Request, Rule
+from eoscheck.wire import Armed, Exchange, Firing, Request, Rule
+from eoscheck.wire.armed import Held
 from tests.unit.faults.tables import OneApp, app
 
 COMMIT = Request(
@@ -52,10 +53,15 @@ def exchange(step: str, *, sent: float, instance: int = 1, **keys: Any) -> Excha
     return Exchange(sent=sent, instance=instance, **(usual | keys))
 
 
-class FakeArmed:
+class FakeArmed(Armed):
+    """Hears what releases; goes on, and waits, as the test says."""
+
     def __init__(self, rule: Rule, wire: FakeWire) -> None:
-        self.rule = rule
+        super().__init__(rule, in_loop=lambda function: function(), check=lambda: None)
         self._wire = wire
+        for firing in wire.firings:
+            self.done(firing)
+        self.keep(Held(release=lambda: None, drop=lambda: None))
 
     @property
     def firings(self) -> Sequence[Firing]:
@@ -83,6 +89,7 @@ class FakeWire:
         self.firings: list[Firing] = []
         self.meets = True
         self.late: list[Exchange] = []
+        self.armed: FakeArmed | None = None
 
     def arm(self, rule: Rule) -> FakeArmed:
         self.rules.append(rule)
@@ -90,7 +97,8 @@ class FakeWire:
             self.firings.append(
                 Firing(t=100.0, rule=rule, step=rule.step, instance=1, broker=2, request=COMMIT)
             )
-        return FakeArmed(rule, self)
+        self.armed = FakeArmed(rule, self)
+        return self.armed
 
     def close_stalled(self, *, instance: int) -> None:
         self.log.append(f"close stalled {instance}")
@@ -270,13 +278,16 @@ def test_only_time_says_when_a_span_is_over(bench: Bench) -> None:
 def test_a_held_request_is_released_once_another_step_was_answered(bench: Bench) -> None:
     table = Hold(step="EndTxn(commit)", release="Produce(output)", release_nth=2)
     action = struck(bench, table)
-    bench.witness(exchange("Produce(output)", sent=101.0))
-    bench.witness(exchange("Produce(output)", sent=102.0, outcome="unanswered", answered=None))
-    bench.witness(exchange("Produce(output)", sent=102.5, error=47))
-    action.wait_over(timeout_s=0.01, stop=never)
-    assert action._awaited.found is None
-    bench.witness(exchange("Produce(output)", sent=103.0))
-    action.wait_over(timeout_s=60.0, stop=never)
+    armed = bench.wire.armed
+    assert armed is not None
+    armed.hears(exchange("Produce(output)", sent=101.0))
+    armed.hears(exchange("Produce(output)", sent=102.0, outcome="unanswered", answered=None))
+    armed.hears(exchange("Produce(output)", sent=102.5, error=47))
+    assert action.wait_over(timeout_s=0.01, stop=never)
+    assert not armed.released
+    armed.hears(exchange("Produce(output)", sent=103.0))
+    assert action.wait_over(timeout_s=60.0, stop=never)
+    assert armed.released
     bench.wire.late = [exchange("EndTxn(commit)", sent=100.0, answered=104.0, error=0)]
     assert action.heal() == {"held_s": 4.0, "error": 0}
     assert bench.wire.log == ["release", "disarm"]

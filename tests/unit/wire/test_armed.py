@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eoscheck.errors import UsageError
-from eoscheck.wire import Armed, Firing, Rule
+from eoscheck.wire import Armed, Behind, Firing, Rule
 from eoscheck.wire.rules import require_rule
 from tests.unit.wire.test_steps import request
 
@@ -110,9 +110,15 @@ def test_wait_says_what_went_wrong_in_the_proxy() -> None:
         ({"span_s": 0.0}, "longer than 0 s"),
         ({"action": "delay"}, "delay needs a delay_s"),
         ({"delay_s": 1.0}, "the other actions none"),
-        ({"release": "Produce"}, "only what is held is released, and this is to close"),
-        ({"action": "hold", "release": "Produc"}, "no API 'Produc'"),
-        ({"action": "hold", "release_nth": 0}, "release_nth counts from 1, and is 0"),
+        (
+            {"release": Behind(step="Produce")},
+            "only what is held is released, and this is to close",
+        ),
+        ({"action": "hold", "release": Behind(step="Produc")}, "no API 'Produc'"),
+        (
+            {"action": "hold", "release": Behind(step="EndTxn", nth=0)},
+            "nth counts from 1, and is 0",
+        ),
     ],
 )
 def test_a_rule_that_could_never_act_is_refused(rule: dict[str, Any], message: str) -> None:

@@ -114,7 +114,9 @@ class Armed:
         return firing(cell, instance=rule.instance, t=fakes.clock())
 
     def wait_released(self, *, timeout_s: float, stop: Callable[[], bool]) -> bool:
-        self.fakes.did.append(f"released by {self.rule.release} {self.rule.release_nth}")
+        behind = self.rule.release
+        assert behind is not None
+        self.fakes.did.append(f"released by {behind.step} {behind.nth}")
         return True
 
     def release(self) -> None:
