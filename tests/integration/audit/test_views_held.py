@@ -30,8 +30,12 @@ from tests.integration.audit.writing import WAIT_S, Topics, receipt
 
 
 @pytest.fixture
-def lenient(lenient_cluster: Cluster) -> Topics:
-    return Topics(lenient_cluster.client_config)
+def lenient(lenient_cluster: Cluster, fresh_name: Callable[[str], str]) -> Topics:
+    """Its coordinators are there: a cluster without any tells nothing of producers, and is
+    unknown."""
+    topics = Topics(lenient_cluster.client_config)
+    topics.commit(topics.create(fresh_name("first")), receipt(0, 0))
+    return topics
 
 
 def held(topics: Topics, topic: str) -> Checked:
